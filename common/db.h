@@ -1,0 +1,56 @@
+/*
+ * SQLite, so that a caller reads as what it does: open with the settings that
+ * crash-only needs, prepare, bind, step.  A commit is on disk when
+ * db_commit() returns (synchronous=EXTRA, rollback journal), and deleted
+ * content is overwritten (secure_delete).
+ *
+ * One process owns a database; it takes the file's lock for as long as it is
+ * open, so that a second daemon on the same state is refused.
+ */
+#ifndef COMMON_DB_H
+#define COMMON_DB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct db_query;
+struct err;
+
+/*
+ * Open or create path and bring it to schema: steps[i] takes version i to
+ * i + 1.  ERR_FORMAT if the file is damaged or from a newer version,
+ * ERR_SYSTEM if it cannot be opened or another process has it.
+ */
+struct db *db_open(const char *path, const char *const *steps, size_t n_steps,
+    struct err *err);
+void db_close(struct db *db); /* NULL is fine */
+
+int db_begin(struct db *db, struct err *err);
+int db_commit(struct db *db, struct err *err);
+void db_rollback(struct db *db);
+
+/*
+ * A prepared statement, kept by the database from its first use on.  Every
+ * call rewinds it and clears what was bound.  format, one letter per
+ * parameter: i int64_t, d double, s const char *, b const void * and size_t
+ * (a NULL pointer binds NULL).  Bound memory must last until the last row.
+ */
+struct db_query *db_query(
+    struct db *db, struct err *err, const char *sql, const char *format, ...);
+/* 1: a row, 0: no more, -1: error. */
+int db_row(struct db_query *q, struct err *err);
+int64_t db_int(struct db_query *q, int column);
+double db_real(struct db_query *q, int column);
+const char *db_str(struct db_query *q, int column); /* "" for NULL */
+/* Valid until the next row.  *len is 0 and the result NULL for NULL. */
+const uint8_t *db_blob(struct db_query *q, int column, size_t *len);
+/* Let go of the read position; needed when a query is left before its end. */
+void db_done(struct db_query *q);
+
+/* A statement without rows: query, step, check. */
+int db_run(
+    struct db *db, struct err *err, const char *sql, const char *format, ...);
+int64_t db_changes(struct db *db); /* rows that the last db_run() touched */
+
+#endif

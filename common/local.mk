@@ -1,0 +1,15 @@
+noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a
+%C%_libcommon_a_SOURCES = \
+	%D%/canon.c %D%/canon.h \
+	%D%/clock.c %D%/clock.h \
+	%D%/err.c %D%/err.h \
+	%D%/file.c %D%/file.h \
+	%D%/hex.c %D%/hex.h \
+	%D%/json.c %D%/json.h \
+	%D%/log.c %D%/log.h \
+	%D%/macros.h
+
+# Apart, so that only who keeps a database links SQLite.
+%C%_libdb_a_SOURCES = %D%/db.c %D%/db.h
+%C%_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+EXTRA_DIST += %D%/README.md

@@ -1,0 +1,9 @@
+# A test program mirrors a module and links its module and what that may use,
+# nothing more: a call in the wrong direction fails to link.
+TESTS += $(check_PROGRAMS) $(check_SCRIPTS)
+AM_TESTS_ENVIRONMENT = \
+	srcdir='$(srcdir)'; builddir='$(abs_top_builddir)'; \
+	top_srcdir='$(abs_top_srcdir)'; export srcdir builddir top_srcdir; \
+	TSAN_OPTIONS=ignore_noninstrumented_modules=1; export TSAN_OPTIONS;
+
+include %D%/common/local.mk
