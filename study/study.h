@@ -1,0 +1,241 @@
+/*
+ * A study file (consilium-study(5)), read and checked: what is asked, of
+ * whom, of which columns, by which model, under which privacy rules.  What is
+ * signed is the file's text; every site reads the same bytes into this.
+ *
+ * All memory belongs to the study and is read-only to everybody else; nothing
+ * here depends on the time, the locale or the machine.
+ */
+#ifndef STUDY_STUDY_H
+#define STUDY_STUDY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/ini.h"
+
+struct err;
+struct model_spec;
+
+#define STUDY_TEXT_MAX INI_FILE_MAX
+#define STUDY_NAME_MAX 48 /* bytes, [a-z0-9-] */
+#define STUDY_COLUMNS_MAX 1024
+#define STUDY_COLUMN_NAME_MAX 63 /* bytes */
+#define STUDY_LEVELS_MAX 4096 /* of one column */
+#define STUDY_HIERARCHY_MAX 9 /* levels, beside 0 (as it is) and the top */
+#define STUDY_STRATA_MAX 4096
+#define STUDY_TERM_NAME_MAX 255 /* bytes */
+
+#define STUDY_NONE SIZE_MAX /* no such column */
+
+enum study_kind { STUDY_COX, STUDY_LOGISTIC };
+enum study_ties { STUDY_BRESLOW, STUDY_EFRON };
+enum study_strata {
+	STUDY_STRATA_NONE,
+	STUDY_STRATA_SITE,
+	STUDY_STRATA_COLUMNS
+};
+enum study_cohort { STUDY_FIXED, STUDY_OPEN };
+enum study_verify { STUDY_REPLAY, STUDY_SAMPLE, STUDY_TRUST };
+enum study_extra { STUDY_EXTRA_REFUSE, STUDY_EXTRA_DROP };
+
+enum study_type {
+	STUDY_REAL,
+	STUDY_INTEGER,
+	STUDY_DATE,
+	STUDY_LEVELS,
+	STUDY_TEXT,
+	STUDY_INTERVAL, /* days between two date columns; not in the source */
+};
+
+enum study_privacy {
+	STUDY_PLAIN, /* none */
+	STUDY_DIRECT, /* direct-identifier: dropped, whatever else */
+	STUDY_QUASI, /* quasi-identifier */
+	STUDY_SENSITIVE,
+};
+
+enum study_use {
+	STUDY_IGNORED,
+	STUDY_FEATURE,
+	STUDY_OUTCOME,
+	STUDY_STRATUM,
+};
+
+/* One level of a column: what stands in the source, and what people read. */
+struct study_value {
+	char *value, *label; /* label is value where none was given */
+};
+
+/*
+ * One level of a hierarchy.  The groups of a level partition those of the
+ * level before, so that the groups form a tree.
+ */
+struct study_recode {
+	enum study_recode_kind {
+		STUDY_CUT, /* numbers into intervals */
+		STUDY_GROUP, /* levels into groups */
+		STUDY_MASK, /* text: the first keep characters */
+		STUDY_TOP, /* everything into one group, "*" */
+	} kind;
+	size_t n_groups; /* 0 for STUDY_MASK */
+	char **labels; /* (n_groups) */
+	/* STUDY_CUT: group g is cuts[g] <= v < cuts[g + 1], the last one
+	   with its upper end; its documented number is numbers[g]. */
+	double *cuts; /* (n_groups + 1), increasing */
+	double *numbers; /* (n_groups) */
+	size_t *group_of; /* STUDY_GROUP: (n_levels) of the column */
+	size_t keep; /* STUDY_MASK: characters, not bytes */
+};
+
+struct study_hierarchy {
+	char *name;
+	char *text[STUDY_HIERARCHY_MAX]; /* as written; the columns' recodes
+					    are compiled from it */
+};
+
+struct study_column {
+	char *name;
+	char *title; /* what people read; the name where none was given */
+	int type; /* enum study_type */
+	int privacy; /* enum study_privacy */
+	int use; /* enum study_use */
+	char *unit; /* or NULL */
+	double lo, hi; /* range: real, integer, interval; dates in days since
+			  1970-01-01 */
+	bool has_range;
+	struct study_value *levels; /* (n_levels); the first is the
+				       reference */
+	size_t n_levels;
+	struct ini_list missing; /* codes; NA and the empty cell by default */
+	char *format; /* dates, e.g. DD.MM.YYYY */
+	size_t from, to; /* interval: indexes of its two date columns */
+	/* The hierarchy compiled for this column: level i is recodes[i - 1];
+	   the last one is the top.  0 of them where there is no hierarchy. */
+	struct study_recode *recodes;
+	size_t n_recodes;
+	size_t level; /* the study's choice; 0: as it is */
+	bool in_table; /* the model reads it */
+	bool in_k; /* a quasi-identifier that is held to k */
+	/* As written, until the checks have resolved it. */
+	char *range_text, *hierarchy_name, *level_text, *from_name, *to_name;
+	char *levels_text;
+};
+
+/* One number per patient that the model gives a coefficient. */
+struct study_term {
+	char *name; /* "age", or "size=20-50" for a level */
+	size_t column;
+	size_t level; /* 1 if the row's level (group) is this one, else 0;
+			 or STUDY_NONE: the value itself */
+	double min, max; /* bounds that the codebook and the recoding prove */
+};
+
+struct study {
+	/* [study] */
+	char *name, *title, *purpose, *legal_basis, *ethics, *contact;
+	struct ini_list sites; /* names; empty: whom the signature names */
+	int64_t expires; /* the last day, in days since 1970-01-01 */
+	int extra_columns; /* enum study_extra */
+
+	/* [model] */
+	struct study_model {
+		int kind, ties; /* enum study_kind, study_ties */
+		char *time_name, *event_name, *outcome_name, *event_text;
+		struct ini_list term_names, strata_names;
+		double time_step; /* of the grid of times, in time's unit */
+		size_t time, event; /* Cox: columns */
+		size_t outcome; /* logistic: column */
+		size_t event_level; /* the level of event or outcome that
+				       means 1 */
+		int strata; /* enum study_strata */
+		size_t *strata_columns;
+		size_t n_strata_columns;
+	} model;
+	struct study_term *terms; /* in the order of the results */
+	size_t n_terms;
+	size_t n_strata; /* 1 for none; 0 for site: one per site */
+
+	/* [rounds]; times in seconds */
+	struct study_rounds {
+		size_t max_iterations;
+		double tolerance; /* largest Newton step, in standard errors */
+		size_t ready_wait_s, share_s, upload_s, confirm_s, unmask_s;
+		size_t keep_uploads; /* rounds */
+	} rounds;
+
+	/* [privacy] */
+	struct study_rules {
+		size_t k;
+		double suppression_limit; /* share of the rows, 0 to 1 */
+		size_t smallest_risk_set_step; /* patients */
+		int cohort, verify; /* enum study_cohort, study_verify */
+		size_t max_rejected_rows;
+		size_t rows_per_site; /* upper bound; no sum can overflow */
+	} privacy;
+
+	/* The codebook, in the file's order. */
+	struct study_column *columns; /* (n_columns) */
+	size_t n_columns;
+	/* The anonymized table's columns: indexes into columns. */
+	size_t *table; /* (n_table) */
+	size_t n_table;
+	/* Quasi-identifiers that are held to k: indexes into columns. */
+	size_t *quasi; /* (n_quasi) */
+	size_t n_quasi;
+
+	struct study_hierarchy *hierarchies;
+	size_t n_hierarchies;
+	struct ini *ini; /* owns all of the above */
+};
+
+/*
+ * Read a study's text; name is what errors call it.  NULL with ERR_CONFIG and
+ * "NAME:LINE:COLUMN: ..." if it is not one that could be run.
+ */
+struct study *study_parse(
+    const char *name, const void *text, size_t len, struct err *err);
+struct study *study_load(const char *path, struct err *err);
+void study_free(struct study *s); /* NULL is fine */
+
+/* The model's part of it, for n_sites sites. */
+int study_model_spec(const struct study *s, size_t n_sites,
+    struct model_spec *spec, struct err *err);
+/* The index of a column, or STUDY_NONE. */
+size_t study_find(const struct study *s, const char *column);
+
+/*
+ * Recoding.  Values are numbers; a levels column's value is its level's index.
+ */
+/* The recode that the study chose, or NULL: as it is. */
+const struct study_recode *study_recode(const struct study_column *c);
+/* How many values the column has after recoding; 0: as many as there are
+   numbers (or texts). */
+size_t study_n_groups(const struct study_column *c);
+/* The group of v in r; v lies in the column's range.  Not for STUDY_MASK. */
+size_t study_group(const struct study_recode *r, double v);
+/* What the table holds for v: v, a group's documented number, or a group's
+   index (levels).  For the outcome of a model see study_table_value(). */
+double study_recoded(const struct study_column *c, double v);
+/* The same for a column of the table: event and outcome become 0 or 1, times
+   the nearest point of the grid. */
+double study_table_value(const struct study *s, size_t column, double v);
+/* What people read for a value after recoding: a group's or level's label;
+   NULL for plain numbers.  g is study_group()'s or a level's index. */
+const char *study_label(const struct study_column *c, size_t g);
+/* STUDY_MASK: the bytes of text that are kept. */
+size_t study_mask(const struct study_recode *r, const char *text, size_t len);
+
+/* Text by a date format (YYYY, MM and DD, each once, and punctuation) into
+   days since 1970-01-01; -1 if it is not such a date. */
+int study_date(const char *format, const char *text, size_t len, int64_t *day);
+#define STUDY_DATE_TEXT_SIZE 16 /* YYYY-MM-DD and NUL */
+void study_date_text(int64_t day, char out[STUDY_DATE_TEXT_SIZE]);
+
+/* Is this cell one of the column's missing codes? */
+bool study_missing(const struct study_column *c, const char *cell, size_t len);
+/* The index of the level whose value this cell is, or STUDY_NONE. */
+size_t study_level(const struct study_column *c, const char *cell, size_t len);
+
+#endif

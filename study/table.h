@@ -1,0 +1,78 @@
+/*
+ * The anonymized table: what the reader writes, the officer approves by its
+ * SHA-256 and the trainer reads.  One file per study and site, one value per
+ * row and column that the study's model reads, all of them IEEE 754 doubles.
+ *
+ * Layout; u32 and u64 are big-endian as in common/canon.h, only the doubles
+ * of the columns are little-endian, so that they can be used where they lie:
+ *
+ *     8 bytes   "CSLMTABL"
+ *     u32       version, 1
+ *     32 bytes  study digest
+ *     u64       n_rows, at most 2^32
+ *     u32       n_columns, at most 1024
+ *     n_columns times:
+ *         text      the column's name (u32 length and bytes, 1 to 63)
+ *     zeros     up to the next multiple of 8 bytes
+ *     n_columns times:
+ *         n_rows doubles
+ *
+ * and nothing after them.  The columns are those of study->table in that
+ * order; the reader refuses any other.  A value is what study_table_value()
+ * gives: finite and inside the column's bounds.
+ *
+ *     number, interval, date   the value, or the group's documented number
+ *     levels                   the index of the level or group, 0 first
+ *     time of a Cox model      the point of the study's grid of times
+ *     event, outcome           0 or 1
+ *     stratum                  the index of the level or group
+ */
+#ifndef STUDY_TABLE_H
+#define STUDY_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct model_data;
+struct study;
+
+#define TABLE_VERSION 1
+#define TABLE_DIGEST_LEN 32
+#define TABLE_ROWS_MAX ((size_t)1 << 32)
+
+/*
+ * Write a table to fd from its start; columns[i] holds the n_rows values of
+ * study->table[i].  ERR_FORMAT if a value is not one that the column can
+ * hold; ERR_SYSTEM if it cannot be written.  Does not fsync.
+ */
+int table_write(int fd, const struct study *s,
+    const uint8_t digest[TABLE_DIGEST_LEN], const double *const *columns,
+    size_t n_rows, struct err *err);
+
+/* A table in memory; the values stay where they are. */
+struct table {
+	uint8_t digest[TABLE_DIGEST_LEN];
+	size_t n_rows, n_columns;
+	const double *values; /* (n_columns, n_rows), column by column */
+};
+
+/*
+ * Check len bytes (8-byte aligned: mapped or from malloc) as a table of this
+ * study, each value included.  data must outlive *t.
+ */
+int table_read(struct table *t, const void *data, size_t len,
+    const struct study *s, const uint8_t digest[TABLE_DIGEST_LEN],
+    struct err *err);
+/* The n_rows values of study->table[i]. */
+const double *table_column(const struct table *t, size_t i);
+
+/*
+ * The trainer's input (model/data.h): terms expanded, times as indexes of the
+ * grid, strata as one index.  site is this site's place among the study's
+ * sites, for strata = site.  The caller frees it with model_data_free().
+ */
+int table_design(const struct table *t, const struct study *s, size_t site,
+    struct model_data *d, struct err *err);
+
+#endif
