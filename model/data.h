@@ -1,0 +1,20 @@
+/*
+ * A site's table as the arithmetic sees it: complete rows, in the study's
+ * units.  All arrays belong to whoever made them.
+ */
+#ifndef MODEL_DATA_H
+#define MODEL_DATA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct model_data {
+	size_t n_rows;
+	size_t n_terms;
+	double *x; /* (n_rows, n_terms), row by row */
+	uint8_t *event; /* (n_rows), 1: event (cox) or outcome present */
+	uint32_t *time_index; /* (n_rows), cox only */
+	uint32_t *stratum; /* (n_rows), 0 to n_strata - 1; may be NULL if 1 */
+};
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * A study's result from its final plan: numbers in the study's own units, as
+ * consilium-result(5) (result.json) and as a table to read (result.txt).
+ */
+#ifndef MODEL_RESULT_H
+#define MODEL_RESULT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct canon;
+struct err;
+struct plan;
+
+/* One round that was summed. */
+struct result_round {
+	uint64_t round; /* its number in the protocol */
+	uint32_t step; /* plan_index() before it */
+	const char *kind; /* plan_kind() before it */
+	uint32_t n_sites; /* whose input is in the sum */
+	const char *const *sites; /* (n_sites) names; NULL: leave them out */
+};
+
+/*
+ * What the plan does not know.  All text is UTF-8 and belongs to the caller; a
+ * NULL text or a zero number is left out.
+ */
+struct result_meta {
+	const char *study; /* name */
+	const char *study_digest; /* hexadecimal */
+	const char *consortium;
+	const char *purpose;
+	const char *finished; /* UTC, as clock_text() */
+	const char *outcome; /* column; for the heading */
+	const char *time_unit; /* "days" */
+	const struct result_round *rounds;
+	size_t n_rounds;
+	const char *const *warnings; /* beyond those of the fit */
+	size_t n_warnings;
+	/* privacy */
+	uint32_t k; /* k-anonymity of the tables */
+	uint32_t smallest_sites; /* fewest inputs in a sum */
+	uint32_t corrupted; /* c */
+	const char *cohort, *verify, *noise;
+};
+
+/* -1 with ERR_FORMAT if the plan is not done. */
+int result_json(const struct plan *plan, const struct result_meta *meta,
+    struct canon *out, struct err *err);
+int result_text(const struct plan *plan, const struct result_meta *meta,
+    struct canon *out, struct err *err);
+
+#endif

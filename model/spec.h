@@ -1,0 +1,78 @@
+/*
+ * What a study asks of a model: everything that the arithmetic needs and
+ * nothing else.  A study file becomes one of these (study_model_spec()); the
+ * same study gives the same spec on every machine, bit for bit.
+ *
+ * Possible time i (0 to n_times - 1) is time_min + i * time_step, in the
+ * study's unit.  A row's time is given as this index.
+ */
+#ifndef MODEL_SPEC_H
+#define MODEL_SPEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+#define MODEL_TERMS_MAX 64
+#define MODEL_NAME_SIZE 64
+#define MODEL_STRATA_MAX 1024
+#define MODEL_TIMES_MAX (1u << 20)
+#define MODEL_SITES_MAX 1024
+#define MODEL_ROWS_MAX (1u << 24) /* at one site */
+#define MODEL_BINS_MAX 16384
+
+enum model_kind {
+	MODEL_COX,
+	MODEL_LOGISTIC,
+	MODEL_KINDS,
+};
+
+enum model_ties {
+	TIES_EFRON,
+	TIES_BRESLOW,
+};
+
+enum model_strata {
+	STRATA_NONE,
+	STRATA_COLUMN, /* n_strata levels of a column; data has the index */
+	STRATA_SITE, /* each site is a stratum of its own */
+};
+
+struct model_term {
+	char name[MODEL_NAME_SIZE];
+	double min, max; /* the codebook's range, min <= max */
+};
+
+struct model_spec {
+	enum model_kind kind;
+	enum model_ties ties; /* cox */
+	enum model_strata strata; /* cox; logistic has STRATA_NONE */
+	uint32_t n_strata; /* 1 unless STRATA_COLUMN */
+	uint32_t n_terms;
+	struct model_term terms[MODEL_TERMS_MAX];
+
+	/* Times, cox only.  n_times is 0 for logistic. */
+	double time_min, time_step;
+	uint32_t n_times;
+
+	/*
+	 * No covariate sum over fewer patients than this leaves a round (5 is
+	 * usual): neighbouring times are merged until it holds.
+	 */
+	uint32_t risk_set_step;
+
+	uint32_t n_sites; /* named by the study */
+	uint32_t rows_per_site; /* no site has more rows than this */
+	uint32_t max_iterations; /* Newton rounds */
+	double tolerance; /* largest |Newton step| / se at the end; 1e-9 */
+	uint32_t concordance_bins; /* most bins of the linear predictor; 4096 */
+};
+
+/* "cox", "logistic" */
+const char *model_kind_name(enum model_kind kind);
+
+/* 0 if a plan can run on it; else -1 with ERR_CONFIG naming the field. */
+int model_spec_check(const struct model_spec *spec, struct err *err);
+
+#endif

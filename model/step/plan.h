@@ -1,0 +1,77 @@
+/*
+ * The plan of a study: a state machine that says what the next round sums, and
+ * how the sum becomes the next state.
+ *
+ *     counts -> moments -> newton ... -> evaluation -> done
+ *
+ * The coordinator and every site run it for themselves on the same sums, and
+ * must arrive at the same bytes: only IEEE 754 double + - * / and square root
+ * in a fixed order, no BLAS, no libm, no contraction (docs/NUMERICS.md).
+ *
+ * What the numbers do not allow (no event, a singular or separated fit) is a
+ * result, said in words in the final state, never an error.
+ */
+#ifndef MODEL_STEP_PLAN_H
+#define MODEL_STEP_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct canon;
+struct err;
+struct model_spec;
+struct plan;
+
+#define PLAN_BYTES_MAX (64u << 20) /* of plan_save() */
+
+/*
+ * The plan of a study before its first round.  NULL with ERR_CONFIG if the
+ * spec is not one that can run, ERR_NUMERIC if this processor does not round
+ * to nearest or flushes subnormal numbers.
+ */
+struct plan *plan_new(const struct model_spec *spec, struct err *err);
+
+/* A plan from what plan_save() wrote; ERR_FORMAT if it is not that. */
+struct plan *plan_load(const struct model_spec *spec, const void *bytes,
+    size_t len, struct err *err);
+
+void plan_free(struct plan *plan); /* NULL is fine */
+
+/*
+ * The model bytes: all that the plan reads next, and only that.  Equal plans
+ * write equal bytes.
+ */
+void plan_save(const struct plan *plan, struct canon *out);
+
+const struct model_spec *plan_spec(const struct plan *plan);
+uint32_t plan_index(const struct plan *plan); /* rounds summed so far */
+/* "counts", "moments", "newton", "evaluation" or "done" */
+const char *plan_kind(const struct plan *plan);
+bool plan_done(const struct plan *plan);
+
+/* Both are 0 when the plan is done. */
+size_t plan_words(const struct plan *plan); /* ring words of the next round */
+size_t plan_values(const struct plan *plan); /* doubles a trainer must give */
+
+/*
+ * A trainer's values as ring words: word 0 is the weight (rows used), word 1
+ * is "clipped" (always 0 here: a value beyond its bound, NaN or infinity is
+ * refused with ERR_FORMAT, never clipped).  n is plan_values(); words has room
+ * for plan_words().
+ */
+int plan_encode(const struct plan *plan, const double *values, size_t n,
+    uint64_t *words, struct err *err);
+
+/*
+ * From the sum, modulo 2^64, of n_contributors such vectors to the next state.
+ * A sum beyond what that many sites can have sent is suspect: the index goes
+ * on, the model does not change and the same round comes again (three times,
+ * then the plan is done).  -1 with ERR_FORMAT only if n is not plan_words(),
+ * n_contributors is not 1 to n_sites or the plan is done; ERR_SYSTEM if there
+ * is no memory.  After an error the plan is as it was.
+ */
+int plan_step(struct plan *plan, const uint64_t *sum, size_t n,
+    uint32_t n_contributors, struct err *err);
+
+#endif
