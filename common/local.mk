@@ -5,9 +5,11 @@ noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a
 	%D%/err.c %D%/err.h \
 	%D%/file.c %D%/file.h \
 	%D%/hex.c %D%/hex.h \
+	%D%/ini.c %D%/ini.h \
 	%D%/json.c %D%/json.h \
 	%D%/log.c %D%/log.h \
-	%D%/macros.h
+	%D%/macros.h \
+	%D%/utf8.c %D%/utf8.h
 
 # Apart, so that only who keeps a database links SQLite.
 %C%_libdb_a_SOURCES = %D%/db.c %D%/db.h

@@ -1,4 +1,5 @@
-check_PROGRAMS += %D%/test_canon %D%/test_db %D%/test_file %D%/test_json
+check_PROGRAMS += %D%/test_canon %D%/test_db %D%/test_file %D%/test_ini \
+	%D%/test_json
 %C%_test_canon_SOURCES = %D%/test_canon.c
 %C%_test_canon_LDADD = common/libcommon.a $(CMOCKA_LIBS)
 %C%_test_db_SOURCES = %D%/test_db.c
@@ -7,3 +8,5 @@ check_PROGRAMS += %D%/test_canon %D%/test_db %D%/test_file %D%/test_json
 %C%_test_file_LDADD = common/libcommon.a $(CMOCKA_LIBS)
 %C%_test_json_SOURCES = %D%/test_json.c
 %C%_test_json_LDADD = common/libcommon.a $(CMOCKA_LIBS)
+%C%_test_ini_SOURCES = %D%/test_ini.c
+%C%_test_ini_LDADD = common/libcommon.a $(CMOCKA_LIBS)
