@@ -7,3 +7,4 @@ AM_TESTS_ENVIRONMENT = \
 	TSAN_OPTIONS=ignore_noninstrumented_modules=1; export TSAN_OPTIONS;
 
 include %D%/common/local.mk
+include %D%/ctl/local.mk

@@ -1,0 +1,654 @@
+#include "ctl/pooled.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+
+#define MAGIC "CSLMTABL"
+#define COLUMNS_MAX 1024
+#define NAME_MAX_LEN 63
+#define TERMS_MAX 1024
+#define ITERATIONS_MAX 50
+
+struct row {
+	double time;
+	bool event;
+	size_t stratum;
+	double *x; /* (n_terms) */
+};
+
+struct pooled {
+	const struct pooled_model *model;
+	struct row *rows; /* (n) */
+	size_t n;
+};
+
+/* What one evaluation at beta gives.  p is the number of coefficients. */
+struct eval {
+	long double loglik;
+	long double *grad; /* (p) */
+	long double *info; /* (p, p): minus the second derivatives */
+};
+
+struct pooled *
+pooled_new(const struct pooled_model *model, struct err *err)
+{
+	struct pooled *p;
+
+	if (model->n_terms < 1 || model->n_terms > TERMS_MAX) {
+		err_set(err, ERR_CONFIG, "%zu terms, expected 1 to %d",
+		    model->n_terms, TERMS_MAX);
+		return NULL;
+	}
+	if ((p = calloc(1, sizeof(*p))) == NULL) {
+		err_sys(err, "pooled fit");
+		return NULL;
+	}
+	p->model = model;
+	return p;
+}
+
+void
+pooled_free(struct pooled *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		free(p->rows[i].x);
+	free(p->rows);
+	free(p);
+}
+
+/*
+ * Tables
+ */
+
+struct file {
+	uint8_t *data;
+	size_t len, n_rows, n_columns;
+	const uint8_t *names, *values;
+};
+
+static uint64_t
+big_endian(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static double
+table_value(const struct file *t, size_t column, size_t row)
+{
+	const uint8_t *p = t->values + 8 * (column * t->n_rows + row);
+	uint64_t bits = 0;
+	double v;
+
+	for (size_t i = 8; i-- > 0;)
+		bits = bits << 8 | p[i];
+	memcpy(&v, &bits, sizeof(v));
+	return v;
+}
+
+static int
+load(struct file *t, const char *path, struct err *err)
+{
+	uint8_t *more;
+	size_t cap = 0, n;
+	FILE *f = fopen(path, "rbe");
+
+	if (f == NULL)
+		return err_sys(err, "open %s", path);
+	do {
+		if (t->len == cap) {
+			cap = cap == 0 ? 1 << 16 : 2 * cap;
+			if ((more = realloc(t->data, cap)) == NULL) {
+				fclose(f);
+				return err_sys(err, "read %s", path);
+			}
+			t->data = more;
+		}
+		n = fread(t->data + t->len, 1, cap - t->len, f);
+		t->len += n;
+	} while (n > 0);
+	if (ferror(f)) {
+		fclose(f);
+		return err_sys(err, "read %s", path);
+	}
+	fclose(f);
+	return 0;
+}
+
+/* Find names and values in the bytes; the layout is in study/table.h. */
+static int
+parse(struct file *t, const char *path, struct err *err)
+{
+	size_t at = 8 + 4 + 32 + 8 + 4, len;
+
+	if (t->len < at || memcmp(t->data, MAGIC, 8) != 0 ||
+	    big_endian(t->data + 8, 4) != 1)
+		return err_set(
+		    err, ERR_FORMAT, "%s: not a table of version 1", path);
+	t->n_rows = big_endian(t->data + 44, 8);
+	t->n_columns = big_endian(t->data + 52, 4);
+	if (t->n_columns > COLUMNS_MAX || t->n_rows > (uint64_t)1 << 32)
+		return err_set(err, ERR_FORMAT, "%s: too large", path);
+	t->names = t->data + at;
+	for (size_t i = 0; i < t->n_columns; i++) {
+		if (t->len - at < 4 ||
+		    (len = big_endian(t->data + at, 4)) > NAME_MAX_LEN ||
+		    t->len - at - 4 < len)
+			return err_set(err, ERR_FORMAT,
+			    "%s: bad name of column %zu", path, i + 1);
+		at += 4 + len;
+	}
+	at = (at + 7) / 8 * 8;
+	if (at > t->len || t->len - at != 8 * t->n_columns * t->n_rows)
+		return err_set(err, ERR_FORMAT,
+		    "%s: %zu bytes, expected %zu rows of %zu columns", path,
+		    t->len, t->n_rows, t->n_columns);
+	t->values = t->data + at;
+	return 0;
+}
+
+static int
+find(const struct file *t, const char *path, const char *name, size_t *column,
+    struct err *err)
+{
+	const uint8_t *p = t->names;
+
+	for (size_t i = 0; i < t->n_columns; i++) {
+		size_t len = big_endian(p, 4);
+
+		if (len == strlen(name) && memcmp(p + 4, name, len) == 0) {
+			*column = i;
+			return 0;
+		}
+		p += 4 + len;
+	}
+	return err_set(err, ERR_FORMAT, "%s: no column %s", path, name);
+}
+
+/* Where the columns of the model are in a table. */
+struct columns {
+	size_t time, event;
+	size_t *terms, *strata;
+};
+
+static int
+find_all(const struct pooled_model *m, const struct file *t, const char *path,
+    struct columns *c, struct err *err)
+{
+	if (m->cox && find(t, path, m->time, &c->time, err) < 0)
+		return -1;
+	if (find(t, path, m->event, &c->event, err) < 0)
+		return -1;
+	for (size_t i = 0; i < m->n_terms; i++)
+		if (find(t, path, m->terms[i].column, &c->terms[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < m->n_strata; i++)
+		if (find(t, path, m->strata[i].column, &c->strata[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+add_row(struct pooled *p, size_t site, const struct file *t,
+    const struct columns *c, size_t i, struct err *err)
+{
+	const struct pooled_model *m = p->model;
+	struct row *r = &p->rows[p->n];
+
+	if ((r->x = calloc(m->n_terms, sizeof(*r->x))) == NULL)
+		return err_sys(err, "pooled fit");
+	p->n++;
+	r->time = m->cox ? table_value(t, c->time, i) : 0;
+	r->event = table_value(t, c->event, i) != 0;
+	r->stratum = m->strata_by_site ? site : 0;
+	for (size_t k = 0; k < m->n_strata; k++)
+		r->stratum = r->stratum * m->strata[k].n_levels +
+		    (size_t)table_value(t, c->strata[k], i);
+	for (size_t k = 0; k < m->n_terms; k++) {
+		double v = table_value(t, c->terms[k], i);
+
+		r->x[k] = m->terms[k].level == POOLED_NUMBER ? v
+		    : v == (double)m->terms[k].level         ? 1
+							     : 0;
+	}
+	return 0;
+}
+
+int
+pooled_add(struct pooled *p, size_t site, const char *path, struct err *err)
+{
+	const struct pooled_model *m = p->model;
+	struct columns c = { 0 };
+	struct file t = { 0 };
+	struct row *rows;
+	int rv = -1;
+
+	c.terms = calloc(m->n_terms, sizeof(*c.terms));
+	c.strata = calloc(m->n_strata + 1, sizeof(*c.strata));
+	if (c.terms == NULL || c.strata == NULL) {
+		err_sys(err, "pooled fit");
+		goto out;
+	}
+	if (load(&t, path, err) < 0 || parse(&t, path, err) < 0 ||
+	    find_all(m, &t, path, &c, err) < 0)
+		goto out;
+	rows = realloc(p->rows, (p->n + t.n_rows + 1) * sizeof(*rows));
+	if (rows == NULL) {
+		err_sys(err, "pooled fit");
+		goto out;
+	}
+	p->rows = rows;
+	for (size_t i = 0; i < t.n_rows; i++)
+		if (add_row(p, site, &t, &c, i, err) < 0)
+			goto out;
+	rv = 0;
+out:
+	free(c.terms);
+	free(c.strata);
+	free(t.data);
+	return rv;
+}
+
+/*
+ * The likelihoods and their derivatives.  Rows are copies with centred terms:
+ * Cox does not see the shift, logistic regression has it taken out of the
+ * intercept at the end.
+ */
+
+/* Sums over a set of rows of r, r x and r x x', r = exp(x beta). */
+struct sums {
+	long double s0;
+	long double *s1; /* (p) */
+	long double *s2; /* (p, p) */
+};
+
+static void
+sums_add(struct sums *s, const double *x, size_t p, long double r)
+{
+	s->s0 += r;
+	for (size_t a = 0; a < p; a++) {
+		s->s1[a] += r * x[a];
+		for (size_t b = 0; b < p; b++)
+			s->s2[a * p + b] += r * x[a] * x[b];
+	}
+}
+
+static void
+sums_zero(struct sums *s, size_t p)
+{
+	s->s0 = 0;
+	for (size_t a = 0; a < p; a++)
+		s->s1[a] = 0;
+	for (size_t a = 0; a < p * p; a++)
+		s->s2[a] = 0;
+}
+
+static long double
+predict(const double *x, const long double *beta, size_t p)
+{
+	long double eta = 0;
+
+	for (size_t a = 0; a < p; a++)
+		eta += x[a] * beta[a];
+	return eta;
+}
+
+/* The term of one death: log and derivatives of risk - phi * deaths. */
+static void
+take_off(struct eval *e, size_t p, const struct sums *risk,
+    const struct sums *deaths, long double phi)
+{
+	long double s0 = risk->s0 - phi * deaths->s0;
+
+	e->loglik -= logl(s0);
+	for (size_t a = 0; a < p; a++) {
+		long double ma = (risk->s1[a] - phi * deaths->s1[a]) / s0;
+
+		e->grad[a] -= ma;
+		for (size_t b = 0; b < p; b++) {
+			long double mb =
+			    (risk->s1[b] - phi * deaths->s1[b]) / s0;
+			long double m2 = (risk->s2[a * p + b] -
+					     phi * deaths->s2[a * p + b]) /
+			    s0;
+
+			e->info[a * p + b] += m2 - ma * mb;
+		}
+	}
+}
+
+/* rows are by stratum, then from the latest time to the earliest. */
+static void
+cox(const struct row *rows, size_t n, size_t p, bool efron,
+    const long double *beta, struct sums *risk, struct sums *deaths,
+    struct eval *e)
+{
+	for (size_t i = 0, j; i < n; i = j) {
+		size_t d = 0;
+
+		if (i == 0 || rows[i].stratum != rows[i - 1].stratum)
+			sums_zero(risk, p);
+		sums_zero(deaths, p);
+		for (j = i; j < n && rows[j].stratum == rows[i].stratum &&
+		     rows[j].time == rows[i].time;
+		     j++) {
+			long double eta = predict(rows[j].x, beta, p);
+
+			sums_add(risk, rows[j].x, p, expl(eta));
+			if (!rows[j].event)
+				continue;
+			d++;
+			sums_add(deaths, rows[j].x, p, expl(eta));
+			e->loglik += eta;
+			for (size_t a = 0; a < p; a++)
+				e->grad[a] += rows[j].x[a];
+		}
+		for (size_t l = 0; l < d; l++)
+			take_off(
+			    e, p, risk, deaths, efron ? (long double)l / d : 0);
+	}
+}
+
+static void
+logistic(const struct row *rows, size_t n, size_t p, const long double *beta,
+    struct eval *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		const double *x = rows[i].x;
+		long double eta = predict(x, beta, p);
+		long double mu = 1 / (1 + expl(-eta));
+
+		e->loglik -=
+		    rows[i].event ? log1pl(expl(-eta)) : log1pl(expl(eta));
+		for (size_t a = 0; a < p; a++) {
+			e->grad[a] += (rows[i].event - mu) * x[a];
+			for (size_t b = 0; b < p; b++)
+				e->info[a * p + b] +=
+				    mu * (1 - mu) * x[a] * x[b];
+		}
+	}
+}
+
+/*
+ * Inverse of a symmetric positive definite matrix by Gauss-Jordan, in place;
+ * -1 if a pivot has lost all its digits.
+ */
+static int
+invert(long double *m, size_t p)
+{
+	long double diagonal[TERMS_MAX + 1];
+
+	for (size_t a = 0; a < p; a++)
+		diagonal[a] = m[a * p + a];
+	for (size_t k = 0; k < p; k++) {
+		long double pivot = m[k * p + k];
+
+		if (!(pivot > 1e-14L * diagonal[k]))
+			return -1;
+		m[k * p + k] = 1;
+		for (size_t b = 0; b < p; b++)
+			m[k * p + b] /= pivot;
+		for (size_t a = 0; a < p; a++) {
+			long double f = m[a * p + k];
+
+			if (a == k)
+				continue;
+			m[a * p + k] = 0;
+			for (size_t b = 0; b < p; b++)
+				m[a * p + b] -= f * m[k * p + b];
+		}
+	}
+	return 0;
+}
+
+/*
+ * Newton
+ */
+
+struct work {
+	const struct pooled_model *model;
+	struct row *rows; /* copies; x is (p), shifted */
+	size_t n, p;
+	double *x; /* (n, p) */
+	double *shift; /* (p) */
+	struct sums risk, deaths;
+	struct eval e;
+	long double *beta, *step; /* (p) */
+};
+
+static void
+evaluate(struct work *w, const long double *beta)
+{
+	w->e.loglik = 0;
+	for (size_t a = 0; a < w->p; a++)
+		w->e.grad[a] = 0;
+	for (size_t a = 0; a < w->p * w->p; a++)
+		w->e.info[a] = 0;
+	if (w->model->cox)
+		cox(w->rows, w->n, w->p, w->model->efron, beta, &w->risk,
+		    &w->deaths, &w->e);
+	else
+		logistic(w->rows, w->n, w->p, beta, &w->e);
+}
+
+/* The log-likelihood of the logistic model without any term. */
+static double
+intercept_only(double n, double events)
+{
+	return (events > 0 ? events * log(events / n) : 0) +
+	    (events < n ? (n - events) * log1p(-events / n) : 0);
+}
+
+/*
+ * To the maximum; leaves the inverse information in w->e.info.  A step that
+ * makes the likelihood smaller is halved.
+ */
+static int
+newton(struct work *w, struct pooled_fit *fit, struct err *err)
+{
+	size_t p = w->p;
+	long double best, largest, halved;
+
+	evaluate(w, w->beta);
+	fit->loglik_null = w->model->cox
+	    ? (double)w->e.loglik
+	    : intercept_only((double)fit->n, (double)fit->n_events);
+	for (; fit->iterations < ITERATIONS_MAX; fit->iterations++) {
+		best = w->e.loglik;
+		if (invert(w->e.info, p) < 0)
+			return err_set(err, ERR_NUMERIC,
+			    "pooled fit: the information matrix is singular");
+		largest = 0;
+		for (size_t a = 0; a < p; a++) {
+			long double se = sqrtl(w->e.info[a * p + a]);
+
+			w->step[a] = 0;
+			for (size_t b = 0; b < p; b++)
+				w->step[a] +=
+				    w->e.info[a * p + b] * w->e.grad[b];
+			largest = fmaxl(largest, fabsl(w->step[a]) / se);
+		}
+		if (largest < 1e-13L) {
+			fit->converged = true;
+			break;
+		}
+		halved = 1;
+		for (;;) {
+			for (size_t a = 0; a < p; a++)
+				w->beta[a] += halved * w->step[a];
+			evaluate(w, w->beta);
+			if (w->e.loglik >= best - 1e-12L * fabsl(best))
+				break;
+			for (size_t a = 0; a < p; a++)
+				w->beta[a] -= halved * w->step[a];
+			if ((halved /= 2) < 1e-6L)
+				return err_set(err, ERR_NUMERIC,
+				    "pooled fit: no step helps");
+		}
+	}
+	fit->loglik = (double)w->e.loglik;
+	return fit->converged
+	    ? 0
+	    : err_set(err, ERR_NUMERIC, "pooled fit: no maximum after %d steps",
+		  ITERATIONS_MAX);
+}
+
+/* The largest start that is not after time; -1 if there is none. */
+static int
+snap(const struct pooled_grid *g, double *time)
+{
+	size_t i = g->n;
+
+	while (i > 0 && g->starts[i - 1] > *time)
+		i--;
+	if (i == 0)
+		return -1;
+	*time = g->starts[i - 1];
+	return 0;
+}
+
+static int
+by_stratum_latest_first(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	if (x->stratum != y->stratum)
+		return x->stratum < y->stratum ? -1 : 1;
+	return (x->time < y->time) - (x->time > y->time);
+}
+
+/* Copy the rows that count, on the grid, terms minus their means. */
+static int
+prepare(struct work *w, const struct pooled *p, const struct pooled_grid *grids,
+    size_t n_grids, struct pooled_fit *fit, struct err *err)
+{
+	size_t first = p->model->cox ? 0 : 1; /* behind the intercept */
+
+	for (size_t i = 0; i < p->n; i++)
+		for (size_t k = 0; k < p->model->n_terms; k++)
+			w->shift[first + k] += p->rows[i].x[k] / (double)p->n;
+	for (size_t i = 0; i < p->n; i++) {
+		struct row r = p->rows[i];
+
+		fit->n_events += r.event;
+		if (n_grids > 0) {
+			if (r.stratum >= n_grids)
+				return err_set(err, ERR_FORMAT,
+				    "stratum %zu has no grid", r.stratum);
+			if (snap(&grids[r.stratum], &r.time) < 0)
+				continue;
+		}
+		r.x = w->x + w->n * w->p;
+		if (first == 1)
+			r.x[0] = 1;
+		for (size_t k = 0; k < p->model->n_terms; k++)
+			r.x[first + k] = p->rows[i].x[k] - w->shift[first + k];
+		w->rows[w->n++] = r;
+	}
+	qsort(w->rows, w->n, sizeof(*w->rows), by_stratum_latest_first);
+	fit->n = p->n;
+	fit->n_coef = w->p;
+	return 0;
+}
+
+/* Coefficients and standard errors; the intercept is moved back. */
+static void
+finish(const struct work *w, struct pooled_fit *fit)
+{
+	size_t p = w->p;
+	const long double *v = w->e.info;
+
+	for (size_t a = 0; a < p; a++) {
+		fit->coef[a] = (double)w->beta[a];
+		fit->se[a] = (double)sqrtl(v[a * p + a]);
+	}
+	if (!w->model->cox) {
+		/* intercept = beta_0 - sum shift_k beta_k = c' beta */
+		long double coef = 0, var = 0;
+
+		for (size_t a = 0; a < p; a++) {
+			long double ca = a == 0 ? 1 : -w->shift[a];
+
+			coef += ca * w->beta[a];
+			for (size_t b = 0; b < p; b++)
+				var += ca * v[a * p + b] *
+				    (b == 0 ? 1 : -w->shift[b]);
+		}
+		fit->coef[0] = (double)coef;
+		fit->se[0] = (double)sqrtl(var);
+	}
+}
+
+static void *
+zeroed(size_t n, size_t size, bool *failed)
+{
+	void *p = calloc(n == 0 ? 1 : n, size);
+
+	if (p == NULL)
+		*failed = true;
+	return p;
+}
+
+int
+pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
+    size_t n_grids, struct pooled_fit *fit, struct err *err)
+{
+	struct work w = { .model = p->model };
+	bool failed = false;
+	int rv = -1;
+
+	memset(fit, 0, sizeof(*fit));
+	w.p = p->model->n_terms + (p->model->cox ? 0 : 1);
+	w.rows = zeroed(p->n, sizeof(*w.rows), &failed);
+	w.x = zeroed(p->n * w.p, sizeof(*w.x), &failed);
+	w.shift = zeroed(w.p, sizeof(*w.shift), &failed);
+	w.beta = zeroed(w.p, sizeof(*w.beta), &failed);
+	w.step = zeroed(w.p, sizeof(*w.step), &failed);
+	w.risk.s1 = zeroed(w.p, sizeof(*w.risk.s1), &failed);
+	w.risk.s2 = zeroed(w.p * w.p, sizeof(*w.risk.s2), &failed);
+	w.deaths.s1 = zeroed(w.p, sizeof(*w.deaths.s1), &failed);
+	w.deaths.s2 = zeroed(w.p * w.p, sizeof(*w.deaths.s2), &failed);
+	w.e.grad = zeroed(w.p, sizeof(*w.e.grad), &failed);
+	w.e.info = zeroed(w.p * w.p, sizeof(*w.e.info), &failed);
+	fit->coef = zeroed(w.p, sizeof(*fit->coef), &failed);
+	fit->se = zeroed(w.p, sizeof(*fit->se), &failed);
+	if (failed)
+		err_sys(err, "pooled fit");
+	else if (prepare(&w, p, grids, n_grids, fit, err) == 0 &&
+	    newton(&w, fit, err) == 0) {
+		finish(&w, fit);
+		rv = 0;
+	}
+	free(w.rows);
+	free(w.x);
+	free(w.shift);
+	free(w.beta);
+	free(w.step);
+	free(w.risk.s1);
+	free(w.risk.s2);
+	free(w.deaths.s1);
+	free(w.deaths.s2);
+	free(w.e.grad);
+	free(w.e.info);
+	if (rv < 0)
+		pooled_fit_clear(fit);
+	return rv;
+}
+
+void
+pooled_fit_clear(struct pooled_fit *fit)
+{
+	free(fit->coef);
+	free(fit->se);
+	memset(fit, 0, sizeof(*fit));
+}

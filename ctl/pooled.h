@@ -1,0 +1,78 @@
+/*
+ * The independent check: the same fit on all sites' rows put together, by
+ * plain code that shares nothing with the federated path (it reads the tables'
+ * documented layout and computes by itself, in long double).  Only
+ * consilium-local and tests can do this: nobody else has all the tables.
+ */
+#ifndef CTL_POOLED_H
+#define CTL_POOLED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct err;
+struct pooled;
+
+#define POOLED_NUMBER ((size_t)-1) /* the column's value itself */
+
+/* One number per row that gets a coefficient. */
+struct pooled_term {
+	const char *column;
+	size_t level; /* 1 where the column is this level, else 0 */
+};
+
+/* A column that rows are stratified by, and how many levels it has. */
+struct pooled_stratum {
+	const char *column;
+	size_t n_levels;
+};
+
+struct pooled_model {
+	bool cox; /* else logistic, with an intercept before the terms */
+	bool efron; /* else Breslow */
+	const char *time; /* cox */
+	const char *event; /* or the outcome */
+	const struct pooled_term *terms; /* (n_terms) */
+	size_t n_terms;
+	/* cox: strata by site, or by columns: the first one counts most. */
+	bool strata_by_site;
+	const struct pooled_stratum *strata; /* (n_strata) */
+	size_t n_strata;
+};
+
+/*
+ * The grid of times of one stratum: where its intervals start, increasing.  A
+ * row's time is moved to the start of its interval; a row before the first
+ * start is at risk nowhere.
+ */
+struct pooled_grid {
+	const double *starts; /* (n) */
+	size_t n;
+};
+
+struct pooled_fit {
+	size_t n, n_events, n_coef;
+	double *coef, *se; /* (n_coef) */
+	double loglik_null, loglik; /* null: no term, only the intercept */
+	size_t iterations;
+	bool converged;
+};
+
+/* model and what it points to must outlive the result. */
+struct pooled *pooled_new(const struct pooled_model *model, struct err *err);
+void pooled_free(struct pooled *p); /* NULL is fine */
+
+/* Put the rows of a table file (study/table.h) to the others. */
+int pooled_add(
+    struct pooled *p, size_t site, const char *path, struct err *err);
+
+/*
+ * Fit.  grids has one entry per stratum, or n_grids is 0: the times as they
+ * are.  ERR_NUMERIC if the data do not determine the coefficients.  The
+ * caller ends fit with pooled_fit_clear().
+ */
+int pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
+    size_t n_grids, struct pooled_fit *fit, struct err *err);
+void pooled_fit_clear(struct pooled_fit *fit);
+
+#endif

@@ -1,0 +1,7 @@
+check_PROGRAMS += %D%/test_pooled
+%C%_test_pooled_SOURCES = %D%/test_pooled.c
+%C%_test_pooled_LDADD = \
+	ctl/libpooled.a common/libcommon.a -lm $(CMOCKA_LIBS)
+EXTRA_DIST += tests/reference/pooled.R tests/vectors/pooled/README.md \
+	tests/vectors/pooled/lung.csv tests/vectors/pooled/birthwt.csv \
+	tests/vectors/pooled/figures.csv

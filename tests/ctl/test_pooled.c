@@ -1,0 +1,354 @@
+/*
+ * The check's own check: the fits on rows put together against what R's
+ * survival and glm made of the same data (tests/reference/pooled.R), in two
+ * "sites" of one table file each.
+ */
+#include "tests/check.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/macros.h"
+#include "ctl/pooled.h"
+
+#define ROWS_MAX 256
+#define COLUMNS_MAX 16
+
+/* A file of tests/vectors/pooled: a header of names, then numbers. */
+struct csv {
+	char names[COLUMNS_MAX][32];
+	double v[ROWS_MAX][COLUMNS_MAX];
+	size_t n_columns, n_rows;
+};
+
+static FILE *
+vector(const char *name)
+{
+	char path[512];
+	const char *dir = getenv("top_srcdir");
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/tests/vectors/pooled/%s",
+	    dir == NULL ? "." : dir, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	return f;
+}
+
+static void
+read_csv(struct csv *c, const char *name)
+{
+	FILE *f = vector(name);
+	char line[512], *p, *save;
+
+	memset(c, 0, sizeof(*c));
+	assert_non_null(fgets(line, sizeof(line), f));
+	for (p = strtok_r(line, ",\n", &save); p != NULL;
+	     p = strtok_r(NULL, ",\n", &save))
+		snprintf(c->names[c->n_columns++], 32, "%s", p);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		size_t k = 0;
+
+		for (p = strtok_r(line, ",\n", &save); p != NULL;
+		     p = strtok_r(NULL, ",\n", &save))
+			c->v[c->n_rows][k++] = strtod(p, NULL);
+		assert_int_equal(k, c->n_columns);
+		assert_true(++c->n_rows < ROWS_MAX);
+	}
+	fclose(f);
+}
+
+/* Rows from to to-1 as a table file. */
+static void
+write_table(const char *path, const struct csv *c, size_t from, size_t to)
+{
+	static const uint8_t digest[32];
+	struct canon out = { 0 };
+	struct err err;
+
+	canon_raw(&out, "CSLMTABL", 8);
+	canon_u32(&out, 1);
+	canon_raw(&out, digest, sizeof(digest));
+	canon_u64(&out, to - from);
+	canon_u32(&out, (uint32_t)c->n_columns);
+	for (size_t i = 0; i < c->n_columns; i++)
+		canon_text(&out, c->names[i]);
+	while (out.len % 8 != 0)
+		canon_u8(&out, 0);
+	for (size_t i = 0; i < c->n_columns; i++)
+		for (size_t r = from; r < to; r++) {
+			uint64_t bits;
+
+			memcpy(&bits, &c->v[r][i], 8);
+			for (size_t b = 0; b < 8; b++)
+				canon_u8(&out, (uint8_t)(bits >> 8 * b));
+		}
+	assert_int_equal(file_write(path, out.data, out.len, 0600, &err), 0);
+	canon_free(&out);
+}
+
+static struct pooled *
+two_sites(const struct pooled_model *m, const char *name, double from_time)
+{
+	static struct csv c;
+	struct pooled *p;
+	struct err err;
+	size_t half;
+
+	read_csv(&c, name);
+	if (from_time > 0)
+		for (size_t i = 0; i < c.n_rows; i++)
+			c.v[i][1] += 0.5; /* the grid has to move it back */
+	half = c.n_rows / 3;
+	write_table("pooled-1.tmp", &c, 0, half);
+	write_table("pooled-2.tmp", &c, half, c.n_rows);
+	p = pooled_new(m, &err);
+	assert_non_null(p);
+	assert_int_equal(pooled_add(p, 0, "pooled-1.tmp", &err), 0);
+	assert_int_equal(pooled_add(p, 1, "pooled-2.tmp", &err), 0);
+	unlink("pooled-1.tmp");
+	unlink("pooled-2.tmp");
+	return p;
+}
+
+/* The figures of one fit, in the order of the coefficients. */
+static void
+like_r(const char *which, const struct pooled_fit *fit)
+{
+	FILE *f = vector("figures.csv");
+	char line[512], name[32], term[32];
+	double b, se, ll0, ll1;
+	size_t k = 0;
+
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%31[^,],%31[^,],%lf,%lf,%lf,%lf", name, term,
+			&b, &se, &ll0, &ll1) != 6 ||
+		    strcmp(name, which) != 0)
+			continue;
+		assert_true(k < fit->n_coef);
+		assert_true(fabs(fit->coef[k] - b) < 1e-10 * se);
+		assert_true(fabs(fit->se[k] - se) < 1e-10 * se);
+		assert_true(fabs(fit->loglik_null - ll0) < 1e-12 * fabs(ll0));
+		assert_true(fabs(fit->loglik - ll1) < 1e-12 * fabs(ll1));
+		k++;
+	}
+	fclose(f);
+	assert_int_equal(k, fit->n_coef);
+	assert_true(fit->converged);
+}
+
+static const struct pooled_term lung_terms[] = {
+	{ "age", POOLED_NUMBER },
+	{ "sex", POOLED_NUMBER },
+	{ "ecog", POOLED_NUMBER },
+	{ "karno", POOLED_NUMBER },
+	{ "wtloss", POOLED_NUMBER },
+};
+static const struct pooled_model lung = {
+	.cox = true,
+	.time = "time",
+	.event = "event",
+	.terms = lung_terms,
+	.n_terms = nitems(lung_terms),
+};
+
+static void
+cox_with_breslow_is_r(void **state)
+{
+	struct pooled *p = two_sites(&lung, "lung.csv", 0);
+	struct pooled_fit fit;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(pooled_fit(p, NULL, 0, &fit, &err), 0);
+	assert_int_equal(fit.n, 212);
+	assert_int_equal(fit.n_events, 150);
+	like_r("breslow", &fit);
+	pooled_fit_clear(&fit);
+	pooled_free(p);
+}
+
+static void
+cox_with_efron_is_r(void **state)
+{
+	struct pooled_model m = lung;
+	struct pooled *p;
+	struct pooled_fit fit;
+	struct err err;
+
+	(void)state;
+	m.efron = true;
+	p = two_sites(&m, "lung.csv", 0);
+	assert_int_equal(pooled_fit(p, NULL, 0, &fit, &err), 0);
+	like_r("efron", &fit);
+	pooled_fit_clear(&fit);
+	pooled_free(p);
+}
+
+static void
+cox_stratified_by_a_column_is_r(void **state)
+{
+	static const struct pooled_stratum inst = { "inst", 34 };
+	struct pooled_model m = lung;
+	struct pooled *p;
+	struct pooled_fit fit;
+	struct err err;
+
+	(void)state;
+	m.efron = true;
+	m.strata = &inst;
+	m.n_strata = 1;
+	p = two_sites(&m, "lung.csv", 0);
+	assert_int_equal(pooled_fit(p, NULL, 0, &fit, &err), 0);
+	like_r("inst", &fit);
+	pooled_fit_clear(&fit);
+	pooled_free(p);
+}
+
+static void
+cox_on_a_grid_is_r_on_moved_times(void **state)
+{
+	double starts[40];
+	struct pooled_grid grid = { starts, nitems(starts) };
+	struct pooled_model m = lung;
+	struct pooled *p;
+	struct pooled_fit fit;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < nitems(starts); i++)
+		starts[i] = 30.0 * (double)(i + 1);
+	m.efron = true;
+	p = two_sites(&m, "lung.csv", 30);
+	assert_int_equal(pooled_fit(p, &grid, 1, &fit, &err), 0);
+	like_r("grid", &fit);
+	pooled_fit_clear(&fit);
+	pooled_free(p);
+}
+
+static void
+cox_stratified_by_site_is_r(void **state)
+{
+	struct pooled_model m = lung;
+	struct pooled *p;
+	struct pooled_fit fit;
+	struct err err;
+
+	(void)state;
+	m.efron = true;
+	m.strata_by_site = true;
+	p = two_sites(&m, "lung.csv", 0);
+	assert_int_equal(pooled_fit(p, NULL, 0, &fit, &err), 0);
+	like_r("site", &fit);
+	pooled_fit_clear(&fit);
+	pooled_free(p);
+}
+
+static const struct pooled_term birth_terms[] = {
+	{ "age", POOLED_NUMBER },
+	{ "lwt", POOLED_NUMBER },
+	{ "race", 2 },
+	{ "race", 3 },
+	{ "smoke", POOLED_NUMBER },
+	{ "ht", POOLED_NUMBER },
+	{ "ui", POOLED_NUMBER },
+};
+static const struct pooled_model birth = {
+	.event = "low",
+	.terms = birth_terms,
+	.n_terms = nitems(birth_terms),
+};
+
+static void
+logistic_is_r(void **state)
+{
+	struct pooled *p = two_sites(&birth, "birthwt.csv", 0);
+	struct pooled_fit fit;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(pooled_fit(p, NULL, 0, &fit, &err), 0);
+	assert_int_equal(fit.n, 189);
+	assert_int_equal(fit.n_events, 59);
+	like_r("logistic", &fit);
+	pooled_fit_clear(&fit);
+	pooled_free(p);
+}
+
+static void
+a_term_twice_is_singular(void **state)
+{
+	static const struct pooled_term twice[] = {
+		{ "age", POOLED_NUMBER },
+		{ "age", POOLED_NUMBER },
+	};
+	struct pooled_model m = lung;
+	struct pooled *p;
+	struct pooled_fit fit;
+	struct err err;
+
+	(void)state;
+	m.terms = twice;
+	m.n_terms = 2;
+	p = two_sites(&m, "lung.csv", 0);
+	assert_int_equal(pooled_fit(p, NULL, 0, &fit, &err), -1);
+	assert_int_equal(err.code, ERR_NUMERIC);
+	pooled_free(p);
+}
+
+/* Every prefix of a table, and a table without the column. */
+static void
+refuses_a_table_that_is_not_one(void **state)
+{
+	static struct csv c;
+	struct pooled *p;
+	struct err err;
+	uint8_t *bytes;
+	size_t len;
+
+	(void)state;
+	read_csv(&c, "birthwt.csv");
+	write_table("pooled-1.tmp", &c, 0, 2);
+	bytes = file_read("pooled-1.tmp", 1 << 20, &len, &err);
+	assert_non_null(bytes);
+	p = pooled_new(&birth, &err);
+	assert_non_null(p);
+	for (size_t i = 0; i < len; i++) {
+		assert_int_equal(
+		    file_write("pooled-1.tmp", bytes, i, 0600, &err), 0);
+		assert_int_equal(pooled_add(p, 0, "pooled-1.tmp", &err), -1);
+		assert_int_equal(err.code, ERR_FORMAT);
+	}
+	snprintf(c.names[0], sizeof(c.names[0]), "high");
+	write_table("pooled-1.tmp", &c, 0, 2);
+	assert_int_equal(pooled_add(p, 0, "pooled-1.tmp", &err), -1);
+	assert_string_equal(err.msg, "pooled-1.tmp: no column low");
+	unlink("pooled-1.tmp");
+	assert_int_equal(pooled_add(p, 0, "pooled-1.tmp", &err), -1);
+	assert_int_equal(err.code, ERR_SYSTEM);
+	free(bytes);
+	pooled_free(p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cox_with_breslow_is_r),
+		cmocka_unit_test(cox_with_efron_is_r),
+		cmocka_unit_test(cox_stratified_by_a_column_is_r),
+		cmocka_unit_test(cox_on_a_grid_is_r_on_moved_times),
+		cmocka_unit_test(cox_stratified_by_site_is_r),
+		cmocka_unit_test(logistic_is_r),
+		cmocka_unit_test(a_term_twice_is_singular),
+		cmocka_unit_test(refuses_a_table_that_is_not_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,59 @@
+# What R makes of the data that tests/ctl/test_pooled.c fits.  Writes the data
+# and the figures:
+#
+#     Rscript tests/reference/pooled.R tests/vectors/pooled
+#
+# Data: lung of the package survival (r-cran-survival, LGPL-2+), birthwt of
+# MASS (r-cran-mass, GPL-2 or GPL-3).
+suppressMessages({ library(survival); library(MASS) })
+dir <- commandArgs(TRUE)[1]
+num <- function(x) formatC(x, digits = 17, format = "g")
+save <- function(d, name)
+	write.csv(d, file.path(dir, name), row.names = FALSE, quote = FALSE)
+
+l <- survival::lung
+l <- l[complete.cases(l[, c("inst", "time", "status", "age", "sex", "ph.ecog",
+    "ph.karno", "wt.loss")]), ]
+l <- data.frame(inst = l$inst, time = l$time, event = l$status - 1,
+    age = l$age, sex = l$sex, ecog = l$ph.ecog, karno = l$ph.karno,
+    wtloss = l$wt.loss)
+save(l, "lung.csv")
+
+b <- MASS::birthwt
+b <- b[, c("low", "age", "lwt", "race", "smoke", "ht", "ui")]
+save(b, "birthwt.csv")
+
+out <- NULL
+add <- function(fit, s, term, ll0, ll1)
+	out <<- rbind(out, data.frame(fit = fit, term = term,
+	    estimate = num(s[, 1]), se = num(s[, 2]), loglik0 = num(ll0),
+	    loglik1 = num(ll1)))
+cox <- function(fit, f, ties, d = l) {
+	m <- coxph(f, d, ties = ties, timefix = FALSE,
+	    control = coxph.control(eps = 1e-14, iter.max = 50,
+		toler.chol = 1e-15, timefix = FALSE))
+	add(fit, summary(m)$coefficients[, c(1, 3)], names(coef(m)),
+	    m$loglik[1], m$loglik[2])
+}
+x <- Surv(time, event) ~ age + sex + ecog + karno + wtloss
+xi <- update(x, ~ . + strata(inst))
+cox("breslow", x, "breslow")
+cox("efron", x, "efron")
+cox("inst", xi, "efron")
+# The first third of the rows is one site, the rest the other.
+l$site <- seq_len(nrow(l)) <= nrow(l) %/% 3
+cox("site", update(x, ~ . + strata(site)), "efron", l)
+# On a grid of 30 days from day 30 on; earlier rows are at risk nowhere.
+g <- l[l$time >= 30, ]
+g$time <- floor(g$time / 30) * 30
+cox("grid", x, "efron", g)
+
+# glm's standard errors are those of the step before the last: go on from there.
+m <- NULL
+for (i in 1:3)
+	m <- glm(low ~ age + lwt + factor(race) + smoke + ht + ui, binomial, b,
+	    start = coef(m), epsilon = 1e-15, maxit = 50)
+add("logistic", summary(m)$coefficients[, 1:2],
+    c("(Intercept)", "age", "lwt", "race2", "race3", "smoke", "ht", "ui"),
+    -m$null.deviance / 2, as.numeric(logLik(m)))
+save(out, "figures.csv")
