@@ -8,3 +8,4 @@ AM_TESTS_ENVIRONMENT = \
 
 include %D%/common/local.mk
 include %D%/ctl/local.mk
+include %D%/anonymize/local.mk
