@@ -24,8 +24,6 @@ struct model_spec;
 #define STUDY_COLUMN_NAME_MAX 63 /* bytes */
 #define STUDY_LEVELS_MAX 4096 /* of one column */
 #define STUDY_HIERARCHY_MAX 9 /* levels, beside 0 (as it is) and the top */
-#define STUDY_STRATA_MAX 4096
-#define STUDY_TERM_NAME_MAX 255 /* bytes */
 
 #define STUDY_NONE SIZE_MAX /* no such column */
 
@@ -89,12 +87,6 @@ struct study_recode {
 	size_t keep; /* STUDY_MASK: characters, not bytes */
 };
 
-struct study_hierarchy {
-	char *name;
-	char *text[STUDY_HIERARCHY_MAX]; /* as written; the columns' recodes
-					    are compiled from it */
-};
-
 struct study_column {
 	char *name;
 	char *title; /* what people read; the name where none was given */
@@ -108,19 +100,17 @@ struct study_column {
 	struct study_value *levels; /* (n_levels); the first is the
 				       reference */
 	size_t n_levels;
+	const struct study_value **by_value; /* (n_levels), sorted */
 	struct ini_list missing; /* codes; NA and the empty cell by default */
-	char *format; /* dates, e.g. DD.MM.YYYY */
+	struct ini_list formats; /* dates, e.g. DD.MM.YYYY; any of them */
 	size_t from, to; /* interval: indexes of its two date columns */
-	/* The hierarchy compiled for this column: level i is recodes[i - 1];
-	   the last one is the top.  0 of them where there is no hierarchy. */
+	/* Its hierarchy: level i is recodes[i - 1], the last one is the top.
+	   0 of them where there is no hierarchy and level is 0. */
 	struct study_recode *recodes;
 	size_t n_recodes;
 	size_t level; /* the study's choice; 0: as it is */
 	bool in_table; /* the model reads it */
 	bool in_k; /* a quasi-identifier that is held to k */
-	/* As written, until the checks have resolved it. */
-	char *range_text, *hierarchy_name, *level_text, *from_name, *to_name;
-	char *levels_text;
 };
 
 /* One number per patient that the model gives a coefficient. */
@@ -142,13 +132,13 @@ struct study {
 	/* [model] */
 	struct study_model {
 		int kind, ties; /* enum study_kind, study_ties */
-		char *time_name, *event_name, *outcome_name, *event_text;
-		struct ini_list term_names, strata_names;
 		double time_step; /* of the grid of times, in time's unit */
 		size_t time, event; /* Cox: columns */
+		size_t n_times; /* Cox: points of the grid */
 		size_t outcome; /* logistic: column */
 		size_t event_level; /* the level of event or outcome that
 				       means 1 */
+		size_t concordance_bins;
 		int strata; /* enum study_strata */
 		size_t *strata_columns;
 		size_t n_strata_columns;
@@ -185,8 +175,6 @@ struct study {
 	size_t *quasi; /* (n_quasi) */
 	size_t n_quasi;
 
-	struct study_hierarchy *hierarchies;
-	size_t n_hierarchies;
 	struct ini *ini; /* owns all of the above */
 };
 
@@ -227,6 +215,14 @@ const char *study_label(const struct study_column *c, size_t g);
 /* STUDY_MASK: the bytes of text that are kept. */
 size_t study_mask(const struct study_recode *r, const char *text, size_t len);
 
+/*
+ * A cell as what the codebook says it is.  0, or -1 where it is not: not a
+ * number, not whole, no such level, no such date, outside of the range.
+ * Missing codes are the caller's to look for first.  For real, integer, date
+ * (days since 1970-01-01) and levels (index).
+ */
+int study_cell(
+    const struct study_column *c, const char *cell, size_t len, double *v);
 /* Text by a date format (YYYY, MM and DD, each once, and punctuation) into
    days since 1970-01-01; -1 if it is not such a date. */
 int study_date(const char *format, const char *text, size_t len, int64_t *day);

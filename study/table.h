@@ -21,7 +21,7 @@
  * order; the reader refuses any other.  A value is what study_table_value()
  * gives: finite and inside the column's bounds.
  *
- *     number, interval, date   the value, or the group's documented number
+ *     number, interval         the value, or the group's documented number
  *     levels                   the index of the level or group, 0 first
  *     time of a Cox model      the point of the study's grid of times
  *     event, outcome           0 or 1
@@ -69,10 +69,10 @@ const double *table_column(const struct table *t, size_t i);
 
 /*
  * The trainer's input (model/data.h): terms expanded, times as indexes of the
- * grid, strata as one index.  site is this site's place among the study's
- * sites, for strata = site.  The caller frees it with model_data_free().
+ * grid, strata columns as one index.  Freed by table_design_free().
  */
-int table_design(const struct table *t, const struct study *s, size_t site,
+int table_design(const struct table *t, const struct study *s,
     struct model_data *d, struct err *err);
+void table_design_free(struct model_data *d); /* leaves all zeros */
 
 #endif

@@ -1,0 +1,52 @@
+/*
+ * A study while it is being read: what the file says, before the checks have
+ * resolved names and texts.  For study/ alone.
+ */
+#ifndef STUDY_DRAFT_H
+#define STUDY_DRAFT_H
+
+#include "study/study.h"
+
+struct draft_column {
+	struct study_column c;
+	char *range, *levels, *level, *from, *to;
+};
+
+struct draft_hierarchy {
+	char *column;
+	char *levels[STUDY_HIERARCHY_MAX]; /* level-1, level-2, ... */
+};
+
+struct draft_model {
+	struct study_model m;
+	char *time, *event, *outcome, *event_level;
+	struct ini_list terms, strata;
+};
+
+struct draft {
+	struct study *s;
+	struct ini *ini;
+	struct draft_column *columns; /* (n_columns) */
+	struct draft_hierarchy *hierarchies; /* (n_hierarchies) */
+	size_t n_columns, n_hierarchies;
+	struct draft_model model;
+};
+
+/* Types, ranges, levels, intervals, privacy and use of every column. */
+int codebook_check(struct draft *d, struct err *err);
+
+/* The hierarchy of a column (NULL: none), and the level that is chosen. */
+int recode_compile(struct draft *d, struct draft_column *dc,
+    const struct draft_hierarchy *h, struct err *err);
+
+/* Outcome, strata and terms, and which columns the table has. */
+int model_check(struct draft *d, struct err *err);
+
+/* Is it made of YYYY, MM and DD, each once, and punctuation? */
+bool date_format_valid(const char *format);
+
+/* printf into memory of the study. */
+char *draft_printf(struct draft *d, struct err *err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,340 @@
+/* The model of a study: outcome, strata, terms, and what the trainer needs. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "model/spec.h"
+#include "study/draft.h"
+#include "study/study.h"
+
+static const char *const use_names[] = { "ignored", "feature", "outcome",
+	"stratum" };
+
+/* The column called name, which the codebook must hold for this use. */
+static int
+find_column(struct draft *d, const char *key, const char *name, int use,
+    size_t *at, struct err *err)
+{
+	size_t i = study_find(d->s, name);
+
+	if (i == STUDY_NONE)
+		return ini_error(d->ini, name, err,
+		    "%s: there is no [column %.60s]", key, name);
+	if (d->s->columns[i].use != use)
+		return ini_error(d->ini, name, err,
+		    "%s: column \"%s\" has use = %s, expected use = %s", key,
+		    name, use_names[d->s->columns[i].use], use_names[use]);
+	*at = i;
+	return 0;
+}
+
+/* A key that the model's kind needs, or cannot have. */
+static int
+check_key(struct draft *d, const char *key, const char *value, bool wanted,
+    struct err *err)
+{
+	const char *kind = d->s->model.kind == STUDY_COX ? "cox" : "logistic";
+
+	if (value != NULL && !wanted)
+		return ini_error(
+		    d->ini, value, err, "%s: a %s model has none", key, kind);
+	if (value != NULL || !wanted)
+		return 0;
+	return ini_error(d->ini, d->s->columns[0].name, err,
+	    "[model] has no key \"%s\", which kind = %s needs", key, kind);
+}
+
+/* Which level of the event or outcome column means 1. */
+static int
+check_event(struct draft *d, const char *key, const char *name, size_t at,
+    struct err *err)
+{
+	const struct study_column *c = &d->s->columns[at];
+	const char *text = d->model.event_level;
+
+	if (c->type != STUDY_LEVELS)
+		return ini_error(d->ini, name, err,
+		    "%s: column \"%s\" must have type = levels", key, name);
+	if (text == NULL && c->n_levels != 2)
+		return ini_error(d->ini, name, err,
+		    "%s: column \"%s\" has %zu levels, expected event-level = "
+		    "the one that counts",
+		    key, name, c->n_levels);
+	d->s->model.event_level = 1;
+	if (text == NULL)
+		return 0;
+	d->s->model.event_level = study_level(c, text, strlen(text));
+	if (d->s->model.event_level == STUDY_NONE)
+		return ini_error(d->ini, text, err,
+		    "event-level: \"%.60s\" is no level of \"%s\"", text, name);
+	return 0;
+}
+
+static int
+check_time(struct draft *d, struct err *err)
+{
+	struct study_model *m = &d->s->model;
+	const struct study_column *c = &d->s->columns[m->time];
+	double steps;
+
+	if (c->type == STUDY_LEVELS)
+		return ini_error(d->ini, d->model.time, err,
+		    "time: column \"%s\" must be a number or an interval",
+		    c->name);
+	if (c->lo < 0)
+		return ini_error(d->ini, d->model.time, err,
+		    "time: the range of \"%s\" starts below 0", c->name);
+	if (m->time_step == 0)
+		m->time_step = 1;
+	steps = floor((c->hi - c->lo) / m->time_step + 0.5) + 1;
+	if (steps < 2 || steps > MODEL_TIMES_MAX)
+		return ini_error(d->ini, d->model.time, err,
+		    "time: %.0f steps of %g in the range of \"%s\", expected 2 "
+		    "to %u; change time-step",
+		    steps, m->time_step, c->name, MODEL_TIMES_MAX);
+	m->n_times = (size_t)steps;
+	return 0;
+}
+
+static int
+check_outcome(struct draft *d, struct err *err)
+{
+	const struct draft_model *dm = &d->model;
+	struct study_model *m = &d->s->model;
+	bool cox = m->kind == STUDY_COX;
+
+	if (check_key(d, "time", dm->time, cox, err) < 0 ||
+	    check_key(d, "event", dm->event, cox, err) < 0 ||
+	    check_key(d, "outcome", dm->outcome, !cox, err) < 0)
+		return -1;
+	if (!cox) {
+		if (m->ties != -1 || m->time_step != 0)
+			return ini_error(d->ini, dm->outcome, err,
+			    "ties, time-step: a logistic model has none");
+		m->ties = STUDY_EFRON;
+		if (find_column(d, "outcome", dm->outcome, STUDY_OUTCOME,
+			&m->outcome, err) < 0)
+			return -1;
+		return check_event(d, "outcome", dm->outcome, m->outcome, err);
+	}
+	if (m->ties == -1)
+		m->ties = STUDY_EFRON;
+	if (find_column(d, "time", dm->time, STUDY_OUTCOME, &m->time, err) <
+		0 ||
+	    find_column(d, "event", dm->event, STUDY_OUTCOME, &m->event, err) <
+		0 ||
+	    check_time(d, err) < 0)
+		return -1;
+	return check_event(d, "event", dm->event, m->event, err);
+}
+
+/* none, site, or columns whose levels are crossed. */
+static int
+check_strata(struct draft *d, struct err *err)
+{
+	const struct ini_list *l = &d->model.strata;
+	struct study_model *m = &d->s->model;
+
+	d->s->n_strata = 1;
+	if (l->n == 0 || (l->n == 1 && strcmp(l->items[0], "none") == 0))
+		return 0;
+	if (m->kind != STUDY_COX)
+		return ini_error(d->ini, l->items[0], err,
+		    "strata: a logistic model has none; use a feature");
+	if (l->n == 1 && strcmp(l->items[0], "site") == 0) {
+		m->strata = STUDY_STRATA_SITE;
+		d->s->n_strata = 0;
+		return 0;
+	}
+	m->strata = STUDY_STRATA_COLUMNS;
+	m->strata_columns = ini_alloc(d->ini, l->n, sizeof(size_t), err);
+	if (m->strata_columns == NULL)
+		return -1;
+	for (size_t i = 0; i < l->n; i++) {
+		size_t at;
+
+		if (find_column(
+			d, "strata", l->items[i], STUDY_STRATUM, &at, err) < 0)
+			return -1;
+		for (size_t j = 0; j < i; j++) {
+			if (m->strata_columns[j] == at)
+				return ini_error(d->ini, l->items[i], err,
+				    "strata: \"%s\" is there twice",
+				    l->items[i]);
+		}
+		m->strata_columns[m->n_strata_columns++] = at;
+		d->s->n_strata *= study_n_groups(&d->s->columns[at]);
+		if (d->s->n_strata > MODEL_STRATA_MAX)
+			return ini_error(d->ini, l->items[i], err,
+			    "strata: more than %d", MODEL_STRATA_MAX);
+	}
+	return 0;
+}
+
+static int
+add_term(struct draft *d, const char *at, struct study_term t, struct err *err)
+{
+	struct study *s = d->s;
+
+	if (t.name == NULL)
+		return -1;
+	if (strlen(t.name) >= MODEL_NAME_SIZE)
+		return ini_error(d->ini, at, err,
+		    "term \"%.80s\" has a name of %zu bytes, expected at most "
+		    "%d",
+		    t.name, strlen(t.name), MODEL_NAME_SIZE - 1);
+	if (s->n_terms == MODEL_TERMS_MAX)
+		return ini_error(
+		    d->ini, at, err, "more than %d terms", MODEL_TERMS_MAX);
+	for (size_t i = 0; i < s->n_terms; i++) {
+		if (strcmp(s->terms[i].name, t.name) == 0)
+			return ini_error(d->ini, at, err,
+			    "two terms would be called \"%s\"", t.name);
+	}
+	s->terms[s->n_terms++] = t;
+	return 0;
+}
+
+/* A number is one term; levels are one each, but for the first. */
+static int
+expand(struct draft *d, const char *at, size_t column, struct err *err)
+{
+	const struct study_column *c = &d->s->columns[column];
+	const struct study_recode *r = study_recode(c);
+	struct study_term t = { c->name, column, STUDY_NONE, c->lo, c->hi };
+
+	if (c->type != STUDY_LEVELS && r != NULL) {
+		t.min = r->numbers[0];
+		t.max = r->numbers[r->n_groups - 1];
+	}
+	if (c->type != STUDY_LEVELS)
+		return add_term(d, at, t, err);
+	for (size_t g = 1; g < study_n_groups(c); g++) {
+		const char *label =
+		    r != NULL ? r->labels[g] : c->levels[g].value;
+
+		t = (struct study_term){
+			.name = draft_printf(d, err, "%s=%s", c->name, label),
+			.column = column,
+			.level = g,
+			.max = 1,
+		};
+		if (add_term(d, at, t, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+check_terms(struct draft *d, struct err *err)
+{
+	const struct ini_list *l = &d->model.terms;
+	struct study *s = d->s;
+	size_t at;
+
+	s->terms = ini_alloc(d->ini, MODEL_TERMS_MAX, sizeof(*s->terms), err);
+	if (s->terms == NULL)
+		return -1;
+	for (size_t i = 0; i < l->n; i++) {
+		if (find_column(
+			d, "terms", l->items[i], STUDY_FEATURE, &at, err) < 0 ||
+		    expand(d, l->items[i], at, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; l->n == 0 && i < s->n_columns; i++) {
+		if (s->columns[i].use == STUDY_FEATURE &&
+		    expand(d, s->columns[i].name, i, err) < 0)
+			return -1;
+	}
+	if (s->n_terms == 0)
+		return ini_error(d->ini, s->columns[0].name, err,
+		    "no column has use = feature, so that the model has no "
+		    "terms");
+	return 0;
+}
+
+int
+model_check(struct draft *d, struct err *err)
+{
+	struct study *s = d->s;
+	struct study_model *m = &s->model;
+
+	*m = d->model.m;
+	if (check_outcome(d, err) < 0 || check_strata(d, err) < 0 ||
+	    check_terms(d, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_terms; i++)
+		s->columns[s->terms[i].column].in_table = true;
+	for (size_t i = 0; i < m->n_strata_columns; i++)
+		s->columns[m->strata_columns[i]].in_table = true;
+	if (m->kind == STUDY_COX) {
+		s->columns[m->time].in_table = true;
+		s->columns[m->event].in_table = true;
+	} else {
+		s->columns[m->outcome].in_table = true;
+	}
+	s->table = ini_alloc(d->ini, s->n_columns, sizeof(size_t), err);
+	if (s->table == NULL)
+		return -1;
+	for (size_t i = 0; i < s->n_columns; i++) {
+		if (s->columns[i].in_table)
+			s->table[s->n_table++] = i;
+	}
+	return 0;
+}
+
+double
+study_table_value(const struct study *s, size_t column, double v)
+{
+	const struct study_model *m = &s->model;
+	const struct study_column *c = &s->columns[column];
+
+	if (column == m->event || column == m->outcome)
+		return v == (double)m->event_level;
+	if (column == m->time)
+		return c->lo +
+		    m->time_step * floor((v - c->lo) / m->time_step + 0.5);
+	return study_recoded(c, v);
+}
+
+int
+study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
+    struct err *err)
+{
+	const struct study_model *m = &s->model;
+
+	if (n_sites < 2 || n_sites > MODEL_SITES_MAX ||
+	    (s->sites.n != 0 && s->sites.n != n_sites))
+		return err_set(err, ERR_CONFIG,
+		    "study %s: %zu sites, expected %zu to %zu", s->name,
+		    n_sites, s->sites.n != 0 ? s->sites.n : 2,
+		    s->sites.n != 0 ? s->sites.n : (size_t)MODEL_SITES_MAX);
+	*spec = (struct model_spec){
+		.kind = m->kind == STUDY_COX ? MODEL_COX : MODEL_LOGISTIC,
+		.ties = m->ties == STUDY_EFRON ? TIES_EFRON : TIES_BRESLOW,
+		.strata = m->strata == STUDY_STRATA_SITE ? STRATA_SITE
+		    : m->strata == STUDY_STRATA_COLUMNS  ? STRATA_COLUMN
+							 : STRATA_NONE,
+		.n_strata = s->n_strata != 0 ? (uint32_t)s->n_strata : 1,
+		.n_terms = (uint32_t)s->n_terms,
+		.n_times = (uint32_t)m->n_times,
+		.risk_set_step = (uint32_t)s->privacy.smallest_risk_set_step,
+		.n_sites = (uint32_t)n_sites,
+		.rows_per_site = (uint32_t)s->privacy.rows_per_site,
+		.max_iterations = (uint32_t)s->rounds.max_iterations,
+		.tolerance = s->rounds.tolerance,
+		.concordance_bins = (uint32_t)m->concordance_bins,
+	};
+	if (m->kind == STUDY_COX) {
+		spec->time_min = s->columns[m->time].lo;
+		spec->time_step = m->time_step;
+	}
+	for (size_t i = 0; i < s->n_terms; i++) {
+		snprintf(spec->terms[i].name, MODEL_NAME_SIZE, "%s",
+		    s->terms[i].name);
+		spec->terms[i].min = s->terms[i].min;
+		spec->terms[i].max = s->terms[i].max;
+	}
+	return 0;
+}

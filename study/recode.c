@@ -1,0 +1,387 @@
+/* Hierarchies: compiled from the study, and applied to values. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/utf8.h"
+#include "study/draft.h"
+#include "study/study.h"
+
+#define BLANKS " \t\r\n"
+
+/* The level before, or NULL: the values themselves. */
+static const struct study_recode *
+before(const struct study_column *c)
+{
+	return c->n_recodes > 0 ? &c->recodes[c->n_recodes - 1] : NULL;
+}
+
+/* The next word of *p, or NULL; up to max of them are numbers. */
+static char *
+next_word(char **p)
+{
+	char *word = *p + strspn(*p, BLANKS);
+
+	if (*word == '\0')
+		return NULL;
+	*p = word + strcspn(word, BLANKS);
+	if (**p != '\0')
+		*(*p)++ = '\0';
+	return word;
+}
+
+/* Numbers up to the end of p or to a colon, which goes to *rest. */
+static int
+read_numbers(struct draft *d, char *p, double *v, size_t *n, char **rest,
+    struct err *err)
+{
+	char *word;
+
+	*n = 0;
+	*rest = NULL;
+	while ((word = next_word(&p)) != NULL) {
+		if (strcmp(word, ":") == 0) {
+			*rest = p;
+			break;
+		}
+		if (ini_number(word, &v[*n]) < 0)
+			return ini_error(d->ini, word, err,
+			    "expected a number, or : before the documented "
+			    "numbers");
+		(*n)++;
+	}
+	return 0;
+}
+
+/* The cuts are the range's ends and, in between, some of those before. */
+static int
+check_cuts(struct draft *d, const struct study_column *c,
+    const struct study_recode *r, const char *at, struct err *err)
+{
+	const struct study_recode *b = before(c);
+	size_t n = r->n_groups;
+
+	for (size_t i = 0; i <= n; i++) {
+		size_t j = 0;
+
+		if (i > 0 && !(r->cuts[i - 1] < r->cuts[i]))
+			return ini_error(
+			    d->ini, at, err, "the cuts must increase");
+		if (c->type != STUDY_REAL && r->cuts[i] != floor(r->cuts[i]))
+			return ini_error(d->ini, at, err,
+			    "\"%s\" has whole numbers, and so must its cuts",
+			    c->name);
+		while (
+		    b != NULL && j <= b->n_groups && b->cuts[j] != r->cuts[i])
+			j++;
+		if (b != NULL && j > b->n_groups)
+			return ini_error(d->ini, at, err,
+			    "cut %.15g is none of the level before, so this "
+			    "level would cut its groups apart",
+			    r->cuts[i]);
+	}
+	if (r->cuts[0] != c->lo || r->cuts[n] != c->hi)
+		return ini_error(d->ini, at, err,
+		    "the first and the last cut must be the range's ends, "
+		    "%.15g and %.15g",
+		    c->lo, c->hi);
+	return 0;
+}
+
+/* What a group is called, and its number where the study says none. */
+static int
+name_cut(struct draft *d, const struct study_column *c, struct study_recode *r,
+    size_t g, bool given, struct err *err)
+{
+	bool last = g + 1 == r->n_groups, whole = c->type != STUDY_REAL;
+	double lo = r->cuts[g], hi = r->cuts[g + 1];
+
+	if (whole && !last)
+		hi -= 1;
+	if (!given)
+		r->numbers[g] = lo / 2 + hi / 2;
+	if (whole && lo == hi)
+		r->labels[g] = draft_printf(d, err, "%.15g", lo);
+	else if (whole)
+		r->labels[g] = draft_printf(d, err, "%.15g-%.15g", lo, hi);
+	else
+		r->labels[g] = draft_printf(
+		    d, err, "[%.15g, %.15g%c", lo, hi, last ? ']' : ')');
+	return r->labels[g] != NULL ? 0 : -1;
+}
+
+/* cut 20 35 50 91, or with the documented numbers: cut 20 35 91 : 30 60 */
+static int
+compile_cut(struct draft *d, const struct study_column *c,
+    struct study_recode *r, char *text, struct err *err)
+{
+	size_t cap = strlen(text) / 2 + 2, n_cuts, n_numbers = 0;
+	char *rest;
+
+	r->kind = STUDY_CUT;
+	r->cuts = ini_alloc(d->ini, cap, sizeof(*r->cuts), err);
+	r->numbers = ini_alloc(d->ini, cap, sizeof(*r->numbers), err);
+	r->labels = ini_alloc(d->ini, cap, sizeof(*r->labels), err);
+	if (r->cuts == NULL || r->numbers == NULL || r->labels == NULL)
+		return -1;
+	if (read_numbers(d, text, r->cuts, &n_cuts, &rest, err) < 0)
+		return -1;
+	if (n_cuts < 2)
+		return ini_error(d->ini, text, err,
+		    "expected two or more numbers to cut at");
+	r->n_groups = n_cuts - 1;
+	if (check_cuts(d, c, r, text, err) < 0)
+		return -1;
+	if (rest != NULL &&
+	    (read_numbers(d, rest, r->numbers, &n_numbers, &text, err) < 0 ||
+		text != NULL || n_numbers != r->n_groups))
+		return ini_error(d->ini, rest, err,
+		    "expected %zu documented numbers, one per interval",
+		    r->n_groups);
+	for (size_t g = 0; g < r->n_groups; g++) {
+		if (name_cut(d, c, r, g, rest != NULL, err) < 0)
+			return -1;
+		if (study_group(r, r->numbers[g]) != g ||
+		    r->numbers[g] < c->lo || r->numbers[g] > c->hi)
+			return ini_error(d->ini, rest != NULL ? rest : text,
+			    err,
+			    "documented number %zu lies outside of its "
+			    "interval",
+			    g + 1);
+	}
+	return 0;
+}
+
+/* The members of the level before that are called name get group g. */
+static int
+add_member(struct draft *d, const struct study_column *c,
+    struct study_recode *r, const char *name, size_t g, struct err *err)
+{
+	const struct study_recode *b = before(c);
+	bool found = false;
+
+	for (size_t i = 0; i < c->n_levels; i++) {
+		const char *member =
+		    b != NULL ? b->labels[b->group_of[i]] : c->levels[i].value;
+
+		if (strcmp(member, name) != 0)
+			continue;
+		if (r->group_of[i] != STUDY_NONE)
+			return ini_error(d->ini, name, err,
+			    "\"%.60s\" is in two groups", name);
+		r->group_of[i] = g;
+		found = true;
+	}
+	if (found)
+		return 0;
+	return ini_error(d->ini, name, err, "\"%.60s\" is no %s of \"%s\"%s",
+	    name, b != NULL ? "group" : "level", c->name,
+	    b != NULL ? " at the level before" : "");
+}
+
+/* group LABEL: member, member; LABEL: member */
+static int
+compile_group(struct draft *d, const struct study_column *c,
+    struct study_recode *r, char *text, struct err *err)
+{
+	char *p = text, *member, stop = ';';
+
+	r->kind = STUDY_GROUP;
+	r->group_of = ini_alloc(d->ini, c->n_levels, sizeof(size_t), err);
+	/* A group has at least one level; the one more is for the error. */
+	r->labels = ini_alloc(d->ini, c->n_levels + 1, sizeof(char *), err);
+	if (r->group_of == NULL || r->labels == NULL)
+		return -1;
+	for (size_t i = 0; i < c->n_levels; i++)
+		r->group_of[i] = STUDY_NONE;
+	while (stop == ';') {
+		size_t g = r->n_groups++;
+
+		if (ini_item(
+			d->ini, &p, ":;,", &r->labels[g], &stop, NULL, err) < 0)
+			return -1;
+		if (stop != ':' || *r->labels[g] == '\0')
+			return ini_error(d->ini, r->labels[g], err,
+			    "expected LABEL: MEMBER, MEMBER, ...; LABEL: ...");
+		for (size_t i = 0; i < g; i++) {
+			if (strcmp(r->labels[i], r->labels[g]) == 0)
+				return ini_error(d->ini, r->labels[g], err,
+				    "group \"%.60s\" is there twice",
+				    r->labels[g]);
+		}
+		do {
+			if (ini_item(d->ini, &p, ",;", &member, &stop, NULL,
+				err) < 0 ||
+			    add_member(d, c, r, member, g, err) < 0)
+				return -1;
+		} while (stop == ',');
+	}
+	for (size_t i = 0; i < c->n_levels; i++) {
+		if (r->group_of[i] == STUDY_NONE)
+			return ini_error(d->ini, text, err,
+			    "\"%.60s\" is in no group", c->levels[i].value);
+	}
+	return 0;
+}
+
+/* mask 3: the first three characters stay */
+static int
+compile_mask(struct draft *d, const struct study_column *c,
+    struct study_recode *r, char *text, struct err *err)
+{
+	static const struct ini_field keep = { "mask", ini_size, .min = 1,
+		.max = 100 };
+	const struct study_recode *b = before(c);
+
+	r->kind = STUDY_MASK;
+	text += strspn(text, BLANKS);
+	if (ini_size(d->ini, &keep, text, &r->keep, err) < 0)
+		return -1;
+	if (b != NULL && r->keep >= b->keep)
+		return ini_error(d->ini, text, err,
+		    "mask: expected fewer characters than the %zu of the level "
+		    "before",
+		    b->keep);
+	return 0;
+}
+
+static int
+compile_level(struct draft *d, const struct study_column *c,
+    struct study_recode *r, char *text, struct err *err)
+{
+	static const struct {
+		const char *word;
+		int (*fn)(struct draft *, const struct study_column *,
+		    struct study_recode *, char *, struct err *);
+	} ways[] = {
+		[STUDY_REAL] = { "cut", compile_cut },
+		[STUDY_INTEGER] = { "cut", compile_cut },
+		[STUDY_INTERVAL] = { "cut", compile_cut },
+		[STUDY_LEVELS] = { "group", compile_group },
+		[STUDY_TEXT] = { "mask", compile_mask },
+		[STUDY_DATE] = { NULL, NULL },
+	};
+	const char *word = ways[c->type].word;
+
+	if (word == NULL)
+		return ini_error(d->ini, text, err,
+		    "a date has no hierarchy: make an interval of it");
+	if (strncmp(text, word, strlen(word)) != 0 ||
+	    strchr(BLANKS, text[strlen(word)]) == NULL)
+		return ini_error(d->ini, text, err,
+		    "expected \"%s ...\" for the values of \"%s\"", word,
+		    c->name);
+	return ways[c->type].fn(d, c, r, text + strlen(word), err);
+}
+
+static int
+compile_all(struct draft *d, struct study_column *c,
+    const struct draft_hierarchy *h, struct err *err)
+{
+	static char star[] = "*";
+	static char *stars[] = { star };
+
+	c->recodes = ini_alloc(
+	    d->ini, STUDY_HIERARCHY_MAX + 1, sizeof(*c->recodes), err);
+	if (c->recodes == NULL)
+		return -1;
+	for (size_t i = 0; h != NULL && i < STUDY_HIERARCHY_MAX; i++) {
+		if (h->levels[i] == NULL)
+			continue;
+		if (i != c->n_recodes)
+			return ini_error(d->ini, h->levels[i], err,
+			    "level-%zu without level-%zu", i + 1, i);
+		if (compile_level(d, c, &c->recodes[i], h->levels[i], err) < 0)
+			return -1;
+		c->n_recodes++;
+	}
+	c->recodes[c->n_recodes++] = (struct study_recode){
+		.kind = STUDY_TOP,
+		.n_groups = 1,
+		.labels = stars,
+	};
+	return 0;
+}
+
+int
+recode_compile(struct draft *d, struct draft_column *dc,
+    const struct draft_hierarchy *h, struct err *err)
+{
+	struct study_column *c = &dc->c;
+	size_t n;
+
+	if (compile_all(d, c, h, err) < 0)
+		return -1;
+	n = c->n_recodes;
+	if (strcmp(dc->level, "top") == 0) {
+		c->level = n;
+		return 0;
+	}
+	if (dc->level[0] < '0' || dc->level[0] > '9' || dc->level[1] != '\0' ||
+	    (size_t)(dc->level[0] - '0') >= n)
+		return ini_error(d->ini, dc->level, err,
+		    "level: expected 0%s%.0zu or top%s", n > 1 ? " to " : "",
+		    n - 1, h != NULL ? "" : ": there is no hierarchy");
+	c->level = (size_t)(dc->level[0] - '0');
+	return 0;
+}
+
+const struct study_recode *
+study_recode(const struct study_column *c)
+{
+	return c->level > 0 ? &c->recodes[c->level - 1] : NULL;
+}
+
+size_t
+study_n_groups(const struct study_column *c)
+{
+	return c->level > 0 ? study_recode(c)->n_groups : c->n_levels;
+}
+
+size_t
+study_group(const struct study_recode *r, double v)
+{
+	size_t lo = 0, hi = r->n_groups;
+
+	if (r->kind == STUDY_TOP)
+		return 0;
+	if (r->kind == STUDY_GROUP)
+		return r->group_of[(size_t)v];
+	while (hi - lo > 1) { /* cuts[lo] <= v < cuts[hi] */
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (v < r->cuts[mid])
+			hi = mid;
+		else
+			lo = mid;
+	}
+	return lo;
+}
+
+double
+study_recoded(const struct study_column *c, double v)
+{
+	const struct study_recode *r = study_recode(c);
+
+	if (r == NULL)
+		return v;
+	return r->kind == STUDY_CUT ? r->numbers[study_group(r, v)]
+				    : (double)study_group(r, v);
+}
+
+const char *
+study_label(const struct study_column *c, size_t g)
+{
+	const struct study_recode *r = study_recode(c);
+
+	if (r != NULL)
+		return g < r->n_groups ? r->labels[g] : NULL;
+	return g < c->n_levels ? c->levels[g].label : NULL;
+}
+
+size_t
+study_mask(const struct study_recode *r, const char *text, size_t len)
+{
+	return utf8_prefix(text, len, r->keep);
+}

@@ -1,0 +1,386 @@
+#include "study/study.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/file.h"
+#include "common/macros.h"
+#include "model/spec.h"
+#include "study/draft.h"
+
+#define TEXT_MAX 2000 /* bytes of a purpose, an address, ... */
+#define SECONDS_MAX (30 * 86400)
+
+static const char *const kind_words[] = { "cox", "logistic", NULL };
+static const char *const ties_words[] = { "breslow", "efron", NULL };
+static const char *const cohort_words[] = { "fixed", "open", NULL };
+static const char *const verify_words[] = { "replay", "sample", "trust", NULL };
+static const char *const extra_words[] = { "refuse", "drop", NULL };
+static const char *const type_words[] = { "real", "integer", "date", "levels",
+	"text", "interval", NULL };
+static const char *const privacy_words[] = { "none", "direct-identifier",
+	"quasi-identifier", "sensitive", NULL };
+static const char *const use_words[] = { "ignored", "feature", "outcome",
+	"stratum", NULL };
+
+/* A study's or a site's name. */
+static bool
+is_name(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return n > 0 && n <= STUDY_NAME_MAX && s[n] == '\0' && *s != '-';
+}
+
+static int
+parse_name(struct ini *ini, const struct ini_field *f, char *value, void *out,
+    struct err *err)
+{
+	if (!is_name(value))
+		return ini_error(ini, value, err,
+		    "%s: expected 1 to %d of a-z, 0-9 and -, not starting with "
+		    "-",
+		    f->key, STUDY_NAME_MAX);
+	*(char **)out = value;
+	return 0;
+}
+
+static int
+parse_sites(struct ini *ini, const struct ini_field *f, char *value, void *out,
+    struct err *err)
+{
+	struct ini_list *l = out;
+
+	if (ini_items(ini, f, value, out, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l->n; i++) {
+		if (!is_name(l->items[i]))
+			return ini_error(ini, l->items[i], err,
+			    "%s: a site's name is 1 to %d of a-z, 0-9 and -",
+			    f->key, STUDY_NAME_MAX);
+		for (size_t j = 0; j < i; j++) {
+			if (strcmp(l->items[i], l->items[j]) == 0)
+				return ini_error(ini, l->items[i], err,
+				    "%s: \"%s\" is there twice", f->key,
+				    l->items[i]);
+		}
+	}
+	return 0;
+}
+
+static int
+parse_day(struct ini *ini, const struct ini_field *f, char *value, void *out,
+    struct err *err)
+{
+	if (study_date("YYYY-MM-DD", value, strlen(value), out) < 0)
+		return ini_error(ini, value, err,
+		    "%s: expected a date as YYYY-MM-DD", f->key);
+	return 0;
+}
+
+/* Text that a later check takes apart; as it is. */
+static int
+parse_raw(struct ini *ini, const struct ini_field *f, char *value, void *out,
+    struct err *err)
+{
+	if (*value == '\0')
+		return ini_error(ini, value, err, "%s: expected text", f->key);
+	*(char **)out = value;
+	return 0;
+}
+
+#define AT(field) .offset = offsetof(struct study, field)
+#define TEXT(key, field)                                                       \
+	{                                                                      \
+		key, ini_text, AT(field), .required = true, .max = TEXT_MAX    \
+	}
+
+static const struct ini_field study_fields[] = {
+	{ "name", parse_name, AT(name), .required = true },
+	TEXT("title", title),
+	TEXT("purpose", purpose),
+	TEXT("legal-basis", legal_basis),
+	TEXT("ethics", ethics),
+	TEXT("contact", contact),
+	{ "sites", parse_sites, AT(sites), .min = 3, .max = MODEL_SITES_MAX },
+	{ "expires", parse_day, AT(expires), .required = true },
+	{ "extra-columns", ini_word, AT(extra_columns), .words = extra_words },
+};
+
+static const struct ini_field rounds_fields[] = {
+	{ "max-iterations", ini_size, AT(rounds.max_iterations), .min = 1,
+	    .max = 1000 },
+	{ "tolerance", ini_real, AT(rounds.tolerance), .min = 1e-14,
+	    .max = 0.1 },
+	{ "ready-wait", ini_size, AT(rounds.ready_wait_s), .min = 1,
+	    .max = SECONDS_MAX },
+	{ "share", ini_size, AT(rounds.share_s), .min = 1, .max = SECONDS_MAX },
+	{ "upload", ini_size, AT(rounds.upload_s), .min = 1,
+	    .max = SECONDS_MAX },
+	{ "confirm", ini_size, AT(rounds.confirm_s), .min = 1,
+	    .max = SECONDS_MAX },
+	{ "unmask", ini_size, AT(rounds.unmask_s), .min = 1,
+	    .max = SECONDS_MAX },
+	{ "keep-uploads", ini_size, AT(rounds.keep_uploads), .min = 0,
+	    .max = 10000 },
+};
+
+static const struct ini_field privacy_fields[] = {
+	{ "k", ini_size, AT(privacy.k), .required = true, .min = 1,
+	    .max = 100000 },
+	{ "suppression-limit", ini_real, AT(privacy.suppression_limit),
+	    .min = 0, .max = 1 },
+	{ "smallest-risk-set-step", ini_size,
+	    AT(privacy.smallest_risk_set_step), .min = 1, .max = 100000 },
+	{ "cohort", ini_word, AT(privacy.cohort), .required = true,
+	    .words = cohort_words },
+	{ "verify", ini_word, AT(privacy.verify), .words = verify_words },
+	{ "max-rejected-rows", ini_size, AT(privacy.max_rejected_rows),
+	    .max = MODEL_ROWS_MAX },
+	{ "rows-per-site", ini_size, AT(privacy.rows_per_site), .min = 1,
+	    .max = MODEL_ROWS_MAX },
+};
+
+#define MODEL(field) .offset = offsetof(struct draft_model, field)
+
+static const struct ini_field model_fields[] = {
+	{ "kind", ini_word, MODEL(m.kind), .required = true,
+	    .words = kind_words },
+	{ "time", parse_raw, MODEL(time) },
+	{ "event", parse_raw, MODEL(event) },
+	{ "outcome", parse_raw, MODEL(outcome) },
+	{ "event-level", parse_raw, MODEL(event_level) },
+	{ "ties", ini_word, MODEL(m.ties), .words = ties_words },
+	{ "strata", ini_items, MODEL(strata), .min = 1, .max = 16 },
+	{ "terms", ini_items, MODEL(terms), .min = 1, .max = MODEL_TERMS_MAX },
+	{ "time-step", ini_real, MODEL(m.time_step), .min = 1e-9, .max = 1e9 },
+	{ "concordance-bins", ini_size, MODEL(m.concordance_bins), .min = 2,
+	    .max = MODEL_BINS_MAX },
+};
+
+#define COLUMN(field) .offset = offsetof(struct draft_column, field)
+
+static const struct ini_field column_fields[] = {
+	{ "title", ini_text, COLUMN(c.title), .max = TEXT_MAX },
+	{ "type", ini_word, COLUMN(c.type), .required = true,
+	    .words = type_words },
+	{ "privacy", ini_word, COLUMN(c.privacy), .required = true,
+	    .words = privacy_words },
+	{ "use", ini_word, COLUMN(c.use), .words = use_words },
+	{ "unit", ini_text, COLUMN(c.unit), .max = STUDY_COLUMN_NAME_MAX },
+	{ "range", parse_raw, COLUMN(range) },
+	{ "levels", parse_raw, COLUMN(levels) },
+	{ "missing", ini_items, COLUMN(c.missing), .min = 1, .max = 100 },
+	{ "format", ini_items, COLUMN(c.formats), .min = 1, .max = 10 },
+	{ "from", parse_raw, COLUMN(from) },
+	{ "to", parse_raw, COLUMN(to) },
+	{ "level", parse_raw, COLUMN(level) },
+};
+
+#define LEVEL(i)                                                               \
+	{                                                                      \
+		"level-" #i, parse_raw,                                        \
+		    .offset = offsetof(struct draft_hierarchy, levels) +       \
+		    ((i)-1) * sizeof(char *)                                   \
+	}
+
+static const struct ini_field hierarchy_fields[] = {
+	LEVEL(1),
+	LEVEL(2),
+	LEVEL(3),
+	LEVEL(4),
+	LEVEL(5),
+	LEVEL(6),
+	LEVEL(7),
+	LEVEL(8),
+	LEVEL(9),
+};
+
+static void *
+place_study(
+    struct ini *ini, const struct ini_section *s, void *ctx, struct err *err)
+{
+	(void)ini;
+	(void)s;
+	(void)err;
+	return ((struct draft *)ctx)->s;
+}
+
+static void *
+place_column(
+    struct ini *ini, const struct ini_section *s, void *ctx, struct err *err)
+{
+	static char na[] = "NA", empty[] = "";
+	static char *codes[] = { na, empty };
+	struct draft *d = ctx;
+	struct draft_column *dc = &d->columns[d->n_columns];
+
+	if (strlen(s->arg) > STUDY_COLUMN_NAME_MAX) {
+		ini_error(ini, s->arg, err,
+		    "a column's name of %zu bytes, expected at most %d",
+		    strlen(s->arg), STUDY_COLUMN_NAME_MAX);
+		return NULL;
+	}
+	if (d->n_columns == STUDY_COLUMNS_MAX) {
+		ini_error(ini, s->arg, err, "more than %d columns",
+		    STUDY_COLUMNS_MAX);
+		return NULL;
+	}
+	d->n_columns++;
+	dc->c = (struct study_column){
+		.name = s->arg,
+		.title = s->arg,
+		.missing = { codes, nitems(codes) },
+		.from = STUDY_NONE,
+		.to = STUDY_NONE,
+	};
+	return dc;
+}
+
+static void *
+place_hierarchy(
+    struct ini *ini, const struct ini_section *s, void *ctx, struct err *err)
+{
+	struct draft *d = ctx;
+
+	(void)ini;
+	(void)err;
+	d->hierarchies[d->n_hierarchies].column = s->arg;
+	return &d->hierarchies[d->n_hierarchies++];
+}
+
+#define FIELDS(table) .fields = (table), .n_fields = nitems(table)
+
+static const struct ini_kind sections[] = {
+	{ "study", INI_NO_ARG, true, FIELDS(study_fields),
+	    .place = place_study },
+	{ "model", INI_NO_ARG, true, FIELDS(model_fields),
+	    .offset = offsetof(struct draft, model) },
+	{ "rounds", INI_NO_ARG, false, FIELDS(rounds_fields),
+	    .place = place_study },
+	{ "privacy", INI_NO_ARG, true, FIELDS(privacy_fields),
+	    .place = place_study },
+	{ "column", INI_ARG, true, FIELDS(column_fields),
+	    .place = place_column },
+	{ "hierarchy", INI_ARG, false, FIELDS(hierarchy_fields),
+	    .place = place_hierarchy },
+};
+
+char *
+draft_printf(struct draft *d, struct err *err, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (s = ini_alloc(d->ini, (size_t)n + 1, 1, err)) == NULL)
+		return NULL;
+	va_start(ap, fmt);
+	vsnprintf(s, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return s;
+}
+
+static void
+defaults(struct draft *d)
+{
+	d->s->rounds = (struct study_rounds){
+		.max_iterations = 25,
+		.tolerance = 1e-10,
+		.ready_wait_s = 600,
+		.share_s = 600,
+		.upload_s = 1800,
+		.confirm_s = 600,
+		.unmask_s = 600,
+		.keep_uploads = 16,
+	};
+	d->s->privacy = (struct study_rules){
+		.suppression_limit = 0.05,
+		.smallest_risk_set_step = 5,
+		.verify = STUDY_REPLAY,
+		.rows_per_site = 1000000,
+	};
+	d->model.m = (struct study_model){
+		.ties = -1, /* not said */
+		.time = STUDY_NONE,
+		.event = STUDY_NONE,
+		.outcome = STUDY_NONE,
+		.concordance_bins = 4096,
+	};
+}
+
+/* Everything after the lines: sections, then what they mean together. */
+static int
+read_draft(struct draft *d, struct err *err)
+{
+	size_t n;
+
+	ini_sections(d->ini, &n);
+	d->columns = ini_alloc(d->ini, n + 1, sizeof(*d->columns), err);
+	d->hierarchies = ini_alloc(d->ini, n + 1, sizeof(*d->hierarchies), err);
+	if (d->columns == NULL || d->hierarchies == NULL)
+		return -1;
+	defaults(d);
+	if (ini_read(d->ini, sections, nitems(sections), d, err) < 0 ||
+	    codebook_check(d, err) < 0 || model_check(d, err) < 0)
+		return -1;
+	return 0;
+}
+
+struct study *
+study_parse(const char *name, const void *text, size_t len, struct err *err)
+{
+	struct draft d = { 0 };
+
+	if ((d.s = calloc(1, sizeof(*d.s))) == NULL) {
+		err_sys(err, "%s", name);
+		return NULL;
+	}
+	if ((d.ini = ini_parse(name, text, len, err)) == NULL ||
+	    read_draft(&d, err) < 0) {
+		ini_free(d.ini);
+		free(d.s);
+		return NULL;
+	}
+	d.s->ini = d.ini;
+	return d.s;
+}
+
+struct study *
+study_load(const char *path, struct err *err)
+{
+	struct study *s;
+	uint8_t *text;
+	size_t len;
+
+	if ((text = file_read(path, STUDY_TEXT_MAX, &len, err)) == NULL)
+		return NULL;
+	s = study_parse(path, text, len, err);
+	free(text);
+	return s;
+}
+
+void
+study_free(struct study *s)
+{
+	if (s == NULL)
+		return;
+	ini_free(s->ini);
+	free(s);
+}
+
+size_t
+study_find(const struct study *s, const char *column)
+{
+	for (size_t i = 0; i < s->n_columns; i++) {
+		if (strcmp(s->columns[i].name, column) == 0)
+			return i;
+	}
+	return STUDY_NONE;
+}
