@@ -7,5 +7,6 @@ AM_TESTS_ENVIRONMENT = \
 	TSAN_OPTIONS=ignore_noninstrumented_modules=1; export TSAN_OPTIONS;
 
 include %D%/common/local.mk
+include %D%/crypto/local.mk
 include %D%/ctl/local.mk
 include %D%/anonymize/local.mk
