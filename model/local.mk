@@ -1,1 +1,21 @@
-# model
+noinst_LIBRARIES += %D%/libstep.a
+
+# The deterministic step: gate and rounds link it, with libcommon.a and no
+# mathematics library.  A compiler that contracted a * b + c to one rounding
+# would make other bytes on other machines.
+%C%_libstep_a_SOURCES = \
+	%D%/data.h %D%/spec.c %D%/spec.h \
+	%D%/step/cox.c \
+	%D%/step/encode.c %D%/step/encode.h \
+	%D%/step/grid.c %D%/step/grid.h \
+	%D%/step/ldl.c %D%/step/ldl.h \
+	%D%/step/logistic.c \
+	%D%/step/newton.c %D%/step/newton.h \
+	%D%/step/number.c %D%/step/number.h \
+	%D%/step/pairs.c %D%/step/pairs.h \
+	%D%/step/partial.c %D%/step/partial.h \
+	%D%/step/plan.c %D%/step/plan.h \
+	%D%/step/rounds.c %D%/step/rounds.h \
+	%D%/step/state.h
+%C%_libstep_a_CFLAGS = $(AM_CFLAGS) -ffp-contract=off -fno-math-errno
+EXTRA_DIST += %D%/README.md

@@ -1,0 +1,115 @@
+#include "model/spec.h"
+
+#include <float.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/macros.h"
+
+static const char *const kind_names[MODEL_KINDS] = {
+	[MODEL_COX] = "cox",
+	[MODEL_LOGISTIC] = "logistic",
+};
+
+const char *
+model_kind_name(enum model_kind kind)
+{
+	return kind < MODEL_KINDS ? kind_names[kind] : "unknown";
+}
+
+static bool
+within(double x, double min, double max)
+{
+	return x >= min && x <= max; /* false for NaN */
+}
+
+static int
+check_terms(const struct model_spec *s, struct err *err)
+{
+	if (s->n_terms < 1 || s->n_terms > MODEL_TERMS_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "the model has %u terms, expected 1 to %d", s->n_terms,
+		    MODEL_TERMS_MAX);
+	for (uint32_t i = 0; i < s->n_terms; i++) {
+		const struct model_term *t = &s->terms[i];
+
+		if (memchr(t->name, '\0', sizeof(t->name)) == NULL ||
+		    t->name[0] == '\0')
+			return err_set(err, ERR_CONFIG,
+			    "term %u has no name of 1 to %d bytes", i + 1,
+			    MODEL_NAME_SIZE - 1);
+		if (!within(t->min, -1e30, 1e30) ||
+		    !within(t->max, -1e30, 1e30) || t->min > t->max)
+			return err_set(err, ERR_CONFIG,
+			    "term %s: its range is not two numbers in order "
+			    "within +-1e30",
+			    t->name);
+	}
+	return 0;
+}
+
+static int
+check_times(const struct model_spec *s, struct err *err)
+{
+	bool one = s->strata != STRATA_COLUMN;
+
+	if (s->n_times < 1 || s->n_times > MODEL_TIMES_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%u possible times, expected 1 to %u (a wider step of the "
+		    "time column makes fewer)",
+		    s->n_times, MODEL_TIMES_MAX);
+	if (!within(s->time_min, -1e15, 1e15) ||
+	    !within(s->time_step, 1e-9, 1e15))
+		return err_set(
+		    err, ERR_CONFIG, "the time's start and step are not sane");
+	if (s->ties > TIES_BRESLOW || s->strata > STRATA_SITE)
+		return err_set(err, ERR_CONFIG, "unknown ties or strata");
+	if (s->n_strata < 1 || s->n_strata > MODEL_STRATA_MAX ||
+	    (one && s->n_strata != 1))
+		return err_set(err, ERR_CONFIG, "%u strata, expected 1%s",
+		    s->n_strata, one ? "" : " to 1024");
+	if ((uint64_t)s->n_strata * s->n_times > 4u * MODEL_TIMES_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%u strata with %u possible times each are too many (the "
+		    "product may be %u)",
+		    s->n_strata, s->n_times, 4u * MODEL_TIMES_MAX);
+	return 0;
+}
+
+int
+model_spec_check(const struct model_spec *s, struct err *err)
+{
+	const struct {
+		const char *name;
+		uint32_t v, min, max;
+	} bounds[] = {
+		{ "number of sites", s->n_sites, 1, MODEL_SITES_MAX },
+		{ "rows per site", s->rows_per_site, 1, MODEL_ROWS_MAX },
+		{ "smallest risk-set step", s->risk_set_step, 1, 1000000 },
+		{ "iterations", s->max_iterations, 1, 1000 },
+		{ "concordance bins", s->concordance_bins, 16, MODEL_BINS_MAX },
+	};
+
+	if (s->kind >= MODEL_KINDS)
+		return err_set(err, ERR_CONFIG, "unknown kind of model");
+	if (check_terms(s, err) == -1)
+		return -1;
+	if (s->kind == MODEL_COX && check_times(s, err) == -1)
+		return -1;
+	if (s->kind != MODEL_COX &&
+	    (s->n_times != 0 || s->n_strata != 1 || s->strata != STRATA_NONE))
+		return err_set(err, ERR_CONFIG,
+		    "a %s model has neither times nor strata",
+		    model_kind_name(s->kind));
+	for (size_t i = 0; i < nitems(bounds); i++) {
+		if (bounds[i].v < bounds[i].min || bounds[i].v > bounds[i].max)
+			return err_set(err, ERR_CONFIG,
+			    "%s: %u, expected %u to %u", bounds[i].name,
+			    bounds[i].v, bounds[i].min, bounds[i].max);
+	}
+	if (!within(s->tolerance, 1e-11, 1e-2))
+		return err_set(
+		    err, ERR_CONFIG, "tolerance: expected 1e-11 to 1e-2");
+	return 0;
+}

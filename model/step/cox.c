@@ -1,0 +1,347 @@
+/*
+ * Cox's proportional hazards model: the deterministic half of it.  The
+ * trainer's half is model/cox.c; both follow the layouts here.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/macros.h"
+#include "model/step/ldl.h"
+#include "model/step/newton.h"
+#include "model/step/partial.h"
+#include "model/step/state.h"
+
+/*
+ * A round's vector per site may have this many bytes, and all sites' together
+ * that many (a site that replays a sum fetches them all).  A longer one makes
+ * the grid coarser.
+ */
+#define VECTOR_MAX (12u << 20)
+#define VECTOR_MIN (3u << 20)
+#define VECTORS_MAX (56u << 20)
+
+static bool
+by_site(const struct plan *p)
+{
+	return p->spec.strata == STRATA_SITE;
+}
+
+/*
+ * Who leaves, and by an event, at each possible time of each stratum; or, by
+ * site: events, rows in some risk set, rows in a stratum that is left out,
+ * strata (this site: 0 or 1) left out.
+ */
+static void
+counts_layout(const struct plan *p, struct layout *l)
+{
+	const struct model_spec *s = &p->spec;
+	size_t times = (size_t)s->n_strata * s->n_times;
+
+	if (by_site(p)) {
+		layout_counts(l, 3, s->rows_per_site);
+		layout_counts(l, 1, 1);
+		return;
+	}
+	layout_counts(l, times, s->rows_per_site);
+	layout_counts(l, times, s->rows_per_site);
+}
+
+static size_t
+newton_bytes(const struct plan *p, const struct grid *g)
+{
+	bool efron = p->spec.ties == TIES_EFRON;
+	size_t sets = g->n + (efron ? grid_tied(g) : 0);
+
+	return sets * PARTIAL_SUMS(p->spec.n_terms) * 2 * sizeof(uint64_t);
+}
+
+static int
+make_grid(struct plan *p, const uint64_t *leavers, const uint64_t *events)
+{
+	const struct model_spec *s = &p->spec;
+	size_t max = VECTORS_MAX / s->n_sites;
+	uint32_t step = s->risk_set_step;
+
+	max = MAX(MIN(max, (size_t)VECTOR_MAX), (size_t)VECTOR_MIN);
+	for (;; step *= 2) {
+		grid_free(&p->grid);
+		if (grid_make(&p->grid, leavers, events, s->n_strata,
+			s->n_times, step, s->ties == TIES_EFRON) == -1)
+			return -1;
+		if (newton_bytes(p, &p->grid) <= max || step > 1u << 28)
+			return 0;
+	}
+}
+
+static int
+counts_step(struct plan *p, const uint64_t *sum)
+{
+	const struct group *g = p->next.groups;
+	const uint64_t *leavers = sum + g[0].word_at;
+	const uint64_t *events = sum + g[1].word_at;
+	uint64_t total = 0;
+
+	p->n_events = 0;
+	if (by_site(p)) {
+		p->n_events = leavers[0];
+		p->n_used = leavers[1];
+		p->n_out = leavers[2];
+		p->n_strata_out = (uint32_t)events[0];
+		if (p->n_events > p->n || p->n_used + p->n_out > p->n)
+			return 1;
+	} else {
+		for (size_t i = 0; i < g[0].n; i++) {
+			if (events[i] > leavers[i])
+				return 1;
+			total += leavers[i];
+			p->n_events += events[i];
+		}
+		if (total != p->n)
+			return 1;
+		if (make_grid(p, leavers, events) == -1)
+			return -1;
+		p->n_used = p->grid.n_used;
+		p->n_out = p->grid.n_out;
+		p->n_strata_out = p->grid.strata_out;
+	}
+	if (p->n_events == 0)
+		plan_end(p, FIT_NO_EVENTS);
+	else if (p->n_used == 0)
+		plan_end(p, FIT_TOO_FEW);
+	return 0;
+}
+
+/* 2^(this) is beyond rows times the largest product of the two |z|. */
+static int
+z_bits(const struct plan *p, double times, uint32_t i, uint32_t j)
+{
+	return num_bits(times * p->spec.rows_per_site * plan_z_max(p, i) *
+		   plan_z_max(p, j)) +
+	    1;
+}
+
+/* One group per kind of sum, each with a number per risk set. */
+static void
+risk_set_groups(const struct plan *p, struct layout *l, size_t n)
+{
+	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
+	double rows = p->spec.rows_per_site;
+	double eta = MIN(plan_eta_max(p), ETA_CAP);
+	/* exp(eta) <= 2^w; 1.4427 is beyond 1 / ln 2. */
+	int w = (int)(eta * 1.4427) + 1;
+
+	layout_reals(l, n, w + num_bits(rows) + 1);
+	for (uint32_t i = 0; i < a; i++)
+		layout_reals(
+		    l, n, w + num_bits(rows * plan_z_max(p, active[i])) + 1);
+	for (uint32_t i = 0; i < a; i++) {
+		for (uint32_t j = i; j < a; j++)
+			layout_reals(
+			    l, n, w + z_bits(p, 1.0, active[i], active[j]));
+	}
+}
+
+/* By site: log-likelihood, its gradient and the information. */
+static void
+by_site_layout(const struct plan *p, struct layout *l)
+{
+	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
+	double rows = p->spec.rows_per_site;
+
+	/* Each event adds eta - log(sum of w), at most 2 eta + log(rows). */
+	layout_reals(l, 1, num_bits(rows * (2.0 * plan_eta_max(p) + 20.0)) + 1);
+	for (uint32_t i = 0; i < a; i++)
+		layout_reals(
+		    l, 1, num_bits(2.0 * rows * plan_z_max(p, active[i])) + 1);
+	for (uint32_t i = 0; i < a; i++) {
+		for (uint32_t j = i; j < a; j++)
+			layout_reals(
+			    l, 1, z_bits(p, 4.0, active[i], active[j]));
+	}
+}
+
+/*
+ * Rows beyond ETA_CAP; w, w z, w z z' of the leavers of each interval; with
+ * Efron the same of the events of each interval that has two or more; and the
+ * first time, for good, z of all events.
+ */
+static void
+newton_layout(const struct plan *p, struct layout *l)
+{
+	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
+	double rows = p->spec.rows_per_site;
+
+	if (by_site(p)) {
+		by_site_layout(p, l);
+		return;
+	}
+	layout_counts(l, 1, p->spec.rows_per_site);
+	risk_set_groups(p, l, p->grid.n);
+	if (p->spec.ties == TIES_EFRON)
+		risk_set_groups(p, l, grid_tied(&p->grid));
+	if (p->iterations > 0)
+		return;
+	for (uint32_t i = 0; i < a; i++)
+		layout_reals(
+		    l, 1, num_bits(rows * plan_z_max(p, active[i])) + 1);
+}
+
+/* Sums over risk sets, from the last of a stratum to its first. */
+struct walk {
+	const struct plan *p;
+	const uint64_t *sum;
+	const struct group *leaving, *events; /* first group of each */
+	size_t n_sums;
+	wide *total; /* (n_sums) over the risk set, exact */
+	double *S, *E; /* (n_sums) */
+};
+
+/*
+ * Backwards over all intervals: add who leaves, then subtract the risk set's
+ * part of the likelihood.
+ */
+static void
+walk_back(struct walk *w, struct partial *out)
+{
+	const struct grid *grid = &w->p->grid;
+	uint32_t tied = grid_tied(grid);
+
+	for (uint32_t g = grid->n; g-- > 0;) {
+		const struct grid_interval *v = &grid->intervals[g];
+		bool last = g + 1 == grid->n ||
+		    grid->intervals[g + 1].stratum != v->stratum;
+
+		if (last)
+			memset(w->total, 0, w->n_sums * sizeof(*w->total));
+		for (size_t k = 0; k < w->n_sums; k++) {
+			w->total[k] += sum_wide(&w->leaving[k], w->sum, g);
+			w->S[k] =
+			    num_wide(w->total[k], group_scale(&w->leaving[k]));
+		}
+		if (v->events > 1 && out->efron) {
+			tied--;
+			for (size_t k = 0; k < w->n_sums; k++)
+				w->E[k] = sum_real(&w->events[k], w->sum, tied);
+		}
+		partial_subtract(out, w->S, w->E, v->events);
+	}
+}
+
+/* Over all used rows; at beta = 0, where w = 1. */
+static void
+take_covariance(
+    struct plan *p, const uint64_t *sum, const struct group *leaving)
+{
+	uint32_t a = plan_parameters(p);
+	double n = (double)p->n_used, mean[MODEL_TERMS_MAX];
+	size_t at = 0;
+
+	for (size_t k = 1; k < PARTIAL_SUMS(a); k++) {
+		const struct group *g = &leaving[k];
+		wide total = 0;
+
+		for (uint32_t i = 0; i < p->grid.n; i++)
+			total += sum_wide(g, sum, i);
+		if (k <= a)
+			mean[k - 1] = num_wide(total, group_scale(g)) / n;
+		else
+			p->cov_z[at++] = num_wide(total, group_scale(g)) / n;
+	}
+	for (uint32_t i = 0; i < a; i++) {
+		for (uint32_t j = i; j < a; j++)
+			p->cov_z[packed_at(a, i, j)] -= mean[i] * mean[j];
+	}
+}
+
+/* The part of the events themselves. */
+static void
+add_events(const struct plan *p, struct newton_sums *s)
+{
+	double eta = 0.0;
+
+	for (uint32_t i = 0; i < plan_parameters(p); i++) {
+		eta += p->beta[i] * p->event_z[i];
+		s->score[i] += p->event_z[i];
+	}
+	s->loglik += eta;
+}
+
+static int
+sums_of_risk_sets(struct plan *p, const uint64_t *sum, struct newton_sums *s)
+{
+	uint32_t a = plan_parameters(p);
+	size_t n = PARTIAL_SUMS(a);
+	bool efron = p->spec.ties == TIES_EFRON;
+	struct partial out = {
+		.p = a, .efron = efron, .score = s->score, .info = s->info
+	};
+	struct walk w = { .p = p,
+		.sum = sum,
+		.leaving = p->next.groups + 1,
+		.events = p->next.groups + 1 + n,
+		.n_sums = n };
+	const struct group *z = w.events + (efron ? n : 0);
+	int ret = -1;
+
+	w.total = calloc(n, sizeof(*w.total));
+	w.S = calloc(n, sizeof(*w.S));
+	w.E = calloc(n, sizeof(*w.E));
+	if (w.total == NULL || w.S == NULL || w.E == NULL)
+		goto out;
+	if (p->iterations == 0) {
+		for (uint32_t i = 0; i < a; i++)
+			p->event_z[i] = sum_real(&z[i], sum, 0);
+		take_covariance(p, sum, w.leaving);
+	}
+	walk_back(&w, &out);
+	s->loglik = out.loglik;
+	add_events(p, s);
+	ret = 0;
+out:
+	free(w.total);
+	free(w.S);
+	free(w.E);
+	return ret;
+}
+
+static void
+sums_by_site(const struct plan *p, const uint64_t *sum, struct newton_sums *s)
+{
+	const struct group *g = p->next.groups;
+	uint32_t a = plan_parameters(p);
+
+	s->loglik = sum_real(g++, sum, 0);
+	for (uint32_t i = 0; i < a; i++)
+		s->score[i] = sum_real(g++, sum, 0);
+	for (size_t k = 0; k < PACKED(a); k++)
+		s->info[k] = sum_real(g++, sum, 0);
+}
+
+static int
+newton_step(struct plan *p, const uint64_t *sum)
+{
+	struct newton_sums s = { 0 };
+
+	if (by_site(p))
+		sums_by_site(p, sum, &s);
+	else if (sum_count(&p->next.groups[0], sum, 0) > 0) {
+		if (p->iterations == 0)
+			return 1; /* beta is 0: nobody is beyond */
+		newton_next(p, NULL);
+		return 0;
+	} else if (sums_of_risk_sets(p, sum, &s) == -1)
+		return -1;
+	if (p->iterations == 0)
+		newton_first(p, &s);
+	else
+		newton_next(p, &s);
+	return 0;
+}
+
+const struct plan_kind_ops plan_cox = {
+	.counts_layout = counts_layout,
+	.counts_step = counts_step,
+	.newton_layout = newton_layout,
+	.newton_step = newton_step,
+	.pairs_are_local = by_site,
+};

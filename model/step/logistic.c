@@ -1,0 +1,124 @@
+/*
+ * Logistic regression: the deterministic half of it.  The trainer's half is
+ * model/logistic.c; both follow the layouts here.
+ */
+#include <stdlib.h>
+
+#include "common/macros.h"
+#include "model/step/ldl.h"
+#include "model/step/newton.h"
+#include "model/step/state.h"
+
+/* Rows whose outcome is present. */
+static void
+counts_layout(const struct plan *p, struct layout *l)
+{
+	layout_counts(l, 1, p->spec.rows_per_site);
+}
+
+/* One interval of "time" with all rows: see pairs.h. */
+static int
+counts_step(struct plan *p, const uint64_t *sum)
+{
+	uint64_t n1 = sum_count(&p->next.groups[0], sum, 0), n0 = p->n - n1;
+
+	if (n1 > p->n)
+		return 1;
+	p->n_events = n1;
+	p->n_used = p->n;
+	grid_free(&p->grid);
+	p->grid.intervals = calloc(1, sizeof(*p->grid.intervals));
+	if (p->grid.intervals == NULL)
+		return -1;
+	p->grid.n = 1;
+	p->grid.step = p->spec.risk_set_step;
+	p->grid.n_used = p->n;
+	p->grid.intervals[0].leavers = p->n;
+	p->grid.intervals[0].events = n1;
+	if (n1 == 0 || n0 == 0)
+		plan_end(p, FIT_ONE_CLASS);
+	else if (MIN(n1, n0) < p->spec.risk_set_step)
+		plan_end(p, FIT_TOO_FEW);
+	return 0;
+}
+
+/* |z| of a parameter; the intercept's is 1. */
+static double
+reach(const struct plan *p, const uint32_t *active, uint32_t parameter)
+{
+	return parameter == 0 ? 1.0 : plan_z_max(p, active[parameter - 1]);
+}
+
+/* Log-likelihood, its gradient and the information. */
+static void
+newton_layout(const struct plan *p, struct layout *l)
+{
+	uint32_t active[MODEL_TERMS_MAX];
+	uint32_t n = plan_active(p, active) + 1;
+	double rows = p->spec.rows_per_site;
+
+	/* |log(1 + exp(eta))| <= |eta| + 1, and eta itself where y = 1. */
+	layout_reals(l, 1, num_bits(rows * (2.0 * plan_eta_max(p) + 1.0)) + 1);
+	for (uint32_t i = 0; i < n; i++)
+		layout_reals(l, 1, num_bits(rows * reach(p, active, i)) + 1);
+	for (uint32_t i = 0; i < n; i++) {
+		for (uint32_t j = i; j < n; j++)
+			layout_reals(l, 1,
+			    num_bits(rows * reach(p, active, i) *
+				reach(p, active, j)) +
+				1);
+	}
+}
+
+/* At the null model p(1-p) is the same in all rows. */
+static void
+take_covariance(struct plan *p, const struct newton_sums *s)
+{
+	uint32_t n = plan_parameters(p);
+	double w = s->info[0];
+
+	for (uint32_t i = 1; i < n; i++) {
+		for (uint32_t j = i; j < n; j++) {
+			double mi = s->info[packed_at(n, 0, i)] / w;
+			double mj = s->info[packed_at(n, 0, j)] / w;
+
+			p->cov_z[packed_at(n - 1, i - 1, j - 1)] =
+			    s->info[packed_at(n, i, j)] / w - mi * mj;
+		}
+	}
+}
+
+static int
+newton_step(struct plan *p, const uint64_t *sum)
+{
+	const struct group *g = p->next.groups;
+	struct newton_sums s = { 0 };
+	uint32_t n = plan_parameters(p);
+
+	s.loglik = sum_real(g++, sum, 0);
+	for (uint32_t i = 0; i < n; i++)
+		s.score[i] = sum_real(g++, sum, 0);
+	for (size_t k = 0; k < PACKED(n); k++)
+		s.info[k] = sum_real(g++, sum, 0);
+	if (p->iterations == 0) {
+		take_covariance(p, &s);
+		newton_first(p, &s);
+	} else
+		newton_next(p, &s);
+	return 0;
+}
+
+static bool
+pairs_are_local(const struct plan *p)
+{
+	(void)p;
+	return false;
+}
+
+const struct plan_kind_ops plan_logistic = {
+	.counts_layout = counts_layout,
+	.counts_step = counts_step,
+	.newton_layout = newton_layout,
+	.newton_step = newton_step,
+	.pairs_are_local = pairs_are_local,
+};

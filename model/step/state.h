@@ -1,0 +1,122 @@
+/*
+ * Inside of a plan, for model/ alone.  docs/NUMERICS.md has the formulas.
+ *
+ * z = (x - mean) / sd is a standardised term; eta = beta'z (logistic: plus the
+ * intercept) the linear predictor; w = exp(eta).  Parameters are numbered 0 to
+ * n_par - 1: the intercept first where there is one, then the active terms.
+ * A symmetric matrix is its upper triangle, packed row by row.
+ */
+#ifndef MODEL_STEP_STATE_H
+#define MODEL_STEP_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/spec.h"
+#include "model/step/encode.h"
+#include "model/step/grid.h"
+#include "model/step/pairs.h"
+#include "model/step/plan.h"
+
+#define PAR_MAX (MODEL_TERMS_MAX + 1)
+#define PACKED(n) ((size_t)(n) * ((n) + 1) / 2)
+
+enum phase {
+	PHASE_COUNTS,
+	PHASE_MOMENTS,
+	PHASE_NEWTON,
+	PHASE_SCORES, /* evaluation, 1st round: who has which predictor */
+	PHASE_PAIRS, /* evaluation, 2nd round: which of two is higher */
+	PHASE_DONE,
+	PHASES,
+};
+
+/* How it ended.  What is not FIT_OK has its words in result.c. */
+enum fit_status {
+	FIT_OK,
+	FIT_NO_EVENTS,
+	FIT_ONE_CLASS, /* logistic: all outcomes are the same */
+	FIT_TOO_FEW, /* fewer than the smallest step */
+	FIT_NO_TERMS, /* nothing varies */
+	FIT_SEPARATED, /* terms in `blamed` run away */
+	FIT_SINGULAR, /* terms in `blamed` cannot be told from the others */
+	FIT_NOT_CONVERGED,
+	FIT_SUSPECT, /* sums beyond their bounds */
+	FIT_CHANGING, /* the set of rows changed again and again */
+	FIT_STATUSES,
+};
+
+struct plan {
+	struct model_spec spec;
+	struct layout next; /* of the round that the plan waits for */
+
+	/* From here on: the model bytes, in this order. */
+	uint32_t index;
+	enum phase phase;
+	enum fit_status status;
+	uint32_t suspects, restarts;
+
+	uint64_t n, n_events; /* rows and events in the sums */
+	uint64_t n_used; /* rows in some risk set (logistic: all) */
+	uint64_t n_out; /* rows in strata that were left out */
+	uint32_t n_strata_out;
+	struct grid grid; /* cox, unless strata = site */
+
+	double mean[MODEL_TERMS_MAX], sd[MODEL_TERMS_MAX]; /* sd 0: constant */
+	uint64_t constant, aliased, blamed; /* bit i: term i */
+
+	double beta[PAR_MAX]; /* where the next sums are taken */
+	double base[PAR_MAX]; /* the best point so far */
+	double step[PAR_MAX]; /* Newton's step from it */
+	double loglik; /* at base */
+	uint32_t iterations, halving, halvings, flat;
+	double null_loglik, score_test;
+	double info[PACKED(PAR_MAX)]; /* (n_par, n_par) at base */
+	double event_z[MODEL_TERMS_MAX]; /* sum of z over events, cox */
+	double cov_z[PACKED(MODEL_TERMS_MAX)]; /* (n_active, n_active) */
+
+	double score_sd; /* of the linear predictor */
+	uint64_t *scores; /* (bins) rows per bin, phase pairs only */
+	uint32_t bins; /* 0: no scores */
+	double concordant, discordant, tied, tied_by_bins; /* pairs */
+};
+
+/* Which terms take part, in order; returns how many. */
+uint32_t plan_active(const struct plan *p, uint32_t active[MODEL_TERMS_MAX]);
+bool plan_has_intercept(const struct plan *p);
+uint32_t plan_parameters(const struct plan *p);
+
+/* The middle of a term's range, which the moments are about. */
+double plan_centre(const struct plan *p, uint32_t term);
+/* The largest |z| that the codebook allows. */
+double plan_z_max(const struct plan *p, uint32_t term);
+/* The largest |eta| that it allows at beta. */
+double plan_eta_max(const struct plan *p);
+
+/*
+ * Cox: a row whose |eta| is larger than this contributes nothing but a flag,
+ * and the step is halved: bounds stay small enough for 1e-12 in every sum.
+ */
+#define ETA_CAP 20.0
+
+/*
+ * What a kind of model does in the rounds that differ between kinds.  The
+ * layout is of the round that p->phase names; the step reads the sum by that
+ * same layout.  Steps return -1 only for ERR_SYSTEM.
+ */
+struct plan_kind_ops {
+	void (*counts_layout)(const struct plan *p, struct layout *l);
+	int (*counts_step)(struct plan *p, const uint64_t *sum);
+	void (*newton_layout)(const struct plan *p, struct layout *l);
+	int (*newton_step)(struct plan *p, const uint64_t *sum);
+	/* Pairs are counted by the sites: strata = site. */
+	bool (*pairs_are_local)(const struct plan *p);
+};
+
+extern const struct plan_kind_ops plan_cox, plan_logistic;
+
+/* End with a status; terms named by `blamed`. */
+void plan_end(struct plan *p, enum fit_status status);
+
+#endif
