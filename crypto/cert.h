@@ -40,7 +40,7 @@ int cert_spki_hash(
     const void *spki, size_t len, uint8_t out[CERT_SPKI], struct err *err);
 
 struct cert_life {
-	int64_t from, until;
+	int64_t from, until; /* until itself is too late */
 };
 
 /* A self-signed CA certificate as PEM, appended to out. */

@@ -4,3 +4,17 @@
 noinst_LIBRARIES += %D%/libhash.a
 %C%_libhash_a_SOURCES = %D%/hash.c %D%/hash.h
 %C%_libhash_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+
+# Who may decide, and what was decided: keys, manifest, study, approval,
+# certificates, audit log.
+noinst_LIBRARIES += %D%/libauthority.a
+%C%_libauthority_a_SOURCES = \
+	%D%/approval.c %D%/approval.h \
+	%D%/audit.c %D%/audit.h \
+	%D%/cert.c %D%/cert.h \
+	%D%/join.c %D%/join.h \
+	%D%/keyfile.c %D%/keyfile.h \
+	%D%/manifest.c %D%/manifest.h \
+	%D%/signed.c %D%/signed.h \
+	%D%/signed_study.c %D%/signed_study.h
+%C%_libauthority_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)

@@ -2,3 +2,16 @@ check_PROGRAMS += %D%/test_hash
 %C%_test_hash_SOURCES = %D%/test_hash.c
 %C%_test_hash_LDADD = crypto/libhash.a common/libcommon.a $(SODIUM_LIBS) \
 	$(CMOCKA_LIBS)
+check_PROGRAMS += \
+	%D%/test_audit %D%/test_cert \
+	%D%/test_keyfile %D%/test_manifest
+authority_libs = crypto/libauthority.a common/libcommon.a \
+	$(SODIUM_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+%C%_test_audit_SOURCES = %D%/test_audit.c
+%C%_test_audit_LDADD = $(authority_libs)
+%C%_test_cert_SOURCES = %D%/test_cert.c
+%C%_test_cert_LDADD = $(authority_libs)
+%C%_test_keyfile_SOURCES = %D%/test_keyfile.c
+%C%_test_keyfile_LDADD = $(authority_libs)
+%C%_test_manifest_SOURCES = %D%/test_manifest.c
+%C%_test_manifest_LDADD = $(authority_libs)

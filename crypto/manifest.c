@@ -1,0 +1,329 @@
+#include "crypto/manifest.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/macros.h"
+#include "crypto/signed.h"
+
+struct manifest_policy
+manifest_policy_default(void)
+{
+	return (struct manifest_policy){
+		.corrupted = 1,
+		.honest_min = 2,
+		.u_frac_ppm = 750000,
+		.suites = 1,
+		.weight_cap = 1u << 24,
+	};
+}
+
+void
+manifest_consortium_id(
+    const char *name, const uint8_t root[KEY_PUBLIC], uint8_t out[MANIFEST_ID])
+{
+	struct canon c = { 0 };
+
+	canon_text(&c, SIGNED_LABEL "consortium");
+	canon_text(&c, name);
+	canon_raw(&c, root, KEY_PUBLIC);
+	crypto_hash_sha256(out, c.data, c.len);
+	canon_free(&c);
+}
+
+int
+manifest_name_check(const char *what, const char *name, struct err *err)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	if (name[len] != '\0' || len < 1 || len > MANIFEST_NAME_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%s: expected 1 to %d of a-z, 0-9 and -", what,
+		    MANIFEST_NAME_MAX);
+	return 0;
+}
+
+static int
+check_policy(const struct manifest_policy *p, struct err *err)
+{
+	const struct {
+		const char *name;
+		uint64_t value, min, max;
+	} bounds[] = {
+		{ "corrupted", p->corrupted, 1, MANIFEST_SITES_MAX },
+		{ "honest-min", p->honest_min, 2, MANIFEST_SITES_MAX },
+		{ "u-frac", p->u_frac_ppm, 1, MANIFEST_PPM },
+		{ "suites", p->suites, 1, 3 },
+		{ "weight-cap", p->weight_cap, 1, UINT64_C(1) << 32 },
+	};
+
+	for (size_t i = 0; i < nitems(bounds); i++) {
+		if (bounds[i].value < bounds[i].min ||
+		    bounds[i].value > bounds[i].max)
+			return err_set(err, ERR_FORMAT,
+			    "manifest: policy %s is %llu, expected %llu to "
+			    "%llu",
+			    bounds[i].name, (unsigned long long)bounds[i].value,
+			    (unsigned long long)bounds[i].min,
+			    (unsigned long long)bounds[i].max);
+	}
+	return 0;
+}
+
+static int
+check_member(const struct manifest_member *m, struct err *err)
+{
+	if (manifest_name_check("manifest: a member's name", m->name, err) < 0)
+		return -1;
+	if (key_public_check(m->key, err) < 0)
+		return err_prefix(err, "manifest: %s", m->name);
+	return 0;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct manifest_member *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+	const struct manifest_member *const *x = a, *const *y = b;
+
+	return memcmp((*x)->key, (*y)->key, sizeof((*x)->key));
+}
+
+static int
+by_tls(const void *a, const void *b)
+{
+	const struct manifest_member *const *x = a, *const *y = b;
+
+	return memcmp((*x)->tls, (*y)->tls, sizeof((*x)->tls));
+}
+
+/* No two members share a name, an identity key or a TLS key. */
+static int
+check_distinct(const struct manifest *m, struct err *err)
+{
+	static const struct {
+		const char *what;
+		int (*order)(const void *, const void *);
+	} orders[] = {
+		{ "name", by_name },
+		{ "identity key", by_key },
+		{ "TLS key", by_tls },
+	};
+	const struct manifest_member *all[MANIFEST_SITES_MAX + 1];
+	size_t n = 0;
+
+	all[n++] = &m->coordinator;
+	for (size_t i = 0; i < m->n_sites; i++)
+		all[n++] = &m->sites[i].member;
+	for (size_t o = 0; o < nitems(orders); o++) {
+		qsort(all, n, sizeof(all[0]), orders[o].order);
+		for (size_t i = 1; i < n; i++) {
+			if (orders[o].order(&all[i - 1], &all[i]) == 0)
+				return err_set(err, ERR_FORMAT,
+				    "manifest: %s and %s have the same %s",
+				    all[i - 1]->name, all[i]->name,
+				    orders[o].what);
+		}
+	}
+	return 0;
+}
+
+static int
+check(const struct manifest *m, struct err *err)
+{
+	if (manifest_name_check("manifest: consortium", m->consortium, err) < 0)
+		return -1;
+	if (m->epoch == 0)
+		return err_set(
+		    err, ERR_FORMAT, "manifest: epoch 0, expected 1 or more");
+	if (m->n_sites < 1 || m->n_sites > MANIFEST_SITES_MAX)
+		return err_set(err, ERR_FORMAT,
+		    "manifest: %zu sites, expected 1 to %d", m->n_sites,
+		    MANIFEST_SITES_MAX);
+	if (check_policy(&m->policy, err) < 0 ||
+	    check_member(&m->coordinator, err) < 0)
+		return -1;
+	for (size_t i = 0; i < m->n_sites; i++) {
+		if (check_member(&m->sites[i].member, err) < 0)
+			return -1;
+		if (m->sites[i].id <= (i == 0 ? 0 : m->sites[i - 1].id))
+			return err_set(err, ERR_FORMAT,
+			    "manifest: %s: ids have to increase from 1",
+			    m->sites[i].member.name);
+	}
+	return check_distinct(m, err);
+}
+
+static void
+put_member(struct canon *c, const struct manifest_member *m)
+{
+	canon_text(c, m->name);
+	canon_raw(c, m->key, sizeof(m->key));
+	canon_raw(c, m->tls, sizeof(m->tls));
+}
+
+static void
+get_member(struct canon_in *in, struct manifest_member *m)
+{
+	canon_get_text(in, m->name, sizeof(m->name));
+	canon_get_raw(in, m->key, sizeof(m->key));
+	canon_get_raw(in, m->tls, sizeof(m->tls));
+}
+
+int
+manifest_sign(struct manifest *m, const struct key *root, struct canon *out,
+    struct err *err)
+{
+	struct canon c = { 0 };
+	int rv;
+
+	manifest_consortium_id(
+	    m->consortium, key_public(root), m->consortium_id);
+	if (check(m, err) < 0) {
+		err->code = ERR_CONFIG; /* the operator's, not a file's */
+		return -1;
+	}
+	canon_text(&c, m->consortium);
+	canon_raw(&c, m->consortium_id, sizeof(m->consortium_id));
+	canon_u32(&c, m->epoch);
+	canon_u16(&c, m->policy.corrupted);
+	canon_u16(&c, m->policy.honest_min);
+	canon_u32(&c, m->policy.u_frac_ppm);
+	canon_u32(&c, m->policy.suites);
+	canon_u64(&c, m->policy.weight_cap);
+	put_member(&c, &m->coordinator);
+	canon_u32(&c, (uint32_t)m->n_sites);
+	for (size_t i = 0; i < m->n_sites; i++) {
+		canon_u16(&c, m->sites[i].id);
+		canon_u8(&c, m->sites[i].active);
+		put_member(&c, &m->sites[i].member);
+	}
+	if (c.failed)
+		rv = err_sys(err, "manifest");
+	else
+		rv = signed_make(root, MANIFEST_TYPE, c.data, c.len, out, err);
+	canon_free(&c);
+	return rv;
+}
+
+static int
+get_sites(struct canon_in *in, struct manifest *m, struct err *err)
+{
+	uint32_t n = canon_get_u32(in);
+
+	if (in->failed || n < 1 || n > MANIFEST_SITES_MAX)
+		return err_set(err, ERR_FORMAT,
+		    "manifest: %u sites, expected 1 to %d", n,
+		    MANIFEST_SITES_MAX);
+	if ((m->sites = calloc(n, sizeof(*m->sites))) == NULL)
+		return err_sys(err, "manifest");
+	m->n_sites = n;
+	for (size_t i = 0; i < n; i++) {
+		uint8_t active;
+
+		m->sites[i].id = canon_get_u16(in);
+		active = canon_get_u8(in);
+		if (active > 1)
+			in->failed = true;
+		m->sites[i].active = active == 1;
+		get_member(in, &m->sites[i].member);
+	}
+	return 0;
+}
+
+static int
+decode(struct manifest *m, struct canon_in *in, struct err *err)
+{
+	canon_get_text(in, m->consortium, sizeof(m->consortium));
+	canon_get_raw(in, m->consortium_id, sizeof(m->consortium_id));
+	m->epoch = canon_get_u32(in);
+	m->policy.corrupted = canon_get_u16(in);
+	m->policy.honest_min = canon_get_u16(in);
+	m->policy.u_frac_ppm = canon_get_u32(in);
+	m->policy.suites = canon_get_u32(in);
+	m->policy.weight_cap = canon_get_u64(in);
+	get_member(in, &m->coordinator);
+	if (get_sites(in, m, err) < 0 || canon_end(in, "manifest", err) < 0)
+		return -1;
+	return check(m, err);
+}
+
+struct manifest *
+manifest_open(const void *object, size_t len, const uint8_t root[KEY_PUBLIC],
+    struct err *err)
+{
+	struct manifest *m = NULL;
+	uint8_t id[MANIFEST_ID];
+	const uint8_t *content;
+	struct canon_in in;
+	size_t content_len;
+
+	if (signed_open(object, len, MANIFEST_TYPE, MANIFEST_MAX, root,
+		&content, &content_len, err) < 0)
+		return NULL;
+	if ((m = calloc(1, sizeof(*m))) == NULL) {
+		err_sys(err, "manifest");
+		return NULL;
+	}
+	in = canon_in(content, content_len);
+	if (decode(m, &in, err) < 0)
+		goto bad;
+	manifest_consortium_id(m->consortium, root, id);
+	if (memcmp(id, m->consortium_id, sizeof(id)) != 0) {
+		err_set(err, ERR_FORMAT,
+		    "manifest: the consortium's id is not that of its name and "
+		    "root");
+		goto bad;
+	}
+	signed_digest(object, len, m->digest);
+	return m;
+bad:
+	manifest_free(m);
+	return NULL;
+}
+
+void
+manifest_free(struct manifest *m)
+{
+	if (m == NULL)
+		return;
+	free(m->sites);
+	free(m);
+}
+
+const struct manifest_site *
+manifest_by_id(const struct manifest *m, uint16_t id)
+{
+	for (size_t i = 0; i < m->n_sites; i++)
+		if (m->sites[i].id == id)
+			return &m->sites[i];
+	return NULL;
+}
+
+const struct manifest_site *
+manifest_by_name(const struct manifest *m, const char *name)
+{
+	for (size_t i = 0; i < m->n_sites; i++)
+		if (strcmp(m->sites[i].member.name, name) == 0)
+			return &m->sites[i];
+	return NULL;
+}
+
+const struct manifest_site *
+manifest_by_tls(const struct manifest *m, const uint8_t tls[MANIFEST_ID])
+{
+	for (size_t i = 0; i < m->n_sites; i++)
+		if (memcmp(m->sites[i].member.tls, tls, MANIFEST_ID) == 0)
+			return &m->sites[i];
+	return NULL;
+}

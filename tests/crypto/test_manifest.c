@@ -1,0 +1,493 @@
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/canon.h"
+#include "common/err.h"
+#include "crypto/approval.h"
+#include "crypto/join.h"
+#include "crypto/manifest.h"
+#include "crypto/signed_study.h"
+
+static struct key *root, *keys[4];
+
+static int
+make_keys(void **state)
+{
+	struct err err;
+
+	(void)state;
+	root = key_new(&err);
+	for (size_t i = 0; i < 4; i++)
+		if ((keys[i] = key_new(&err)) == NULL)
+			return -1;
+	return root != NULL ? 0 : -1;
+}
+
+static int
+free_keys(void **state)
+{
+	(void)state;
+	key_free(root);
+	for (size_t i = 0; i < 4; i++)
+		key_free(keys[i]);
+	return 0;
+}
+
+static struct manifest_member
+member(const char *name, size_t i)
+{
+	struct manifest_member m = { 0 };
+
+	snprintf(m.name, sizeof(m.name), "%s", name);
+	memcpy(m.key, key_public(keys[i]), KEY_PUBLIC);
+	memset(m.tls, (int)i + 1, sizeof(m.tls));
+	return m;
+}
+
+/* Three sites, the third revoked.  sites has room for three. */
+static struct manifest
+example(struct manifest_site *sites)
+{
+	struct manifest m = {
+		.consortium = "eurobreast",
+		.epoch = 7,
+		.policy = manifest_policy_default(),
+		.coordinator = member("hub", 3),
+		.sites = sites,
+		.n_sites = 3,
+	};
+
+	sites[0] = (struct manifest_site){ 1, true, member("berlin", 0) };
+	sites[1] = (struct manifest_site){ 2, true, member("lyon", 1) };
+	sites[2] = (struct manifest_site){ 5, false, member("turin", 2) };
+	return m;
+}
+
+static void
+a_manifest_comes_back_as_it_was_signed(void **state)
+{
+	struct manifest_site sites[3];
+	struct manifest m = example(sites), *back;
+	const uint8_t unknown[MANIFEST_ID] = { 0 };
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(manifest_sign(&m, root, &out, &err), 0);
+	back = manifest_open(out.data, out.len, key_public(root), &err);
+	assert_non_null(back);
+	assert_string_equal(back->consortium, "eurobreast");
+	assert_memory_equal(back->consortium_id, m.consortium_id, MANIFEST_ID);
+	assert_int_equal(back->epoch, 7);
+	assert_memory_equal(&back->policy, &m.policy, sizeof(m.policy));
+	assert_int_equal(back->n_sites, 3);
+	assert_int_equal(manifest_by_name(back, "turin")->id, 5);
+	assert_false(manifest_by_id(back, 5)->active);
+	assert_true(manifest_by_id(back, 2)->active);
+	assert_int_equal(manifest_by_tls(back, sites[1].member.tls)->id, 2);
+	assert_null(manifest_by_name(back, "hub"));
+	assert_null(manifest_by_id(back, 3));
+	assert_null(manifest_by_tls(back, unknown));
+	manifest_free(back);
+	canon_free(&out);
+}
+
+static void
+every_flipped_bit_and_every_cut_of_a_manifest_is_refused(void **state)
+{
+	struct manifest_site sites[3];
+	struct manifest m = example(sites);
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(manifest_sign(&m, root, &out, &err), 0);
+	for (size_t i = 0; i < out.len; i++) {
+		out.data[i] ^= (uint8_t)(1u << (i % 8));
+		assert_null(
+		    manifest_open(out.data, out.len, key_public(root), &err));
+		out.data[i] ^= (uint8_t)(1u << (i % 8));
+		assert_null(manifest_open(out.data, i, key_public(root), &err));
+	}
+	canon_u8(&out, 0);
+	assert_null(manifest_open(out.data, out.len, key_public(root), &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+	canon_free(&out);
+}
+
+static void
+another_roots_manifest_is_refused(void **state)
+{
+	struct manifest_site sites[3];
+	struct manifest m = example(sites);
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(manifest_sign(&m, keys[0], &out, &err), 0);
+	assert_null(manifest_open(out.data, out.len, key_public(root), &err));
+	assert_int_equal(err.code, ERR_REFUSED);
+	canon_free(&out);
+}
+
+/* Spoil a manifest in one way; what = 0 leaves it sound. */
+static void
+spoil(struct manifest *m, int what)
+{
+	struct manifest_site *s = m->sites;
+
+	switch (what) {
+	case 1:
+		s[1].id = 1;
+		break;
+	case 2:
+		s[0].id = 0;
+		break;
+	case 3:
+		s[2].id = 2;
+		break;
+	case 4:
+		strcpy(s[2].member.name, "lyon");
+		break;
+	case 5:
+		strcpy(s[2].member.name, "Turin");
+		break;
+	case 6:
+		strcpy(s[2].member.name, "");
+		break;
+	case 7:
+		memcpy(s[0].member.key, s[2].member.key, KEY_PUBLIC);
+		break;
+	case 8:
+		memcpy(s[0].member.tls, m->coordinator.tls, MANIFEST_ID);
+		break;
+	case 9:
+		memset(s[0].member.key, 0, KEY_PUBLIC);
+		break;
+	case 10:
+		m->epoch = 0;
+		break;
+	case 11:
+		m->n_sites = 0;
+		break;
+	case 12:
+		m->policy.corrupted = 0;
+		break;
+	case 13:
+		m->policy.honest_min = 1;
+		break;
+	case 14:
+		m->policy.u_frac_ppm = MANIFEST_PPM + 1;
+		break;
+	case 15:
+		m->policy.suites = 4;
+		break;
+	case 16:
+		m->policy.weight_cap = 0;
+		break;
+	case 17:
+		strcpy(m->consortium, "a/b");
+		break;
+	case 18:
+		strcpy(m->coordinator.name, "berlin");
+		break;
+	}
+}
+
+static void
+a_root_cannot_sign_what_makes_no_sense(void **state)
+{
+	(void)state;
+	for (int what = 0; what <= 18; what++) {
+		struct manifest_site sites[3];
+		struct manifest m = example(sites);
+		struct canon out = { 0 };
+		struct err err;
+
+		spoil(&m, what);
+		assert_int_equal(
+		    manifest_sign(&m, root, &out, &err), what == 0 ? 0 : -1);
+		if (what != 0)
+			assert_int_equal(err.code, ERR_CONFIG);
+		canon_free(&out);
+	}
+}
+
+/* The root's own signature does not help: contents are checked on reading. */
+static void
+a_signed_manifest_with_a_wrong_field_is_refused(void **state)
+{
+	struct manifest_site sites[3];
+	struct manifest m = example(sites);
+	struct canon out = { 0 };
+	const uint8_t *content;
+	size_t len;
+	struct err err;
+	/* Of the content: the id, the epoch, c, the sites' count, site 1's id
+	   and status. */
+	const size_t places[] = { 17, 46, 50, 141, 145, 147 };
+
+	(void)state;
+	assert_int_equal(manifest_sign(&m, root, &out, &err), 0);
+	assert_int_equal(
+	    signed_open(out.data, out.len, MANIFEST_TYPE, MANIFEST_MAX,
+		key_public(root), &content, &len, &err),
+	    0);
+	for (size_t i = 0; i <= 6; i++) {
+		uint8_t bad[4096];
+		struct canon again = { 0 };
+		struct manifest *back;
+
+		assert_true(len <= sizeof(bad));
+		memcpy(bad, content, len);
+		if (i == 1)
+			memset(bad + places[i], 0, 4);
+		else if (i < 6)
+			bad[places[i]] = 0xff;
+		assert_int_equal(
+		    signed_make(root, MANIFEST_TYPE, bad, len, &again, &err),
+		    0);
+		back = manifest_open(
+		    again.data, again.len, key_public(root), &err);
+		if (i == 6) {
+			assert_non_null(back);
+		} else {
+			assert_null(back);
+			assert_int_not_equal(err.code, ERR_REFUSED);
+		}
+		manifest_free(back);
+		canon_free(&again);
+	}
+	canon_free(&out);
+}
+
+static void
+a_thousand_sites_are_enough_and_one_more_is_refused(void **state)
+{
+	struct manifest_site *sites = calloc(1025, sizeof(*sites));
+	struct manifest_site some[3];
+	struct manifest m = example(some), *back;
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	m.sites = sites;
+	m.n_sites = 1024;
+	for (size_t i = 0; i < 1025; i++) {
+		struct key *k = key_new(&err);
+		struct manifest_member *s = &sites[i].member;
+
+		sites[i].id = (uint16_t)(i + 1);
+		sites[i].active = true;
+		snprintf(s->name, sizeof(s->name), "site-%zu", i);
+		memcpy(s->key, key_public(k), KEY_PUBLIC);
+		memcpy(s->tls, key_public(k), MANIFEST_ID);
+		key_free(k);
+	}
+	assert_int_equal(manifest_sign(&m, root, &out, &err), 0);
+	assert_true(out.len <= MANIFEST_MAX);
+	back = manifest_open(out.data, out.len, key_public(root), &err);
+	assert_non_null(back);
+	assert_int_equal(back->n_sites, 1024);
+	manifest_free(back);
+	m.n_sites = 1025;
+	assert_int_equal(manifest_sign(&m, root, &out, &err), -1);
+	canon_free(&out);
+	free(sites);
+}
+
+static void
+a_study_comes_back_and_must_fit_the_manifest(void **state)
+{
+	struct manifest_site some[3];
+	struct manifest m = example(some);
+	uint16_t ids[] = { 1, 2, 5 }, bad[] = { 2, 1, 5 };
+	char text[] = "[study]\nname = rfs\n";
+	struct signed_study s = { .epoch = 7,
+		.sites = ids,
+		.n_sites = 3,
+		.text = text,
+		.text_len = strlen(text) };
+	struct signed_study *back;
+	struct canon out = { 0 };
+	uint8_t digest[SIGNED_DIGEST];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(manifest_sign(&m, root, &out, &err), 0);
+	canon_free(&out);
+	memcpy(s.consortium_id, m.consortium_id, MANIFEST_ID);
+	assert_int_equal(signed_study_sign(&s, root, &out, &err), 0);
+	back = signed_study_open(out.data, out.len, key_public(root), &err);
+	assert_non_null(back);
+	assert_string_equal(back->text, text);
+	assert_int_equal(back->n_sites, 3);
+	assert_int_equal(back->sites[2], 5);
+	signed_digest(out.data, out.len, digest);
+	assert_memory_equal(digest, back->digest, sizeof(digest));
+	assert_int_equal(signed_study_index(back, 5), 2);
+	assert_int_equal(signed_study_index(back, 3), SIZE_MAX);
+
+	assert_int_equal(signed_study_fits(back, &m, &err), 0);
+	m.epoch = 6;
+	assert_int_equal(signed_study_fits(back, &m, &err), -1);
+	m.epoch = 8;
+	some[2].id = 6;
+	assert_int_equal(signed_study_fits(back, &m, &err), -1);
+	some[2].id = 5;
+	m.consortium_id[0] ^= 1;
+	assert_int_equal(signed_study_fits(back, &m, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+	signed_study_free(back);
+
+	for (size_t i = 0; i < out.len; i++) {
+		out.data[i] ^= 0x10;
+		assert_null(signed_study_open(
+		    out.data, out.len, key_public(root), &err));
+		out.data[i] ^= 0x10;
+	}
+	assert_null(
+	    signed_study_open(out.data, out.len, key_public(keys[0]), &err));
+	s.sites = bad;
+	assert_int_equal(signed_study_sign(&s, root, &out, &err), -1);
+	s.sites = ids;
+	s.n_sites = 2;
+	assert_int_equal(signed_study_sign(&s, root, &out, &err), -1);
+	canon_free(&out);
+}
+
+static void
+an_approval_counts_only_from_a_pinned_officer(void **state)
+{
+	struct approval a = { .verdict = APPROVAL_APPROVE, .utc = 1790000000 };
+	struct approval back;
+	uint8_t officers[2][KEY_PUBLIC];
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	memset(a.study, 1, sizeof(a.study));
+	memset(a.report, 2, sizeof(a.report));
+	memset(a.table, 3, sizeof(a.table));
+	memcpy(officers[0], key_public(keys[0]), KEY_PUBLIC);
+	memcpy(officers[1], key_public(keys[1]), KEY_PUBLIC);
+	assert_int_equal(approval_sign(&a, keys[1], &out, &err), 0);
+	assert_int_equal(
+	    approval_open(out.data, out.len, officers, 2, &back, &err), 0);
+	assert_memory_equal(back.study, a.study, sizeof(a.study));
+	assert_memory_equal(back.report, a.report, sizeof(a.report));
+	assert_memory_equal(back.table, a.table, sizeof(a.table));
+	assert_int_equal(back.verdict, APPROVAL_APPROVE);
+	assert_int_equal(back.utc, 1790000000);
+	assert_int_equal(
+	    approval_open(out.data, out.len, officers, 1, &back, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+	assert_int_equal(
+	    approval_open(out.data, out.len, officers, 0, &back, &err), -1);
+	for (size_t i = 0; i < out.len; i++) {
+		out.data[i] ^= 1;
+		assert_int_equal(
+		    approval_open(out.data, out.len, officers, 2, &back, &err),
+		    -1);
+		out.data[i] ^= 1;
+	}
+	out.len = 0;
+	a.verdict = 4;
+	assert_int_equal(approval_sign(&a, keys[0], &out, &err), 0);
+	assert_int_equal(
+	    approval_open(out.data, out.len, officers, 2, &back, &err), -1);
+	assert_int_equal(err.code, ERR_FORMAT);
+	canon_free(&out);
+}
+
+static void
+a_join_request_proves_its_key_and_keeps_its_bounds(void **state)
+{
+	struct join_request r = { .role = JOIN_COORDINATOR,
+		.name = "hub",
+		.host = "hub.example.org",
+		.spki = { 1, 2, 3 },
+		.spki_len = 3 };
+	struct join_request back;
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(join_request_sign(&r, keys[0], &out, &err), 0);
+	assert_int_equal(join_request_open(out.data, out.len, &back, &err), 0);
+	assert_string_equal(back.name, "hub");
+	assert_string_equal(back.host, "hub.example.org");
+	assert_memory_equal(back.key, key_public(keys[0]), KEY_PUBLIC);
+	assert_int_equal(back.spki_len, 3);
+	for (size_t i = 0; i < out.len; i++) {
+		out.data[i] ^= 4;
+		assert_int_equal(
+		    join_request_open(out.data, out.len, &back, &err), -1);
+		out.data[i] ^= 4;
+	}
+	r.role = JOIN_SITE; /* a site has no host */
+	assert_int_equal(join_request_sign(&r, keys[0], &out, &err), -1);
+	r.host[0] = '\0';
+	assert_int_equal(join_request_sign(&r, keys[0], &out, &err), 0);
+	r.role = JOIN_COORDINATOR;
+	assert_int_equal(join_request_sign(&r, keys[0], &out, &err), -1);
+	strcpy(r.host, "a,DNS:b"); /* would be two names */
+	assert_int_equal(join_request_sign(&r, keys[0], &out, &err), -1);
+	canon_free(&out);
+}
+
+static void
+a_welcome_is_its_roots_alone(void **state)
+{
+	struct join_welcome w = { .role = JOIN_SITE,
+		.consortium = "eurobreast",
+		.name = "lyon",
+		.tls_pem = "-----A\n",
+		.ca_pem = "-----B\n" };
+	struct join_welcome back;
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	memcpy(w.key, key_public(keys[0]), KEY_PUBLIC);
+	memcpy(w.coordinator, key_public(keys[3]), KEY_PUBLIC);
+	assert_int_equal(join_welcome_sign(&w, root, &out, &err), 0);
+	assert_int_equal(join_welcome_open(out.data, out.len, &back, &err), 0);
+	assert_string_equal(back.tls_pem, w.tls_pem);
+	assert_memory_equal(back.root, key_public(root), KEY_PUBLIC);
+	for (size_t i = 0; i < out.len; i++) {
+		out.data[i] ^= 2;
+		assert_int_equal(
+		    join_welcome_open(out.data, out.len, &back, &err), -1);
+		out.data[i] ^= 2;
+	}
+	/* One type is never taken for another. */
+	assert_null(manifest_open(out.data, out.len, key_public(root), &err));
+	assert_non_null(strstr(err.msg, "a signed welcome"));
+	canon_free(&out);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_manifest_comes_back_as_it_was_signed),
+		cmocka_unit_test(
+		    every_flipped_bit_and_every_cut_of_a_manifest_is_refused),
+		cmocka_unit_test(another_roots_manifest_is_refused),
+		cmocka_unit_test(a_root_cannot_sign_what_makes_no_sense),
+		cmocka_unit_test(
+		    a_signed_manifest_with_a_wrong_field_is_refused),
+		cmocka_unit_test(
+		    a_thousand_sites_are_enough_and_one_more_is_refused),
+		cmocka_unit_test(a_study_comes_back_and_must_fit_the_manifest),
+		cmocka_unit_test(an_approval_counts_only_from_a_pinned_officer),
+		cmocka_unit_test(
+		    a_join_request_proves_its_key_and_keeps_its_bounds),
+		cmocka_unit_test(a_welcome_is_its_roots_alone),
+	};
+
+	return cmocka_run_group_tests(tests, make_keys, free_keys);
+}
