@@ -561,6 +561,42 @@ ini_bool(struct ini *ini, const struct ini_field *f, char *value, void *out,
 }
 
 int
+ini_path(struct ini *ini, const struct ini_field *f, char *value, void *out,
+    struct err *err)
+{
+	if (*value != '/')
+		return ini_error(
+		    ini, value, err, "%s: expected an absolute path", f->key);
+	*(char **)out = value;
+	return 0;
+}
+
+int
+ini_address(struct ini *ini, const struct ini_field *f, char *value, void *out,
+    struct err *err)
+{
+	struct ini_field port_field = { f->key, ini_size, .min = f->min,
+		.max = 65535 };
+	struct ini_address *a = out;
+	size_t port, len = strlen(value);
+	char *colon = strrchr(value, ':'), *host;
+
+	if ((host = ini_alloc(ini, len + 1, 1, err)) == NULL)
+		return -1;
+	if (*value == '[' && colon != NULL && colon[-1] == ']')
+		memcpy(host, value + 1, (size_t)(colon - value) - 2);
+	else if (colon != NULL && memchr(value, ':', len) == colon)
+		memcpy(host, value, (size_t)(colon - value));
+	if (*host == '\0' || strpbrk(host, " \t[]") != NULL)
+		return ini_error(ini, value, err,
+		    "%s: expected HOST:PORT or [IPV6-ADDRESS]:PORT", f->key);
+	if (ini_size(ini, &port_field, colon + 1, &port, err) < 0)
+		return -1;
+	*a = (struct ini_address){ value, host, (uint16_t)port };
+	return 0;
+}
+
+int
 ini_item(struct ini *ini, char **p, const char *stops, char **item, char *stop,
     bool *quoted, struct err *err)
 {

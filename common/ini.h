@@ -106,6 +106,16 @@ ini_parse_fn ini_bool; /* bool: yes or no */
 ini_parse_fn ini_items; /* struct ini_list: separated by commas, "quoted"
 			   where an item holds one; min to max items */
 
+ini_parse_fn ini_path; /* char *: an absolute path */
+ini_parse_fn ini_address; /* struct ini_address: HOST:PORT, min is the
+			     smallest port */
+
+struct ini_address {
+	char *text; /* as written */
+	char *host; /* without the brackets of [IPv6]; NULL: not set */
+	uint16_t port;
+};
+
 /*
  * The next item of a value that is being taken apart: up to one of the
  * characters in stops, or quoted ("" inside quotes is one quote).  *p moves

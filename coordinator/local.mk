@@ -1,1 +1,3 @@
 # coordinator
+noinst_LIBRARIES += %D%/libcoordconfig.a
+%C%_libcoordconfig_a_SOURCES = %D%/config.c %D%/config.h

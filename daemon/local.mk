@@ -1,1 +1,3 @@
 # daemon
+noinst_LIBRARIES += %D%/libsiteconfig.a
+%C%_libsiteconfig_a_SOURCES = %D%/config.c %D%/config.h

@@ -1,0 +1,247 @@
+#include "daemon/config.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "common/macros.h"
+#include "study/study.h"
+
+static const char *const cohort_words[] = { "fixed", "open", NULL };
+static const char *const verify_words[] = { "replay", "sample", "trust", NULL };
+
+/* Public keys in hexadecimal, separated by commas. */
+static int
+parse_officers(struct ini *ini, const struct ini_field *f, char *value,
+    void *out, struct err *err)
+{
+	struct site_config *c = out;
+	struct ini_list l;
+
+	if (ini_items(ini, f, value, &l, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l.n; i++) {
+		if (hex_bytes(
+			l.items[i], c->officers[i], SITE_OFFICER_KEY_LEN) < 0)
+			return ini_error(ini, l.items[i], err,
+			    "%s: expected a public key of %d hexadecimal "
+			    "digits",
+			    f->key, 2 * SITE_OFFICER_KEY_LEN);
+	}
+	c->n_officers = l.n;
+	return 0;
+}
+
+#define AT(field) .offset = offsetof(struct site_config, field)
+
+static const struct ini_field site_fields[] = {
+	{ "name", ini_text, AT(name), .required = true, .max = STUDY_NAME_MAX },
+	{ "state", ini_path, AT(state), .required = true },
+	{ "keys", ini_path, AT(keys), .required = true },
+};
+
+static const struct ini_field coordinator_fields[] = {
+	{ "address", ini_address, AT(coordinator), .required = true, .min = 1 },
+	{ "server-name", ini_text, AT(server_name), .max = 253 },
+};
+
+static const struct ini_field officer_fields[] = {
+	{ "public-key", parse_officers, .offset = 0, .required = true, .min = 1,
+	    .max = SITE_OFFICERS_MAX },
+};
+
+static const struct ini_field source_fields[] = {
+	{ "csv", ini_path, .offset = offsetof(struct site_source, csv),
+	    .required = true },
+};
+
+static const struct ini_field policy_fields[] = {
+	{ "purposes", ini_items, AT(policy.purposes), .min = 1 },
+	{ "smallest-k", ini_size, AT(policy.smallest_k), .min = 1,
+	    .max = 100000 },
+	{ "smallest-sites", ini_size, AT(policy.smallest_sites), .min = 3,
+	    .max = 1024 },
+	{ "smallest-risk-set-step", ini_size, AT(policy.smallest_risk_set_step),
+	    .min = 1, .max = 100000 },
+	{ "keep-uploads", ini_size, AT(policy.keep_uploads), .max = 10000 },
+	{ "largest-suppression", ini_real, AT(policy.largest_suppression),
+	    .max = 1 },
+	{ "cohort", ini_word, AT(policy.cohort), .words = cohort_words },
+	{ "verify", ini_word, AT(policy.verify), .words = verify_words },
+};
+
+static const struct ini_field control_fields[] = {
+	{ "socket", ini_path, AT(socket), .required = true },
+	{ "operator-group", ini_text, AT(operator_group), .max = 32 },
+	{ "officer-group", ini_text, AT(officer_group), .max = 32 },
+};
+
+static const struct ini_field board_fields[] = {
+	{ "listen", ini_address, AT(board), .required = true },
+};
+
+static void *
+place_source(
+    struct ini *ini, const struct ini_section *s, void *ctx, struct err *err)
+{
+	struct site_config *c = ctx;
+
+	if (c->n_sources == SITE_SOURCES_MAX) {
+		ini_error(ini, s->name, err, "more than %d sources",
+		    SITE_SOURCES_MAX);
+		return NULL;
+	}
+	c->sources[c->n_sources].study = s->arg;
+	return &c->sources[c->n_sources++];
+}
+
+#define FIELDS(table) .fields = (table), .n_fields = nitems(table)
+
+static const struct ini_kind sections[] = {
+	{ "site", INI_NO_ARG, true, FIELDS(site_fields) },
+	{ "coordinator", INI_NO_ARG, true, FIELDS(coordinator_fields) },
+	{ "officer", INI_NO_ARG, true, FIELDS(officer_fields) },
+	{ "source", INI_MAY_ARG, true, FIELDS(source_fields),
+	    .place = place_source },
+	{ "policy", INI_NO_ARG, false, FIELDS(policy_fields) },
+	{ "control", INI_NO_ARG, true, FIELDS(control_fields) },
+	{ "board", INI_NO_ARG, false, FIELDS(board_fields) },
+};
+
+struct site_config *
+site_config_parse(
+    const char *name, const void *text, size_t len, struct err *err)
+{
+	static char any[] = "*";
+	static char *anything[] = { any };
+	struct site_config *c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		err_sys(err, "%s", name);
+		return NULL;
+	}
+	c->policy = (struct site_policy){
+		.purposes = { anything, 1 },
+		.smallest_k = 5,
+		.smallest_sites = 3,
+		.smallest_risk_set_step = 5,
+		.keep_uploads = 100,
+		.largest_suppression = 0.2,
+		.cohort = STUDY_FIXED,
+		.verify = STUDY_REPLAY,
+	};
+	if ((c->ini = ini_parse(name, text, len, err)) == NULL ||
+	    ini_read(c->ini, sections, nitems(sections), c, err) < 0) {
+		site_config_free(c);
+		return NULL;
+	}
+	if (c->server_name == NULL)
+		c->server_name = c->coordinator.host;
+	return c;
+}
+
+struct site_config *
+site_config_load(const char *path, struct err *err)
+{
+	struct site_config *c;
+	uint8_t *text;
+	size_t len;
+
+	if ((text = file_read(path, INI_FILE_MAX, &len, err)) == NULL)
+		return NULL;
+	c = site_config_parse(path, text, len, err);
+	free(text);
+	return c;
+}
+
+void
+site_config_free(struct site_config *c)
+{
+	if (c == NULL)
+		return;
+	ini_free(c->ini);
+	free(c);
+}
+
+const char *
+site_config_source(
+    const struct site_config *c, const char *study, struct err *err)
+{
+	const char *path = NULL;
+
+	for (size_t i = 0; i < c->n_sources; i++) {
+		const struct site_source *s = &c->sources[i];
+
+		if (s->study != NULL && strcmp(s->study, study) == 0)
+			return s->csv;
+		if (s->study == NULL)
+			path = s->csv;
+	}
+	if (path == NULL)
+		err_set(err, ERR_CONFIG,
+		    "no [source] for study %s in the configuration", study);
+	return path;
+}
+
+static bool
+purpose_allowed(const struct site_policy *p, const char *purpose)
+{
+	for (size_t i = 0; i < p->purposes.n; i++) {
+		if (fnmatch(p->purposes.items[i], purpose, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+site_policy_check(const struct site_policy *p, const struct study *s,
+    size_t n_sites, struct err *err)
+{
+	const struct study_rules *r = &s->privacy;
+	const struct {
+		const char *what;
+		size_t asked, floor;
+	} floors[] = {
+		{ "k", r->k, p->smallest_k },
+		{ "number of sites", n_sites, p->smallest_sites },
+		{ "smallest-risk-set-step", r->smallest_risk_set_step,
+		    p->smallest_risk_set_step },
+	};
+
+	for (size_t i = 0; i < nitems(floors); i++) {
+		if (floors[i].asked < floors[i].floor)
+			return err_set(err, ERR_REFUSED,
+			    "study %s: %s is %zu, this site's policy wants at "
+			    "least %zu",
+			    s->name, floors[i].what, floors[i].asked,
+			    floors[i].floor);
+	}
+	if (!purpose_allowed(p, s->purpose))
+		return err_set(err, ERR_REFUSED,
+		    "study %s: its purpose is none of those that this site's "
+		    "policy allows",
+		    s->name);
+	if (s->rounds.keep_uploads > p->keep_uploads)
+		return err_set(err, ERR_REFUSED,
+		    "study %s: keep-uploads is %zu, this site's policy wants "
+		    "at most %zu",
+		    s->name, s->rounds.keep_uploads, p->keep_uploads);
+	if (r->suppression_limit > p->largest_suppression)
+		return err_set(err, ERR_REFUSED,
+		    "study %s: suppression-limit is %g, this site's policy "
+		    "wants at most %g",
+		    s->name, r->suppression_limit, p->largest_suppression);
+	/* Both lists of words go from strict to lax. */
+	if (r->cohort > p->cohort)
+		return err_set(err, ERR_REFUSED,
+		    "study %s: cohort = %s, this site's policy wants %s",
+		    s->name, cohort_words[r->cohort], cohort_words[p->cohort]);
+	if (r->verify > p->verify)
+		return err_set(err, ERR_REFUSED,
+		    "study %s: verify = %s, this site's policy wants %s",
+		    s->name, verify_words[r->verify], verify_words[p->verify]);
+	return 0;
+}

@@ -1,0 +1,69 @@
+/*
+ * The configuration of consiliumd (consiliumd.conf(5)).  Read once, by the
+ * parent; the other processes get what they need of it from him.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/ini.h"
+
+struct err;
+struct study;
+
+#define SITE_OFFICERS_MAX 16
+#define SITE_SOURCES_MAX 256
+#define SITE_OFFICER_KEY_LEN 32 /* Ed25519 */
+
+/* The floor under every study: what this hospital takes part in. */
+struct site_policy {
+	struct ini_list purposes; /* patterns as in fnmatch(3) */
+	size_t smallest_k;
+	size_t smallest_sites;
+	size_t smallest_risk_set_step; /* patients */
+	size_t keep_uploads; /* most rounds that uploads may be kept for */
+	double largest_suppression; /* share of the rows */
+	int cohort; /* enum study_cohort: STUDY_OPEN accepts both */
+	int verify; /* enum study_verify: the weakest that is accepted */
+};
+
+struct site_source {
+	char *study; /* NULL: for every study that has no source of its own */
+	char *csv; /* path */
+};
+
+struct site_config {
+	char *name; /* of the site */
+	char *state, *keys; /* folders */
+	struct ini_address coordinator;
+	char *server_name; /* in the coordinator's certificate */
+	uint8_t officers[SITE_OFFICERS_MAX][SITE_OFFICER_KEY_LEN];
+	size_t n_officers;
+	struct site_source sources[SITE_SOURCES_MAX];
+	size_t n_sources;
+	struct site_policy policy;
+	char *socket; /* of process control */
+	char *operator_group, *officer_group; /* or NULL: the daemon's user
+						 alone */
+	struct ini_address board; /* board.host is NULL: none */
+	struct ini *ini; /* owns all text */
+};
+
+/* NULL with ERR_CONFIG, or ERR_SYSTEM if path cannot be read. */
+struct site_config *site_config_load(const char *path, struct err *err);
+struct site_config *site_config_parse(
+    const char *name, const void *text, size_t len, struct err *err);
+void site_config_free(struct site_config *c); /* NULL is fine */
+
+/* The path of a study's source, or NULL with ERR_CONFIG. */
+const char *site_config_source(
+    const struct site_config *c, const char *study, struct err *err);
+
+/* May this hospital take part in a study of n_sites sites?  0, or -1 with
+   ERR_REFUSED and the reason. */
+int site_policy_check(const struct site_policy *p, const struct study *s,
+    size_t n_sites, struct err *err);
+
+#endif
