@@ -144,6 +144,12 @@ study_level(const struct study_column *c, const char *cell, size_t len)
 	return STUDY_NONE;
 }
 
+bool
+study_whole(double v)
+{
+	return v >= -9e15 && v <= 9e15 && (double)(int64_t)v == v;
+}
+
 static int
 number_cell(
     const struct study_column *c, const char *cell, size_t len, double *v)
@@ -156,8 +162,7 @@ number_cell(
 	text[len] = '\0';
 	if (strlen(text) != len || ini_number(text, v) < 0)
 		return -1;
-	if (c->type == STUDY_INTEGER &&
-	    (*v < -9e15 || *v > 9e15 || (double)(int64_t)*v != *v))
+	if (c->type == STUDY_INTEGER && !study_whole(*v))
 		return -1;
 	*v += 0.0; /* -0 is 0 */
 	return 0;

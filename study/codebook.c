@@ -1,5 +1,4 @@
 /* The codebook: what each [column NAME] says, checked alone and together. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,9 +25,9 @@ range_end(const struct study_column *c, const char *text, double *v)
 		*v = (double)day;
 		return 0;
 	}
-	if (ini_number(text, v) < 0 || fabs(*v) > 1e15)
+	if (ini_number(text, v) < 0 || *v < -1e15 || *v > 1e15)
 		return -1;
-	return c->type != STUDY_REAL && *v != floor(*v) ? -1 : 0;
+	return c->type != STUDY_REAL && !study_whole(*v) ? -1 : 0;
 }
 
 static int

@@ -5,5 +5,6 @@ noinst_LIBRARIES += %D%/libstudy.a
 	%D%/draft.h \
 	%D%/model.c \
 	%D%/recode.c \
-	%D%/study.c %D%/study.h
+	%D%/study.c %D%/study.h \
+	%D%/table.c %D%/table.h
 EXTRA_DIST += %D%/README.md

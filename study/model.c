@@ -1,5 +1,4 @@
 /* The model of a study: outcome, strata, terms, and what the trainer needs. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,13 +86,13 @@ check_time(struct draft *d, struct err *err)
 		    "time: the range of \"%s\" starts below 0", c->name);
 	if (m->time_step == 0)
 		m->time_step = 1;
-	steps = floor((c->hi - c->lo) / m->time_step + 0.5) + 1;
-	if (steps < 2 || steps > MODEL_TIMES_MAX)
+	steps = (c->hi - c->lo) / m->time_step + 0.5;
+	if (steps < 1 || steps >= MODEL_TIMES_MAX)
 		return ini_error(d->ini, d->model.time, err,
-		    "time: %.0f steps of %g in the range of \"%s\", expected 2 "
+		    "time: %.0f steps of %g in the range of \"%s\", expected 1 "
 		    "to %u; change time-step",
-		    steps, m->time_step, c->name, MODEL_TIMES_MAX);
-	m->n_times = (size_t)steps;
+		    steps - 0.5, m->time_step, c->name, MODEL_TIMES_MAX - 1);
+	m->n_times = (size_t)steps + 1;
 	return 0;
 }
 
@@ -284,6 +283,21 @@ model_check(struct draft *d, struct err *err)
 	return 0;
 }
 
+size_t
+study_time_index(const struct study *s, double v)
+{
+	return (
+	    size_t)((v - s->columns[s->model.time].lo) / s->model.time_step +
+	    0.5);
+}
+
+double
+study_time(const struct study *s, size_t index)
+{
+	return s->columns[s->model.time].lo +
+	    (double)index * s->model.time_step;
+}
+
 double
 study_table_value(const struct study *s, size_t column, double v)
 {
@@ -293,8 +307,7 @@ study_table_value(const struct study *s, size_t column, double v)
 	if (column == m->event || column == m->outcome)
 		return v == (double)m->event_level;
 	if (column == m->time)
-		return c->lo +
-		    m->time_step * floor((v - c->lo) / m->time_step + 0.5);
+		return study_time(s, study_time_index(s, v));
 	return study_recoded(c, v);
 }
 

@@ -1,5 +1,4 @@
 /* Hierarchies: compiled from the study, and applied to values. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +67,7 @@ check_cuts(struct draft *d, const struct study_column *c,
 		if (i > 0 && !(r->cuts[i - 1] < r->cuts[i]))
 			return ini_error(
 			    d->ini, at, err, "the cuts must increase");
-		if (c->type != STUDY_REAL && r->cuts[i] != floor(r->cuts[i]))
+		if (c->type != STUDY_REAL && !study_whole(r->cuts[i]))
 			return ini_error(d->ini, at, err,
 			    "\"%s\" has whole numbers, and so must its cuts",
 			    c->name);

@@ -209,6 +209,10 @@ double study_recoded(const struct study_column *c, double v);
 /* The same for a column of the table: event and outcome become 0 or 1, times
    the nearest point of the grid. */
 double study_table_value(const struct study *s, size_t column, double v);
+/* Cox: the nearest point of the grid to a time in the column's range, and the
+   time of a point. */
+size_t study_time_index(const struct study *s, double v);
+double study_time(const struct study *s, size_t index);
 /* What people read for a value after recoding: a group's or level's label;
    NULL for plain numbers.  g is study_group()'s or a level's index. */
 const char *study_label(const struct study_column *c, size_t g);
@@ -223,6 +227,8 @@ size_t study_mask(const struct study_recode *r, const char *text, size_t len);
  */
 int study_cell(
     const struct study_column *c, const char *cell, size_t len, double *v);
+/* Is it a whole number, not too large to be told from its neighbours? */
+bool study_whole(double v);
 /* Text by a date format (YYYY, MM and DD, each once, and punctuation) into
    days since 1970-01-01; -1 if it is not such a date. */
 int study_date(const char *format, const char *text, size_t len, int64_t *day);

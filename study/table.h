@@ -9,7 +9,7 @@
  *     8 bytes   "CSLMTABL"
  *     u32       version, 1
  *     32 bytes  study digest
- *     u64       n_rows, at most 2^32
+ *     u64       n_rows, at most the study's rows-per-site
  *     u32       n_columns, at most 1024
  *     n_columns times:
  *         text      the column's name (u32 length and bytes, 1 to 63)
@@ -39,7 +39,6 @@ struct study;
 
 #define TABLE_VERSION 1
 #define TABLE_DIGEST_LEN 32
-#define TABLE_ROWS_MAX ((size_t)1 << 32)
 
 /*
  * Write a table to fd from its start; columns[i] holds the n_rows values of
