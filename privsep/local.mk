@@ -1,1 +1,1 @@
-# privsep
+EXTRA_DIST += %D%/README.md

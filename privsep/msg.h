@@ -1,0 +1,113 @@
+/*
+ * The processes, and all messages between them.  Who takes what from whom is
+ * in each process's table of handlers (privsep/chan.h); what a message holds
+ * is said here.  Payloads are in the canonical layout (common/canon.h):
+ *
+ *     u8, u32, u64    integers          raw N    N bytes without a length
+ *     text            1 to some bytes   bytes    0 to some bytes
+ *     (-)             no payload
+ *
+ * A tag is a number that an answer repeats: 0 unless said otherwise.  "+ fd"
+ * is a descriptor that travels with the message.
+ *
+ * Numbers are for one build: all processes of a daemon are of one version.
+ */
+#ifndef PRIVSEP_MSG_H
+#define PRIVSEP_MSG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum proc {
+	PROC_NONE,
+	PROC_PARENT, /* consiliumd or consilium-coordinator */
+	PROC_GATE,
+	PROC_UPLINK,
+	PROC_CONTROL,
+	PROC_READER,
+	PROC_TRAINER,
+	PROC_LISTENER,
+	PROC_ROUNDS,
+	PROC_BOARD,
+	PROC_COUNT
+};
+
+/* "gate", "uplink", ...; also the name of the executable. */
+const char *proc_name(enum proc proc);
+/* PROC_NONE if there is none of that name. */
+enum proc proc_find(const char *name);
+
+enum msg_type {
+	MSG_NONE,
+
+	/* Life of a process.  privsep/start.h and loop.h deal with these. */
+	MSG_FILE, /* parent -> any: text name, + fd; before MSG_CONFIG */
+	MSG_PEER, /* parent -> any: u8 proc, + fd: the channel to that process */
+	MSG_CONFIG, /* parent -> any: privsep/start.h; ends the start, and sent
+	               again (after fresh MSG_FILEs) when certificates changed */
+	MSG_READY, /* any -> parent: bytes text for the log ("listening on ...") */
+	MSG_PING, /* parent -> any: (-); tag is a counter */
+	MSG_PONG, /* any -> parent: (-); tag is that of the ping */
+	MSG_STATUS, /* any -> parent: text, what it is busy with (sd_notify) */
+	MSG_STOP, /* parent -> any: (-); finish what is on its way and exit 0 */
+
+	/* Jobs.  Their tag is the job's number, chosen by the gate, unique
+	   within a study. */
+	MSG_START_READER, /* gate -> parent: text study */
+	MSG_START_TRAINER, /* gate -> parent: text study, text table (its name
+	                      in the folder of tables) */
+	MSG_JOB_CHANNEL, /* parent -> gate: text table, + fd: channel to the job */
+	MSG_JOB_GONE, /* parent -> gate: u8 ok, text how; the last of a job, also
+	                 where it could not be started */
+	MSG_DROP_TABLE, /* gate -> parent: text table; delete it */
+
+	MSG_READER_JOB, /* gate -> reader: bytes study (text of the study file) */
+	MSG_READER_DONE, /* reader -> gate: raw 32 table, raw 32 report (SHA-256),
+	                    u64 rows kept, u64 rows suppressed, u64 rows rejected */
+	MSG_TRAIN, /* gate -> trainer: bytes study, bytes plan */
+	MSG_TRAINED, /* trainer -> gate: raw 32 table, u32 n, n times f64 */
+	MSG_JOB_FAILED, /* reader|trainer -> gate: u32 enum err_code, text why */
+
+	/* gate <-> uplink.  The uplink keeps nothing and reads nothing. */
+	MSG_POLL, /* gate -> uplink: raw body of every Next from now on */
+	MSG_FROM_COORDINATOR, /* uplink -> gate: raw message, of Next or of the
+	                         reply to a Send */
+	MSG_TO_COORDINATOR, /* gate -> uplink: raw message for Send; tag is
+	                       repeated in DELIVERED */
+	MSG_UPLOAD, /* gate -> uplink: raw 32 upload (its root), u64 size of a
+	               chunk, raw words: for PutChunk; tag as above */
+	MSG_FETCH, /* gate -> uplink: raw 32 SHA-256, u64 size; for GetChunk */
+	MSG_FETCHED, /* uplink -> gate: raw content; tag is that of the FETCH */
+	MSG_DELIVERED, /* uplink -> gate: u32 0 or enum err_code, bytes why; ends
+	                  TO_COORDINATOR and UPLOAD, and a FETCH that failed */
+
+	/* listener <-> rounds */
+	MSG_ALLOW_LIST, /* rounds -> listener: u32 n, n times (u32 site, raw 32
+	                   SHA-256 of its TLS key) */
+	MSG_REQUEST, /* listener -> rounds: u8 method, u32 site, raw body; tag is
+	                the call's number */
+	MSG_REPLY, /* rounds -> listener: u32 status, raw body; tag as above */
+
+	/* control <-> gate | rounds.  privsep/ctl_msg.h writes and reads these;
+	   tag is the client's number. */
+	MSG_CTL_REQUEST,
+	MSG_CTL_REPLY,
+
+	MSG_COUNT
+};
+
+/* "START_READER", ..., for the log. */
+const char *msg_name(enum msg_type type);
+
+/* A message that was received.  privsep/chan.h fills it in. */
+struct msg {
+	enum msg_type type;
+	enum proc from;
+	uint64_t tag;
+	const uint8_t *data; /* read-only where it came as a memfd */
+	size_t len;
+	int fd; /* that came with it, or -1; who keeps it sets this to -1 */
+	void *map; /* chan's business */
+};
+
+#endif
