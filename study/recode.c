@@ -234,7 +234,6 @@ compile_mask(struct draft *d, const struct study_column *c,
 	const struct study_recode *b = before(c);
 
 	r->kind = STUDY_MASK;
-	text += strspn(text, BLANKS);
 	if (ini_size(d->ini, &keep, text, &r->keep, err) < 0)
 		return -1;
 	if (b != NULL && r->keep >= b->keep)
@@ -271,7 +270,8 @@ compile_level(struct draft *d, const struct study_column *c,
 		return ini_error(d->ini, text, err,
 		    "expected \"%s ...\" for the values of \"%s\"", word,
 		    c->name);
-	return ways[c->type].fn(d, c, r, text + strlen(word), err);
+	text += strlen(word);
+	return ways[c->type].fn(d, c, r, text + strspn(text, BLANKS), err);
 }
 
 static int

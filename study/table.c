@@ -1,11 +1,9 @@
 #include "study/table.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/canon.h"
 #include "common/err.h"
@@ -124,8 +122,7 @@ table_write(int fd, const struct study *s,
 	}
 	if (header(&c, s, digest, n_rows, err) < 0)
 		goto out;
-	if (lseek(fd, 0, SEEK_SET) < 0 || ftruncate(fd, 0) < 0 ||
-	    file_write_all(fd, c.data, c.len) < 0) {
+	if (file_write_all(fd, c.data, c.len) < 0) {
 		err_sys(err, "write the table");
 		goto out;
 	}

@@ -41,7 +41,7 @@ struct study;
 #define TABLE_DIGEST_LEN 32
 
 /*
- * Write a table to fd from its start; columns[i] holds the n_rows values of
+ * Write a table to fd, an empty file; columns[i] holds the n_rows values of
  * study->table[i].  ERR_FORMAT if a value is not one that the column can
  * hold; ERR_SYSTEM if it cannot be written.  Does not fsync.
  */

@@ -10,5 +10,6 @@ include %D%/common/local.mk
 include %D%/crypto/local.mk
 include %D%/ctl/local.mk
 include %D%/anonymize/local.mk
+include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk

@@ -1,0 +1,9 @@
+study_test_libs = study/libstudy.a common/libcommon.a $(CMOCKA_LIBS)
+study_test_small = %D%/small.c %D%/small.h
+check_PROGRAMS += %D%/test_recode %D%/test_study %D%/test_table
+%C%_test_recode_SOURCES = %D%/test_recode.c $(study_test_small)
+%C%_test_recode_LDADD = $(study_test_libs)
+%C%_test_study_SOURCES = %D%/test_study.c $(study_test_small)
+%C%_test_study_LDADD = $(study_test_libs)
+%C%_test_table_SOURCES = %D%/test_table.c $(study_test_small)
+%C%_test_table_LDADD = $(study_test_libs)
