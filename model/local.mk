@@ -1,4 +1,4 @@
-noinst_LIBRARIES += %D%/libstep.a
+noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 
 # The deterministic step: gate and rounds link it, with libcommon.a and no
 # mathematics library.  A compiler that contracted a * b + c to one rounding
@@ -18,4 +18,15 @@ noinst_LIBRARIES += %D%/libstep.a
 	%D%/step/rounds.c %D%/step/rounds.h \
 	%D%/step/state.h
 %C%_libstep_a_CFLAGS = $(AM_CFLAGS) -ffp-contract=off -fno-math-errno
+
+# The trainer's side; wants $(BLAS_LIBS) -lm.
+%C%_libmodel_a_SOURCES = \
+	%D%/contribute.c %D%/contribute.h \
+	%D%/cox.c \
+	%D%/gram.c \
+	%D%/logistic.c \
+	%D%/work.h
+
+# Of a finished plan; wants libstep.a and -lm.
+%C%_libresult_a_SOURCES = %D%/result.c %D%/result.h
 EXTRA_DIST += %D%/README.md

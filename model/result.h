@@ -5,8 +5,11 @@
 #ifndef MODEL_RESULT_H
 #define MODEL_RESULT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "model/spec.h"
 
 struct canon;
 struct err;
@@ -44,7 +47,44 @@ struct result_meta {
 	const char *cohort, *verify, *noise;
 };
 
+/* One coefficient; the intercept is the first term where there is one. */
+struct result_term {
+	char name[MODEL_NAME_SIZE];
+	bool estimated; /* else the numbers are 0 and a warning says why */
+	double estimate, se, z, p, ci_low, ci_high; /* 95%, Wald */
+};
+
+struct result_test {
+	double chi2, p;
+	unsigned df;
+};
+
+#define RESULT_WARNINGS_MAX 8
+#define RESULT_WARNING_SIZE 512
+
+/* A plan's fit. */
+struct result {
+	enum model_kind kind;
+	bool converged;
+	bool fitted; /* there is a log-likelihood, and some term */
+	bool has_concordance;
+	uint64_t n, n_events;
+	uint32_t iterations, halvings;
+	size_t n_terms;
+	struct result_term terms[MODEL_TERMS_MAX + 1];
+	double loglik, null_loglik, aic;
+	struct result_test lr, score, wald;
+	/* Cox: Harrell's C; logistic: area under the ROC curve. */
+	double concordance, concordance_bound; /* |error| is at most that */
+	char warnings[RESULT_WARNINGS_MAX][RESULT_WARNING_SIZE];
+	size_t n_warnings;
+};
+
 /* -1 with ERR_FORMAT if the plan is not done. */
+int result_read(
+    const struct plan *plan, struct result *result, struct err *err);
+
+/* Canonical as far as JSON can be: the same input gives the same bytes. */
 int result_json(const struct plan *plan, const struct result_meta *meta,
     struct canon *out, struct err *err);
 int result_text(const struct plan *plan, const struct result_meta *meta,

@@ -1,0 +1,275 @@
+#include "model/contribute.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "model/data.h"
+#include "model/step/rounds.h"
+#include "model/work.h"
+
+static const struct contribute_ops *const kinds[MODEL_KINDS] = {
+	[MODEL_COX] = &contribute_cox,
+	[MODEL_LOGISTIC] = &contribute_logistic,
+};
+
+static const struct contribute_ops *
+ops_of(const struct work *w)
+{
+	return kinds[w->plan->spec.kind];
+}
+
+/* Messages name a row by its place in the table, never by what it holds. */
+static int
+check_row(const struct model_spec *s, const struct model_data *d, size_t i,
+    struct err *err)
+{
+	const double *x = d->x + i * d->n_terms;
+
+	for (uint32_t k = 0; k < s->n_terms; k++) {
+		if (!(x[k] >= s->terms[k].min && x[k] <= s->terms[k].max))
+			return err_set(err, ERR_FORMAT,
+			    "row %zu of the table: %s is not within the "
+			    "codebook's range",
+			    i + 1, s->terms[k].name);
+	}
+	if (d->event[i] > 1)
+		return err_set(err, ERR_FORMAT,
+		    "row %zu of the table: the event is not 0 or 1", i + 1);
+	if (s->n_times > 0 && d->time_index[i] >= s->n_times)
+		return err_set(err, ERR_FORMAT,
+		    "row %zu of the table: the time is not within the "
+		    "codebook's range",
+		    i + 1);
+	if (d->stratum != NULL && s->strata == STRATA_COLUMN &&
+	    d->stratum[i] >= s->n_strata)
+		return err_set(err, ERR_FORMAT,
+		    "row %zu of the table: there is no such stratum", i + 1);
+	return 0;
+}
+
+static int
+check_data(
+    const struct model_spec *s, const struct model_data *d, struct err *err)
+{
+	if (d->n_terms != s->n_terms)
+		return err_set(err, ERR_FORMAT,
+		    "the table has %zu terms, the study %u", d->n_terms,
+		    s->n_terms);
+	if (d->n_rows > s->rows_per_site)
+		return err_set(err, ERR_FORMAT,
+		    "the table has %zu rows, more than the study's rows per "
+		    "site (%u)",
+		    d->n_rows, s->rows_per_site);
+	if (d->stratum == NULL && s->strata == STRATA_COLUMN)
+		return err_set(
+		    err, ERR_FORMAT, "the table does not have the strata");
+	for (size_t i = 0; i < d->n_rows; i++) {
+		if (check_row(s, d, i, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+work_free(struct work *w)
+{
+	free(w->interval);
+	free(w->z);
+	free(w->score);
+	grid_free(&w->own);
+}
+
+/* Standardise the active terms; from the moments on. */
+static int
+standardise(struct work *w)
+{
+	const struct plan *p = w->plan;
+	const double *beta = p->beta + plan_has_intercept(p);
+	uint32_t a = w->n_active;
+
+	w->z = calloc(w->data->n_rows * a + 1, sizeof(*w->z));
+	w->score = calloc(w->data->n_rows + 1, sizeof(*w->score));
+	if (w->z == NULL || w->score == NULL)
+		return -1;
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		const double *x = w->data->x + i * w->data->n_terms;
+
+		for (uint32_t k = 0; k < a; k++) {
+			uint32_t t = w->active[k];
+			double z = (x[t] - p->mean[t]) / p->sd[t];
+
+			w->z[i * a + k] = z;
+			w->score[i] += beta[k] * z;
+		}
+	}
+	return 0;
+}
+
+static int
+moments(struct work *w)
+{
+	for (uint32_t k = 0; k < w->plan->spec.n_terms; k++) {
+		double centre = plan_centre(w->plan, k);
+		double *sum = work_group(w, 2 * (size_t)k);
+		double *square = work_group(w, 2 * (size_t)k + 1);
+
+		for (size_t i = 0; i < w->data->n_rows; i++) {
+			double x;
+
+			if (w->interval[i] < 0)
+				continue;
+			x = w->data->x[i * w->data->n_terms + k] - centre;
+			*sum += x;
+			*square += x * x;
+		}
+	}
+	return 0;
+}
+
+static int
+scores(struct work *w)
+{
+	const struct plan *p = w->plan;
+	double *count = work_group(w, 0);
+	uint32_t place;
+
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		if (w->interval[i] >= 0)
+			count[pairs_bin(
+			    w->score[i], p->score_sd, p->bins, &place)] += 1.0;
+	}
+	return 0;
+}
+
+/* A tree over m intervals has 2 m - 1 nodes. */
+static size_t
+tree_size(const struct pair_node *v)
+{
+	return 2 * (size_t)(v->to - v->from) - 1;
+}
+
+static void
+count_at(double *cells, const struct pair_node *v, bool second, uint32_t bin,
+    uint32_t bins)
+{
+	if (v->bins > 0)
+		cells[v->at + (second ? v->bins : 0) +
+		    bin / (bins / v->bins)] += 1.0;
+}
+
+/* From the root of the row's stratum down to the leaf of its interval. */
+static void
+count_row(const struct pair_tree *t, double *cells, uint32_t interval,
+    bool event, uint32_t bin)
+{
+	const struct pair_node *v = t->nodes;
+
+	while (interval >= v->to)
+		v += tree_size(v);
+	while (!pairs_leaf(v)) {
+		bool later = interval >= v->middle;
+
+		if (later || event)
+			count_at(cells, v, later, bin, t->bins);
+		v = later ? v + 1 + tree_size(v + 1) : v + 1;
+	}
+	count_at(cells, v, !event, bin, t->bins);
+}
+
+static int
+pairs(struct work *w)
+{
+	const struct plan *p = w->plan;
+	double *cells, *sums, *squares;
+	uint32_t *heavy_index;
+	struct pair_round r;
+
+	if (ops_of(w)->local_pairs != NULL && p->spec.strata == STRATA_SITE)
+		return ops_of(w)->local_pairs(w);
+	if (pair_round(p, &r) == -1)
+		return -1;
+	heavy_index = calloc((size_t)p->bins + 1, sizeof(*heavy_index));
+	if (heavy_index == NULL) {
+		pair_round_free(&r);
+		return -1;
+	}
+	for (uint32_t b = 0; b < p->bins; b++)
+		heavy_index[b + 1] = heavy_index[b] + (p->scores[b] >= r.heavy);
+	cells = work_group(w, 0);
+	sums = work_group(w, 1);
+	squares = work_group(w, 2);
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		uint32_t place, bin;
+
+		if (w->interval[i] < 0)
+			continue;
+		bin = pairs_bin(w->score[i], p->score_sd, p->bins, &place);
+		count_row(&r.tree, cells, (uint32_t)w->interval[i],
+		    w->data->event[i] == 1, r.to_bin[bin]);
+		if (p->scores[bin] >= r.heavy) {
+			sums[heavy_index[bin]] += place;
+			squares[heavy_index[bin]] += (double)place * place;
+		}
+	}
+	free(heavy_index);
+	pair_round_free(&r);
+	return 0;
+}
+
+static int
+counts(struct work *w)
+{
+	return ops_of(w)->counts(w);
+}
+
+static int
+newton(struct work *w)
+{
+	return ops_of(w)->newton(w);
+}
+
+static int
+run(struct work *w)
+{
+	static int (*const rounds[PHASES])(struct work *) = {
+		[PHASE_COUNTS] = counts,
+		[PHASE_MOMENTS] = moments,
+		[PHASE_NEWTON] = newton,
+		[PHASE_SCORES] = scores,
+		[PHASE_PAIRS] = pairs,
+	};
+	const struct plan *p = w->plan;
+
+	w->interval = calloc(w->data->n_rows + 1, sizeof(*w->interval));
+	if (w->interval == NULL || ops_of(w)->find_intervals(w) == -1)
+		return -1;
+	if (p->phase > PHASE_MOMENTS) {
+		w->n_active = plan_active(p, w->active);
+		if (standardise(w) == -1)
+			return -1;
+	}
+	return rounds[p->phase](w);
+}
+
+int
+contribute(const struct plan *plan, const struct model_data *data,
+    double *values, struct err *err)
+{
+	struct work w = { .plan = plan, .data = data, .values = values };
+	int ret = 0;
+
+	if (plan_done(plan))
+		return err_set(err, ERR_FORMAT, "the plan is done");
+	if (check_data(&plan->spec, data, err) == -1)
+		return -1;
+	memset(values, 0, plan_values(plan) * sizeof(*values));
+	values[0] = (double)data->n_rows;
+	w.grid = &plan->grid;
+	if (run(&w) == -1)
+		ret =
+		    err_sys(err, "a contribution from %zu rows", data->n_rows);
+	work_free(&w);
+	return ret;
+}

@@ -1,0 +1,354 @@
+/*
+ * Cox's proportional hazards model: what rows contribute.  The layouts are in
+ * model/step/cox.c.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/macros.h"
+#include "model/data.h"
+#include "model/step/partial.h"
+#include "model/work.h"
+
+static bool
+by_site(const struct work *w)
+{
+	return w->plan->spec.strata == STRATA_SITE;
+}
+
+static uint32_t
+stratum_of(const struct work *w, size_t row)
+{
+	if (w->plan->spec.strata != STRATA_COLUMN)
+		return 0;
+	return w->data->stratum[row];
+}
+
+/* Add each row to its stratum and time. */
+static void
+count_times(const struct work *w, double *leavers, double *events)
+{
+	uint32_t n_times = w->plan->spec.n_times;
+
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		size_t at =
+		    (size_t)stratum_of(w, i) * n_times + w->data->time_index[i];
+
+		leavers[at] += 1.0;
+		events[at] += w->data->event[i];
+	}
+}
+
+/* A site that is a stratum makes its own grid, by the same rule. */
+static int
+make_own_grid(struct work *w)
+{
+	const struct model_spec *s = &w->plan->spec;
+	uint64_t *leavers = calloc(s->n_times, sizeof(*leavers));
+	uint64_t *events = calloc(s->n_times, sizeof(*events));
+	int ret = -1;
+
+	if (leavers == NULL || events == NULL)
+		goto out;
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		leavers[w->data->time_index[i]]++;
+		events[w->data->time_index[i]] += w->data->event[i];
+	}
+	ret = grid_make(&w->own, leavers, events, 1, s->n_times,
+	    s->risk_set_step, s->ties == TIES_EFRON);
+	w->grid = &w->own;
+out:
+	free(leavers);
+	free(events);
+	return ret;
+}
+
+static int
+find_intervals(struct work *w)
+{
+	if (by_site(w) && make_own_grid(w) == -1)
+		return -1;
+	for (size_t i = 0; i < w->data->n_rows; i++)
+		w->interval[i] = grid_find(
+		    w->grid, stratum_of(w, i), w->data->time_index[i]);
+	return 0;
+}
+
+static int
+counts(struct work *w)
+{
+	double *v = work_group(w, 0);
+
+	if (!by_site(w)) {
+		count_times(w, v, work_group(w, 1));
+		return 0;
+	}
+	for (size_t i = 0; i < w->data->n_rows; i++)
+		v[0] += w->data->event[i];
+	v[1] = (double)w->own.n_used;
+	v[2] = (double)w->own.n_out;
+	*work_group(w, 1) = w->own.strata_out;
+	return 0;
+}
+
+/*
+ * Row numbers by interval: those of interval g are order[start[g]] to
+ * order[start[g + 1] - 1].
+ */
+static int
+sort_by_interval(const struct work *w, size_t **order, size_t **start)
+{
+	uint32_t n = w->grid->n;
+	size_t *next = calloc((size_t)n + 1, sizeof(*next));
+
+	*order = calloc(w->data->n_rows + 1, sizeof(**order));
+	*start = calloc((size_t)n + 1, sizeof(**start));
+	if (next == NULL || *order == NULL || *start == NULL) {
+		free(next);
+		return -1;
+	}
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		if (w->interval[i] >= 0)
+			(*start)[w->interval[i] + 1]++;
+	}
+	for (uint32_t g = 0; g < n; g++) {
+		(*start)[g + 1] += (*start)[g];
+		next[g] = (*start)[g];
+	}
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		if (w->interval[i] >= 0)
+			(*order)[next[w->interval[i]]++] = i;
+	}
+	free(next);
+	return 0;
+}
+
+/* Sums over rows[0..n-1] (only those with an event, if only_events). */
+static void
+sum_rows(const struct work *w, struct gram *gram, const size_t *rows, size_t n,
+    double offset, bool only_events)
+{
+	gram_clear(gram);
+	for (size_t k = 0; k < n; k++) {
+		size_t i = rows[k];
+		double eta = w->score[i];
+
+		if (only_events && w->data->event[i] == 0)
+			continue;
+		if (!by_site(w) && fabs(eta) > ETA_CAP)
+			continue;
+		gram_add(gram, w->z + i * w->n_active, exp(eta - offset));
+	}
+}
+
+static void
+add_event_z(const struct work *w, double *z)
+{
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		for (uint32_t k = 0; k < w->n_active; k++) {
+			if (w->interval[i] >= 0 && w->data->event[i] == 1)
+				z[k] += w->z[i * w->n_active + k];
+		}
+	}
+}
+
+static void
+risk_sets(
+    struct work *w, struct gram *gram, const size_t *order, const size_t *start)
+{
+	bool efron = w->plan->spec.ties == TIES_EFRON;
+	size_t n_sums = PARTIAL_SUMS(w->n_active), tied = 0;
+	size_t n = w->grid->n, n_tied = efron ? grid_tied(w->grid) : 0;
+	double *beyond = work_group(w, 0);
+	double *leaving = beyond + 1, *events = leaving + n * n_sums;
+
+	for (size_t i = 0; i < w->data->n_rows; i++)
+		*beyond += w->interval[i] >= 0 && fabs(w->score[i]) > ETA_CAP;
+	for (size_t g = 0; g < n; g++) {
+		const size_t *rows = order + start[g];
+		size_t n_rows = start[g + 1] - start[g];
+
+		sum_rows(w, gram, rows, n_rows, 0.0, false);
+		gram_take(gram, leaving + g, n);
+		if (!efron || w->grid->intervals[g].events < 2)
+			continue;
+		sum_rows(w, gram, rows, n_rows, 0.0, true);
+		gram_take(gram, events + tied++, n_tied);
+	}
+	if (w->plan->iterations == 0)
+		add_event_z(w, events + n_tied * n_sums);
+}
+
+/* The own stratum's log-likelihood, score and information. */
+static int
+own_likelihood(
+    struct work *w, struct gram *gram, const size_t *order, const size_t *start)
+{
+	uint32_t a = w->n_active;
+	size_t n = PARTIAL_SUMS(a);
+	double *loglik = work_group(w, 0), offset = -HUGE_VAL;
+	struct partial out = { .p = a,
+		.efron = w->plan->spec.ties == TIES_EFRON,
+		.score = loglik + 1,
+		.info = loglik + 1 + a };
+	long double *total = calloc(n, sizeof(*total));
+	double *S = calloc(n, sizeof(*S)), *E = calloc(n, sizeof(*E));
+	int ret = -1;
+
+	if (total == NULL || S == NULL || E == NULL)
+		goto out;
+	/* exp() of large predictors: only their differences matter. */
+	for (size_t i = 0; i < w->data->n_rows; i++)
+		offset = fmax(offset, w->score[i]);
+	for (size_t g = w->grid->n; g-- > 0;) {
+		const size_t *rows = order + start[g];
+		size_t n_rows = start[g + 1] - start[g];
+
+		sum_rows(w, gram, rows, n_rows, offset, false);
+		gram_take(gram, S, 1);
+		for (size_t k = 0; k < n; k++)
+			S[k] = (double)(total[k] += S[k]);
+		sum_rows(w, gram, rows, n_rows, offset, true);
+		gram_take(gram, E, 1);
+		partial_subtract(&out, S, E, w->grid->intervals[g].events);
+	}
+	add_event_z(w, out.score);
+	*loglik = out.loglik;
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		if (w->interval[i] >= 0 && w->data->event[i] == 1)
+			*loglik += w->score[i] - offset;
+	}
+	ret = 0;
+out:
+	free(total);
+	free(S);
+	free(E);
+	return ret;
+}
+
+static int
+newton(struct work *w)
+{
+	struct gram *gram = gram_new(w->n_active);
+	size_t *order = NULL, *start = NULL;
+	int ret = -1;
+
+	if (gram == NULL || sort_by_interval(w, &order, &start) == -1)
+		goto out;
+	ret = 0;
+	if (by_site(w))
+		ret = own_likelihood(w, gram, order, start);
+	else
+		risk_sets(w, gram, order, start);
+out:
+	gram_free(gram);
+	free(order);
+	free(start);
+	return ret;
+}
+
+/* A Fenwick tree: how many of the rows so far have at most this rank. */
+static void
+rank_add(uint64_t *tree, size_t n, size_t rank)
+{
+	for (size_t k = rank + 1; k <= n; k += k & -k)
+		tree[k]++;
+}
+
+static uint64_t
+rank_count(const uint64_t *tree, size_t below)
+{
+	uint64_t sum = 0;
+
+	for (size_t k = below; k > 0; k -= k & -k)
+		sum += tree[k];
+	return sum;
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Distinct scores in order; rank[i] is where row i's is.  Returns how many. */
+static size_t
+rank_scores(const struct work *w, double *sorted, size_t *rank)
+{
+	size_t n = w->data->n_rows, m = 0;
+
+	memcpy(sorted, w->score, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), compare_doubles);
+	for (size_t i = 0; i < n; i++) {
+		if (m == 0 || sorted[i] > sorted[m - 1])
+			sorted[m++] = sorted[i];
+	}
+	for (size_t i = 0; i < n; i++) {
+		const double *at = bsearch(
+		    &w->score[i], sorted, m, sizeof(*sorted), compare_doubles);
+
+		rank[i] = (size_t)(at - sorted);
+	}
+	return m;
+}
+
+/*
+ * Comparable pairs within the own stratum, from the last interval to the
+ * first: an event is compared with all who leave later and with those who are
+ * censored in its own interval (pass 0 adds these, 1 compares, 2 adds events).
+ */
+static int
+local_pairs(struct work *w)
+{
+	size_t n = w->data->n_rows, m, so_far = 0;
+	size_t *order = NULL, *start = NULL;
+	size_t *rank = calloc(n + 1, sizeof(*rank));
+	double *sorted = calloc(n + 1, sizeof(*sorted));
+	uint64_t *tree = calloc(n + 1, sizeof(*tree));
+	double *v = work_group(w, 0); /* concordant, discordant, tied */
+	int ret = -1;
+
+	if (rank == NULL || sorted == NULL || tree == NULL ||
+	    sort_by_interval(w, &order, &start) == -1)
+		goto out;
+	m = rank_scores(w, sorted, rank);
+	for (size_t g = w->grid->n; g-- > 0;) {
+		for (int pass = 0; pass < 3; pass++) {
+			for (size_t k = start[g]; k < start[g + 1]; k++) {
+				size_t i = order[k];
+				uint64_t less, upto;
+
+				if (w->data->event[i] != (pass > 0))
+					continue;
+				if (pass != 1) {
+					rank_add(tree, m, rank[i]);
+					so_far++;
+					continue;
+				}
+				less = rank_count(tree, rank[i]);
+				upto = rank_count(tree, rank[i] + 1);
+				v[0] += (double)less;
+				v[1] += (double)(so_far - upto);
+				v[2] += (double)(upto - less);
+			}
+		}
+	}
+	ret = 0;
+out:
+	free(order);
+	free(start);
+	free(rank);
+	free(sorted);
+	free(tree);
+	return ret;
+}
+
+const struct contribute_ops contribute_cox = {
+	.find_intervals = find_intervals,
+	.counts = counts,
+	.newton = newton,
+	.local_pairs = local_pairs,
+};
