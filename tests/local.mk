@@ -8,6 +8,7 @@ AM_TESTS_ENVIRONMENT = \
 
 include %D%/common/local.mk
 include %D%/crypto/local.mk
+include %D%/model/local.mk
 include %D%/ctl/local.mk
 include %D%/anonymize/local.mk
 include %D%/study/local.mk

@@ -39,6 +39,8 @@ counts_step(struct plan *p, const uint64_t *sum)
 		plan_end(p, FIT_ONE_CLASS);
 	else if (MIN(n1, n0) < p->spec.risk_set_step)
 		plan_end(p, FIT_TOO_FEW);
+	else /* Newton begins at the null model. */
+		p->beta[0] = num_log((double)n1 / (double)n0);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 # LGPL-2+, and r-cran-mass, GPL-2 | GPL-3) and what R makes of them, with
 # convergence pushed to the limit of doubles and 17 significant digits.
 #
-#     Rscript tests/reference/models.R tests/vectors
+#     Rscript tests/reference/models.R tests/vectors/model
 
 suppressMessages({ library(survival); library(MASS) })
 dir <- commandArgs(trailingOnly = TRUE)[1]
@@ -48,7 +48,7 @@ fits <- c(paste0("model,ties,n,n_event,null_loglik,loglik,lr,score,wald,",
 
 cox <- function(name, ties, formula, data) {
 	f <- coxph(formula, data, ties = ties,
-	    control = coxph.control(eps = 1e-15, toler.chol = 1e-13,
+	    control = coxph.control(eps = 1e-12, toler.chol = 1e-13,
 	    iter.max = 60))
 	se <- sqrt(diag(vcov(f)))
 	beta <- coef(f)

@@ -1,0 +1,20 @@
+# The whole of model/: both sides in one process.
+check_LIBRARIES += %D%/libconsortium.a
+%C%_libconsortium_a_SOURCES = %D%/consortium.c %D%/consortium.h
+MODEL_TEST_LIBS = \
+	%D%/libconsortium.a model/libresult.a model/libmodel.a \
+	model/libstep.a common/libcommon.a $(BLAS_LIBS) $(CMOCKA_LIBS) -lm
+
+check_PROGRAMS += %D%/test_golden
+%C%_test_golden_SOURCES = %D%/test_golden.c
+%C%_test_golden_LDADD = $(MODEL_TEST_LIBS)
+
+EXTRA_DIST += \
+	tests/reference/models.R \
+	tests/vectors/model/README.md \
+	tests/vectors/model/biopsy.csv \
+	tests/vectors/model/birthwt.csv \
+	tests/vectors/model/lung.csv \
+	tests/vectors/model/models_coef.csv \
+	tests/vectors/model/models_fit.csv \
+	tests/vectors/model/rotgbsg.csv
