@@ -1,4 +1,11 @@
 noinst_LIBRARIES += %D%/libanonymize.a
 %C%_libanonymize_a_SOURCES = \
-	%D%/csv.c %D%/csv.h
+	%D%/classes.c %D%/classes.h \
+	%D%/csv.c %D%/csv.h \
+	%D%/facts.c %D%/facts.h \
+	%D%/html.c %D%/html.h \
+	%D%/prepare.c %D%/prepare.h \
+	%D%/report.c %D%/report.h \
+	%D%/report_html.c \
+	%D%/rows.c %D%/rows.h
 EXTRA_DIST += %D%/README.md

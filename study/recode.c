@@ -369,6 +369,24 @@ study_recoded(const struct study_column *c, double v)
 				    : (double)study_group(r, v);
 }
 
+void
+study_keep_numbers(struct study *s)
+{
+	for (size_t i = 0; i < s->n_columns; i++) {
+		struct study_column *c = &s->columns[i];
+
+		if (c->level == 0 || study_recode(c)->kind != STUDY_CUT)
+			continue;
+		c->level = 0;
+		for (size_t t = 0; t < s->n_terms; t++) {
+			if (s->terms[t].column != i)
+				continue;
+			s->terms[t].min = c->lo;
+			s->terms[t].max = c->hi;
+		}
+	}
+}
+
 const char *
 study_label(const struct study_column *c, size_t g)
 {

@@ -213,6 +213,13 @@ double study_table_value(const struct study *s, size_t column, double v);
    time of a point. */
 size_t study_time_index(const struct study *s, double v);
 double study_time(const struct study *s, size_t index);
+/*
+ * Forget the recoding of numbers: they are as they are from now on, and the
+ * model's bounds for them the codebook's range.  Groups of levels stay, since
+ * the model's terms are made of them.  Only for showing what anonymization
+ * costs; nothing that is sent may come of it.
+ */
+void study_keep_numbers(struct study *s);
 /* What people read for a value after recoding: a group's or level's label;
    NULL for plain numbers.  g is study_group()'s or a level's index. */
 const char *study_label(const struct study_column *c, size_t g);

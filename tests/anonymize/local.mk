@@ -1,3 +1,9 @@
 check_PROGRAMS += %D%/test_csv
 %C%_test_csv_SOURCES = %D%/test_csv.c
 %C%_test_csv_LDADD = anonymize/libanonymize.a common/libcommon.a $(CMOCKA_LIBS)
+%C%_LIBS = anonymize/libanonymize.a study/libstudy.a crypto/libhash.a \
+	common/libcommon.a $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
+
+check_PROGRAMS += %D%/test_hospitals
+%C%_test_hospitals_SOURCES = %D%/test_hospitals.c
+%C%_test_hospitals_LDADD = $(%C%_LIBS)

@@ -1,0 +1,100 @@
+#include "config.h"
+
+#include "anonymize/classes.h"
+
+#include <stdlib.h>
+
+#include "common/err.h"
+#include "common/macros.h"
+
+struct key {
+	const double *const *columns;
+	size_t n;
+};
+
+static int
+compare(const void *a, const void *b, void *arg)
+{
+	const struct key *k = arg;
+	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+	for (size_t i = 0; i < k->n; i++) {
+		double u = k->columns[i][x], v = k->columns[i][y];
+
+		if (u != v)
+			return u < v ? -1 : 1;
+	}
+	return 0;
+}
+
+void
+classes_sort(const double *const *columns, size_t n_columns, size_t *order,
+    size_t n_rows)
+{
+	struct key k = { columns, n_columns };
+
+	qsort_r(order, n_rows, sizeof(*order), compare, &k);
+}
+
+int
+classes_make(struct classes *c, const double *const *keys, size_t n_keys,
+    size_t n_rows, struct err *err)
+{
+	struct key k = { keys, n_keys };
+	size_t *order = malloc((n_rows + 1) * sizeof(*order));
+
+	*c = (struct classes){ .n_rows = n_rows };
+	c->of_row = malloc((n_rows + 1) * sizeof(*c->of_row));
+	c->size = calloc(n_rows + 1, sizeof(*c->size));
+	if (order == NULL || c->of_row == NULL || c->size == NULL) {
+		free(order);
+		return err_sys(err, "memory for %zu rows", n_rows);
+	}
+	for (size_t i = 0; i < n_rows; i++)
+		order[i] = i;
+	classes_sort(keys, n_keys, order, n_rows);
+	for (size_t i = 0; i < n_rows; i++) {
+		if (i == 0 || compare(&order[i - 1], &order[i], &k) != 0)
+			c->n++;
+		c->of_row[order[i]] = c->n - 1;
+		c->size[c->n - 1]++;
+	}
+	free(order);
+	return 0;
+}
+
+void
+classes_free(struct classes *c)
+{
+	free(c->of_row);
+	free(c->size);
+	*c = (struct classes){ 0 };
+}
+
+struct risk
+classes_risk(const struct classes *c)
+{
+	struct risk r = { .smallest = c->n_rows };
+	double rows = (double)MAX(c->n_rows, 1);
+
+	for (size_t i = 0; i < c->n; i++) {
+		double size = (double)c->size[i];
+
+		r.smallest = MIN(r.smallest, c->size[i]);
+		r.unique += c->size[i] == 1 ? 1 / rows : 0;
+		r.above += 1 / size > RISK_THRESHOLD ? size / rows : 0;
+	}
+	r.highest = r.smallest > 0 ? 1 / (double)r.smallest : 0;
+	r.average = (double)c->n / rows;
+	return r;
+}
+
+size_t
+classes_below(const struct classes *c, size_t k)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += c->size[i] < k ? c->size[i] : 0;
+	return n;
+}

@@ -1,0 +1,48 @@
+/*
+ * Equivalence classes: rows that agree in all quasi-identifiers, so that an
+ * intruder who knows those cannot tell them apart.  One row is one patient.
+ */
+#ifndef ANONYMIZE_CLASSES_H
+#define ANONYMIZE_CLASSES_H
+
+#include <stddef.h>
+
+struct err;
+
+struct classes {
+	size_t n_rows, n; /* rows, classes */
+	size_t *of_row; /* (n_rows) */
+	size_t *size; /* (n), rows of each */
+};
+
+/*
+ * Prosecutor risk: the intruder knows that the patient is in the table.  A
+ * row's risk is 1 / size of its class.
+ */
+struct risk {
+	size_t smallest; /* class */
+	double highest, average; /* over the rows */
+	double above; /* share of the rows with more than RISK_THRESHOLD */
+	double unique; /* share of the rows that are alone in their class */
+};
+
+#define RISK_THRESHOLD 0.09
+
+/* keys[i] holds the n_rows values of one quasi-identifier; no quasi-identifier
+   makes one class.  End with classes_free(), also after an error. */
+int classes_make(struct classes *c, const double *const *keys, size_t n_keys,
+    size_t n_rows, struct err *err);
+void classes_free(struct classes *c);
+
+struct risk classes_risk(const struct classes *c);
+/* Rows in classes of fewer than k. */
+size_t classes_below(const struct classes *c, size_t k);
+
+/*
+ * Put order[0..n_rows) into ascending order of the rows' values, the first
+ * column first.
+ */
+void classes_sort(const double *const *columns, size_t n_columns, size_t *order,
+    size_t n_rows);
+
+#endif

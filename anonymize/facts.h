@@ -1,0 +1,65 @@
+/*
+ * What a report says, measured once for both of its forms.  For report.c and
+ * report_html.c alone.
+ */
+#ifndef ANONYMIZE_FACTS_H
+#define ANONYMIZE_FACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "anonymize/classes.h"
+#include "anonymize/report.h"
+
+#define FACTS_BINS_MAX 12
+#define FACTS_SIZES 5
+#define FACTS_FINDINGS_MAX 16
+#define FACTS_LABEL_SIZE 64
+#define FACTS_TEXT_SIZE 640
+
+/* Patients of the table whose values lie together. */
+struct bin {
+	char label[FACTS_LABEL_SIZE];
+	size_t count;
+	bool hidden; /* 1 to k - 1, or one could compute such a one from it */
+};
+
+struct column_facts {
+	bool in_table;
+	char done[FACTS_TEXT_SIZE]; /* what became of it, in words */
+	/* For columns of the table: distinct values of the complete rows and
+	   of the table, and Shannon's information of the one in the other. */
+	size_t distinct_before, distinct_after;
+	double left; /* 0 to 1 */
+	double unique; /* share of the table's rows whose value nobody else
+			  has */
+	struct bin bins[FACTS_BINS_MAX];
+	size_t n_bins; /* 0: no picture */
+};
+
+/* Classes by size: from <= size <= to; to 0 is without end. */
+struct class_sizes {
+	size_t from, to, classes, patients;
+};
+
+struct finding {
+	const char *id; /* for programs */
+	bool decide; /* needs a decision; else good to know */
+	char text[FACTS_TEXT_SIZE];
+};
+
+struct report {
+	struct report_input in;
+	struct risk before, after;
+	struct column_facts *columns; /* (study->n_columns) */
+	struct class_sizes sizes[FACTS_SIZES];
+	struct finding findings[FACTS_FINDINGS_MAX];
+	size_t n_findings;
+};
+
+/* What an enum of the study is called in the study's file. */
+const char *facts_type(int type);
+const char *facts_privacy(int privacy);
+const char *facts_use(int use);
+
+#endif

@@ -1,0 +1,357 @@
+#include "anonymize/prepare.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "anonymize/classes.h"
+#include "anonymize/report.h"
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/macros.h"
+#include "crypto/hash.h"
+
+/* One preparation while it runs. */
+struct job {
+	const struct prepare *p;
+	const struct study *s;
+	struct prepare_result *result;
+	struct rows *rows;
+	double **keys; /* (n_quasi): rows->n recoded values each */
+	struct classes before, classes; /* raw, recoded: of the complete rows */
+	size_t *order; /* (n_kept) rows, as the table has them */
+	double **columns; /* (n_table): n_kept values each */
+	size_t most_suppressed;
+	/* The written file, read again. */
+	void *file;
+	size_t file_len;
+	struct table table;
+	struct classes after;
+};
+
+static int
+no_memory(const struct job *j, struct err *err)
+{
+	return err_sys(err, "%s: memory for its rows", j->p->source);
+}
+
+/* n arrays of len doubles. */
+static double **
+matrix(size_t n, size_t len)
+{
+	double **m = calloc(n + 1, sizeof(*m));
+
+	for (size_t i = 0; m != NULL && i < n; i++) {
+		if ((m[i] = calloc(len + 1, sizeof(**m))) == NULL) {
+			while (i-- > 0)
+				free(m[i]);
+			free(m);
+			return NULL;
+		}
+	}
+	return m;
+}
+
+static void
+matrix_free(double **m, size_t n, size_t len)
+{
+	for (size_t i = 0; m != NULL && i < n; i++) {
+		explicit_bzero(m[i], len * sizeof(**m));
+		free(m[i]);
+	}
+	free(m);
+}
+
+static int
+make_key(struct job *j, size_t q, struct err *err)
+{
+	size_t column = j->s->quasi[q];
+	const struct study_column *c = &j->s->columns[column];
+	const struct study_recode *recode = study_recode(c);
+	const double *values = j->rows->columns[column].values;
+
+	if (recode != NULL && recode->kind == STUDY_MASK)
+		return rows_rank(j->rows, column, recode, j->keys[q], err);
+	for (size_t i = 0; i < j->rows->n; i++)
+		j->keys[q][i] = recode != NULL && recode->kind == STUDY_TOP
+		    ? 0
+		    : study_table_value(j->s, column, values[i]);
+	return 0;
+}
+
+/* Classes of the complete rows, before and after recoding. */
+static int
+make_classes(struct job *j, struct err *err)
+{
+	size_t n = j->s->n_quasi;
+	const double **raw = calloc(n + 1, sizeof(*raw));
+	int r = -1;
+
+	if (raw == NULL || (j->keys = matrix(n, j->rows->n)) == NULL) {
+		no_memory(j, err);
+		goto out;
+	}
+	for (size_t q = 0; q < n; q++) {
+		raw[q] = j->rows->columns[j->s->quasi[q]].values;
+		if (make_key(j, q, err) == -1)
+			goto out;
+	}
+	if (classes_make(&j->before, raw, n, j->rows->n, err) == -1 ||
+	    classes_make(&j->classes, (const double *const *)j->keys, n,
+		j->rows->n, err) == -1)
+		goto out;
+	r = 0;
+out:
+	free(raw);
+	return r;
+}
+
+/* Without which quasi-identifier would fewest rows be lost? */
+static int
+too_many(struct job *j, size_t below, struct err *err)
+{
+	size_t n = j->s->n_quasi, best = below, worst = 0;
+	const double **keys = calloc(n + 1, sizeof(*keys));
+
+	for (size_t q = 0; keys != NULL && n > 1 && q < n; q++) {
+		struct classes c;
+		size_t m = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (i != q)
+				keys[m++] = j->keys[i];
+		if (classes_make(&c, keys, m, j->rows->n, err) == 0 &&
+		    classes_below(&c, j->result->k) < best) {
+			best = classes_below(&c, j->result->k);
+			worst = q;
+		}
+		classes_free(&c);
+	}
+	free(keys);
+	return err_set(err, ERR_REFUSED,
+	    "%.100s: %zu of %zu rows share their quasi-identifiers with fewer "
+	    "than %zu patients; the study lets %zu be suppressed. Without "
+	    "\"%s\" it would be %zu: a higher level of its hierarchy would "
+	    "help "
+	    "most",
+	    j->p->source, below, j->rows->n, j->result->k, j->most_suppressed,
+	    n > 0 ? j->s->columns[j->s->quasi[worst]].name : "",
+	    n > 1 ? best : 0);
+}
+
+/* Which rows stay. */
+static int
+suppress(struct job *j, struct err *err)
+{
+	size_t k = j->p->raw ? 1 : j->result->k, n = j->rows->n;
+	size_t below = classes_below(&j->classes, k);
+
+	j->most_suppressed =
+	    (size_t)floor(j->s->privacy.suppression_limit * (double)n);
+	j->result->n_suppressed = below;
+	if (j->s->n_quasi > 0 && below > j->most_suppressed)
+		return too_many(j, below, err);
+	if (n - below < k || n == below)
+		return err_set(err, ERR_REFUSED,
+		    "%.100s: %zu complete rows are left, at least %zu are "
+		    "needed",
+		    j->p->source, n - below, MAX(k, 1));
+	if ((j->order = calloc(n, sizeof(*j->order))) == NULL)
+		return no_memory(j, err);
+	for (size_t i = 0; i < n; i++)
+		if (j->classes.size[j->classes.of_row[i]] >= k)
+			j->order[j->result->n_kept++] = i;
+	return 0;
+}
+
+/* The table's values, in the order of the values. */
+static int
+make_columns(struct job *j, struct err *err)
+{
+	size_t n = j->rows->n, n_table = j->s->n_table;
+	double **all = matrix(n_table, n);
+	int r = -1;
+
+	j->columns = matrix(n_table, j->result->n_kept);
+	if (all == NULL || j->columns == NULL) {
+		no_memory(j, err);
+		goto out;
+	}
+	for (size_t t = 0; t < n_table; t++) {
+		size_t column = j->s->table[t];
+		const double *values = j->rows->columns[column].values;
+
+		for (size_t i = 0; i < n; i++)
+			all[t][i] = study_table_value(j->s, column, values[i]);
+	}
+	classes_sort(
+	    (const double *const *)all, n_table, j->order, j->result->n_kept);
+	for (size_t t = 0; t < n_table; t++)
+		for (size_t i = 0; i < j->result->n_kept; i++)
+			j->columns[t][i] = all[t][j->order[i]];
+	r = 0;
+out:
+	matrix_free(all, n_table, n);
+	return r;
+}
+
+/* Nothing of what was kept in memory is believed: the file is what counts. */
+static int
+measure_file(struct job *j, struct err *err)
+{
+	const double **keys = calloc(j->s->n_quasi + 1, sizeof(*keys));
+	struct stat st;
+	size_t n_keys = 0;
+	int r = -1;
+
+	if (keys == NULL || fstat(j->p->table_fd, &st) == -1 ||
+	    (j->file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED,
+		 j->p->table_fd, 0)) == MAP_FAILED) {
+		j->file = NULL;
+		err_sys(err, "the written table");
+		goto out;
+	}
+	j->file_len = (size_t)st.st_size;
+	hash_sha256(j->file, j->file_len, j->result->table_digest);
+	if (table_read(&j->table, j->file, j->file_len, j->s,
+		j->p->study_digest, err) == -1)
+		goto out;
+	for (size_t t = 0; t < j->s->n_table; t++)
+		if (j->s->columns[j->s->table[t]].in_k)
+			keys[n_keys++] = table_column(&j->table, t);
+	if (classes_make(&j->after, keys, n_keys, j->table.n_rows, err) == -1)
+		goto out;
+	j->result->smallest_class = classes_risk(&j->after).smallest;
+	if (j->table.n_rows != j->result->n_kept ||
+	    (!j->p->raw && j->result->smallest_class < j->result->k)) {
+		err_set(err, ERR_FORMAT,
+		    "the written table is not what was to be written: %zu "
+		    "rows, "
+		    "smallest class %zu",
+		    j->table.n_rows, j->result->smallest_class);
+		goto out;
+	}
+	r = 0;
+out:
+	free(keys);
+	return r;
+}
+
+static int
+write_table(struct job *j, struct err *err)
+{
+	if (table_write(j->p->table_fd, j->s, j->p->study_digest,
+		(const double *const *)j->columns, j->result->n_kept,
+		err) == -1)
+		return -1;
+	if (fsync(j->p->table_fd) == -1)
+		return err_sys(err, "the table");
+	return measure_file(j, err);
+}
+
+static int
+write_out(int fd, const struct canon *c, const char *what, struct err *err)
+{
+	if (file_write_all(fd, c->data, c->len) == -1 || fsync(fd) == -1)
+		return err_sys(err, "%s", what);
+	return 0;
+}
+
+static int
+write_reports(struct job *j, struct err *err)
+{
+	const struct report_input in = {
+		.study = j->s,
+		.study_digest = j->p->study_digest,
+		.table_digest = j->result->table_digest,
+		.site = j->p->site,
+		.source = j->p->source,
+		.utc = j->p->utc,
+		.smallest_k = j->p->smallest_k,
+		.k = j->result->k,
+		.rows = j->rows,
+		.suppressed = j->result->n_suppressed,
+		.most_suppressed = j->most_suppressed,
+		.before = &j->before,
+		.after = &j->after,
+		.table = &j->table,
+	};
+	struct report *report = report_make(&in, err);
+	struct canon html = { 0 }, json = { 0 };
+	uint8_t digest[HASH_LEN];
+	int r = -1;
+
+	if (report == NULL || report_html(report, &html, err) == -1)
+		goto out;
+	hash_sha256(html.data, html.len, digest);
+	if (report_json(report, digest, &json, err) == -1)
+		goto out;
+	hash_sha256(json.data, json.len, j->result->report_digest);
+	r = write_out(j->p->html_fd, &html, "report.html", err) == -1 ||
+		write_out(j->p->json_fd, &json, "report.json", err) == -1
+	    ? -1
+	    : 0;
+out:
+	canon_free(&html);
+	canon_free(&json);
+	report_free(report);
+	return r;
+}
+
+static void
+count_rows(struct job *j, const struct rows *rows)
+{
+	struct prepare_result *r = j->result;
+
+	r->n_read = rows->n_read;
+	r->n_rejected = rows->n_rejected;
+	r->n_incomplete = rows->n_incomplete;
+	r->n_places = rows->n_places;
+	memcpy(r->places, rows->places, sizeof(r->places));
+}
+
+static int
+run(struct job *j, struct err *err)
+{
+	struct rows *places;
+
+	j->rows = rows_read(j->p->source_fd, j->p->source, j->s, &places, err);
+	if (j->rows == NULL) {
+		if (places != NULL)
+			count_rows(j, places);
+		rows_free(places);
+		return -1;
+	}
+	count_rows(j, j->rows);
+	if (make_classes(j, err) == -1 || suppress(j, err) == -1 ||
+	    make_columns(j, err) == -1 || write_table(j, err) == -1)
+		return -1;
+	return j->p->raw || j->p->html_fd == -1 ? 0 : write_reports(j, err);
+}
+
+int
+prepare(const struct prepare *p, struct prepare_result *result, struct err *err)
+{
+	struct job j = { .p = p, .s = p->study, .result = result };
+	size_t n;
+	int r;
+
+	memset(result, 0, sizeof(*result));
+	result->k = MAX(p->study->privacy.k, p->smallest_k);
+	r = run(&j, err);
+	n = j.rows != NULL ? j.rows->n : 0;
+	if (j.file != NULL)
+		munmap(j.file, j.file_len);
+	matrix_free(j.keys, j.s->n_quasi, n);
+	matrix_free(j.columns, j.s->n_table, result->n_kept);
+	classes_free(&j.before);
+	classes_free(&j.classes);
+	classes_free(&j.after);
+	free(j.order);
+	rows_free(j.rows);
+	return r;
+}

@@ -1,0 +1,187 @@
+#include "anonymize/report.h"
+
+#include "anonymize/facts.h"
+#include "anonymize/rows.h"
+#include "common/canon.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/hex.h"
+#include "common/json.h"
+#include "crypto/hash.h"
+#include "study/study.h"
+#include "study/table.h"
+
+static void
+digest(struct json *j, const char *key, const uint8_t *d)
+{
+	char text[2 * HASH_LEN + 1];
+
+	hex_text(d, HASH_LEN, text);
+	json_text(j, key, text);
+}
+
+static void
+put_study(struct json *j, const struct report *r)
+{
+	const struct study *s = r->in.study;
+	char expires[STUDY_DATE_TEXT_SIZE];
+
+	study_date_text(s->expires, expires);
+	json_object(j, "study");
+	json_text(j, "name", s->name);
+	digest(j, "digest", r->in.study_digest);
+	json_text(j, "title", s->title);
+	json_text(j, "purpose", s->purpose);
+	json_text(j, "legal_basis", s->legal_basis);
+	json_text(j, "ethics", s->ethics);
+	json_text(j, "contact", s->contact);
+	json_text(j, "expires", expires);
+	json_array(j, "sites");
+	for (size_t i = 0; i < s->sites.n; i++)
+		json_text(j, NULL, s->sites.items[i]);
+	json_end_array(j);
+	json_text(
+	    j, "cohort", s->privacy.cohort == STUDY_OPEN ? "open" : "fixed");
+	json_end_object(j);
+}
+
+static void
+put_rows(struct json *j, const struct report *r)
+{
+	json_object(j, "rows");
+	json_int(j, "read", (int64_t)r->in.rows->n_read);
+	json_int(j, "rejected", (int64_t)r->in.rows->n_rejected);
+	json_int(j, "incomplete", (int64_t)r->in.rows->n_incomplete);
+	json_int(j, "suppressed", (int64_t)r->in.suppressed);
+	json_int(j, "suppressed_at_most", (int64_t)r->in.most_suppressed);
+	json_int(j, "in_table", (int64_t)r->in.table->n_rows);
+	json_end_object(j);
+}
+
+static void
+put_risk(struct json *j, const char *key, const struct risk *k)
+{
+	json_object(j, key);
+	json_int(j, "smallest_class", (int64_t)k->smallest);
+	json_real(j, "highest", k->highest);
+	json_real(j, "average", k->average);
+	json_real(j, "above_threshold", k->above);
+	json_real(j, "unique", k->unique);
+	json_end_object(j);
+}
+
+static void
+put_privacy(struct json *j, const struct report *r)
+{
+	const struct study *s = r->in.study;
+
+	json_object(j, "privacy");
+	json_int(j, "k", (int64_t)r->in.k);
+	json_int(j, "k_of_study", (int64_t)s->privacy.k);
+	json_int(j, "k_of_hospital", (int64_t)r->in.smallest_k);
+	json_array(j, "quasi_identifiers");
+	for (size_t i = 0; i < s->n_quasi; i++)
+		json_text(j, NULL, s->columns[s->quasi[i]].name);
+	json_end_array(j);
+	json_real(j, "threshold", RISK_THRESHOLD);
+	put_risk(j, "before", &r->before);
+	put_risk(j, "after", &r->after);
+	json_int(j, "classes", (int64_t)r->in.after->n);
+	json_array(j, "class_sizes");
+	for (size_t i = 0; i < FACTS_SIZES; i++) {
+		const struct class_sizes *c = &r->sizes[i];
+
+		json_object(j, NULL);
+		json_int(j, "from", (int64_t)c->from);
+		if (c->to != 0)
+			json_int(j, "to", (int64_t)c->to);
+		else
+			json_null(j, "to");
+		json_int(j, "classes", (int64_t)c->classes);
+		json_int(j, "patients", (int64_t)c->patients);
+		json_end_object(j);
+	}
+	json_end_array(j);
+	json_end_object(j);
+}
+
+static void
+put_column(struct json *j, const struct report *r, size_t i)
+{
+	const struct study_column *c = &r->in.study->columns[i];
+	const struct column_facts *f = &r->columns[i];
+
+	json_object(j, NULL);
+	json_text(j, "name", c->name);
+	json_text(j, "title", c->title);
+	json_text(j, "type", facts_type(c->type));
+	json_text(j, "privacy", facts_privacy(c->privacy));
+	json_text(j, "use", facts_use(c->use));
+	json_bool(j, "in_table", f->in_table);
+	json_text(j, "done", f->done);
+	if (f->in_table) {
+		json_int(j, "distinct_before", (int64_t)f->distinct_before);
+		json_int(j, "distinct_after", (int64_t)f->distinct_after);
+		json_real(j, "information_left", f->left);
+		json_array(j, "values");
+		for (size_t g = 0; g < f->n_bins; g++) {
+			json_object(j, NULL);
+			json_text(j, "label", f->bins[g].label);
+			if (f->bins[g].hidden)
+				json_null(j, "patients");
+			else
+				json_int(
+				    j, "patients", (int64_t)f->bins[g].count);
+			json_end_object(j);
+		}
+		json_end_array(j);
+	}
+	json_end_object(j);
+}
+
+static void
+put_findings(struct json *j, const struct report *r)
+{
+	json_array(j, "findings");
+	for (size_t i = 0; i < r->n_findings; i++) {
+		json_object(j, NULL);
+		json_text(j, "id", r->findings[i].id);
+		json_bool(j, "decide", r->findings[i].decide);
+		json_text(j, "text", r->findings[i].text);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+int
+report_json(const struct report *r, const uint8_t *html_digest,
+    struct canon *out, struct err *err)
+{
+	struct json j = json_start(out);
+	char made[CLOCK_TEXT_SIZE];
+
+	clock_text(r->in.utc, made);
+	json_object(&j, NULL);
+	json_text(&j, "format", "consilium-report");
+	json_int(&j, "version", REPORT_VERSION);
+	json_text(&j, "made", made);
+	json_text(&j, "site", r->in.site);
+	put_study(&j, r);
+	put_rows(&j, r);
+	put_privacy(&j, r);
+	json_array(&j, "columns");
+	for (size_t i = 0; i < r->in.study->n_columns; i++)
+		put_column(&j, r, i);
+	json_end_array(&j);
+	json_array(&j, "extra_columns");
+	for (size_t i = 0; i < r->in.rows->n_extra; i++)
+		json_text(&j, NULL, r->in.rows->extra[i]);
+	json_end_array(&j);
+	put_findings(&j, r);
+	digest(&j, "table_digest", r->in.table_digest);
+	digest(&j, "html_digest", html_digest);
+	json_end_object(&j);
+	if (out->failed)
+		return err_sys(err, "memory for the report");
+	return 0;
+}

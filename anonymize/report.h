@@ -1,0 +1,52 @@
+/*
+ * What the privacy officer reads before deciding: the same facts as
+ * report.json (docs/REPORT.md) and as report.html, one file without script or
+ * anything from outside.
+ *
+ * Both are safe to show: a count of patients who share a value, if it is below
+ * k, is left out, and where that one could be computed from the others, the
+ * next one too.  No cell's value is in them, only what the study's text names.
+ */
+#ifndef ANONYMIZE_REPORT_H
+#define ANONYMIZE_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "anonymize/classes.h"
+
+struct canon;
+struct err;
+struct report;
+struct rows;
+struct study;
+struct table;
+
+#define REPORT_VERSION 1
+
+/* What was done; everything must outlive the report made of it. */
+struct report_input {
+	const struct study *study;
+	const uint8_t *study_digest, *table_digest; /* SHA-256 */
+	const char *site, *source;
+	int64_t utc;
+	size_t smallest_k; /* the hospital's policy */
+	size_t k; /* what was held to: the stricter of study and policy */
+	const struct rows *rows;
+	size_t suppressed, most_suppressed; /* rows; what the study allows */
+	const struct classes *before; /* of the complete rows, as they were */
+	const struct classes *after; /* of the table that was written */
+	const struct table *table; /* read from the file */
+};
+
+/* Measure.  The caller ends the result with report_free(). */
+struct report *report_make(const struct report_input *in, struct err *err);
+void report_free(struct report *r); /* NULL is fine */
+
+int report_html(const struct report *r, struct canon *out, struct err *err);
+/* html_digest: SHA-256 of the HTML, so that one digest stands for both. */
+int report_json(const struct report *r, const uint8_t *html_digest,
+    struct canon *out, struct err *err);
+
+#endif

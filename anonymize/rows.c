@@ -1,0 +1,485 @@
+#include "config.h"
+
+#include "anonymize/rows.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "anonymize/csv.h"
+#include "common/err.h"
+#include "common/macros.h"
+
+/* The source while it is read. */
+struct source {
+	struct csv *csv;
+	const char *name;
+	const struct study *s;
+	struct rows *rows;
+	size_t n_header;
+	size_t *column_of; /* (n_header) of the codebook, or STUDY_NONE */
+	size_t *cell_of; /* (n_columns) of the source; STUDY_NONE: none */
+	double *row; /* (n_columns) */
+	bool *missing; /* (n_columns) */
+};
+
+static int
+no_memory(const char *name, struct err *err)
+{
+	return err_sys(err, "%s: memory for its rows", name);
+}
+
+/*
+ * Header.
+ */
+
+static int
+map_cell(struct source *src, size_t i, struct err *err)
+{
+	const struct csv_cell *cell = csv_cell(src->csv, i);
+	size_t column = study_find(src->s, cell->text);
+
+	src->column_of[i] = column;
+	if (column == STUDY_NONE ||
+	    src->s->columns[column].type == STUDY_INTERVAL) {
+		struct rows *r = src->rows;
+
+		if (src->s->extra_columns == STUDY_EXTRA_REFUSE)
+			return err_set(err, ERR_FORMAT,
+			    "%s:%zu:%zu: this column is not in the study's "
+			    "codebook",
+			    src->name, cell->line, cell->column);
+		src->column_of[i] = STUDY_NONE;
+		snprintf(r->extra[r->n_extra++], sizeof(r->extra[0]), "%s",
+		    cell->len < sizeof(r->extra[0]) ? cell->text
+						    : "(a longer name)");
+		return 0;
+	}
+	if (src->cell_of[column] != STUDY_NONE)
+		return err_set(err, ERR_FORMAT,
+		    "%s:%zu:%zu: a second column \"%s\"", src->name, cell->line,
+		    cell->column, src->s->columns[column].name);
+	src->cell_of[column] = i;
+	return 0;
+}
+
+static int
+read_header(struct source *src, struct err *err)
+{
+	const struct study *s = src->s;
+	int r = csv_next(src->csv, err);
+
+	if (r == -1)
+		return -1;
+	if (r == 0)
+		return err_set(err, ERR_FORMAT,
+		    "%s:1:1: empty: expected a line of column names",
+		    src->name);
+	src->n_header = csv_cells(src->csv);
+	src->column_of = calloc(src->n_header, sizeof(*src->column_of));
+	src->rows->extra = calloc(src->n_header, sizeof(*src->rows->extra));
+	src->cell_of = calloc(s->n_columns, sizeof(*src->cell_of));
+	src->row = calloc(s->n_columns, sizeof(*src->row));
+	src->missing = calloc(s->n_columns, sizeof(*src->missing));
+	if (src->column_of == NULL || src->rows->extra == NULL ||
+	    src->cell_of == NULL || src->row == NULL || src->missing == NULL)
+		return no_memory(src->name, err);
+	for (size_t c = 0; c < s->n_columns; c++)
+		src->cell_of[c] = STUDY_NONE;
+	for (size_t i = 0; i < src->n_header; i++)
+		if (map_cell(src, i, err) == -1)
+			return -1;
+	for (size_t c = 0; c < s->n_columns; c++)
+		if (src->cell_of[c] == STUDY_NONE &&
+		    s->columns[c].type != STUDY_INTERVAL)
+			return err_set(err, ERR_FORMAT,
+			    "%s:1:1: no column \"%s\", which the study's "
+			    "codebook has",
+			    src->name, s->columns[c].name);
+	return 0;
+}
+
+/*
+ * Cells.
+ */
+
+static bool
+in_range(const struct study_column *c, double v)
+{
+	return !c->has_range || (v >= c->lo && v <= c->hi);
+}
+
+/* What a column may hold, for people. */
+static void
+expected(const struct study_column *c, char *out, size_t size)
+{
+	size_t n = 0;
+	char lo[STUDY_DATE_TEXT_SIZE], hi[STUDY_DATE_TEXT_SIZE];
+
+	switch (c->type) {
+	case STUDY_REAL:
+	case STUDY_INTEGER:
+		n = (size_t)snprintf(out, size, "a %s",
+		    c->type == STUDY_REAL ? "number" : "whole number");
+		if (c->has_range)
+			snprintf(
+			    out + n, size - n, " from %g to %g", c->lo, c->hi);
+		break;
+	case STUDY_INTERVAL:
+		n = (size_t)snprintf(out, size, "a date");
+		if (c->has_range)
+			snprintf(out + n, size - n,
+			    " %g to %g days after the first one", c->lo, c->hi);
+		break;
+	case STUDY_DATE:
+		n = (size_t)snprintf(out, size, "a date as %.32s%s",
+		    c->formats.items[0], c->formats.n > 1 ? ", ..." : "");
+		if (c->has_range) {
+			study_date_text((int64_t)c->lo, lo);
+			study_date_text((int64_t)c->hi, hi);
+			snprintf(out + n, size - n, " from %s to %s", lo, hi);
+		}
+		break;
+	case STUDY_LEVELS:
+		for (size_t i = 0; i < MIN(c->n_levels, 6); i++) {
+			int m = snprintf(out + n, size - n, "%s%.24s",
+			    i == 0 ? "one of " : ", ", c->levels[i].value);
+
+			n = MIN(n + (size_t)m, size - 1);
+		}
+		if (c->n_levels > 6)
+			snprintf(out + n, size - n, ", ...");
+		break;
+	default:
+		snprintf(out, size, "text");
+	}
+}
+
+/* Without the blanks around it. */
+static const char *
+trimmed(const struct csv_cell *cell, size_t *len)
+{
+	const char *p = cell->text, *end = p + cell->len;
+
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*len = (size_t)(end - p);
+	return p;
+}
+
+static void
+reject(struct source *src, size_t line, size_t column,
+    const struct study_column *c, const char *what)
+{
+	struct rows *r = src->rows;
+
+	r->n_rejected++;
+	if (r->n_places == ROWS_PLACES_MAX)
+		return;
+	snprintf(r->places[r->n_places++], ROWS_PLACE_SIZE,
+	    "%.100s:%zu:%zu: %s%sexpected %.120s", src->name, line, column,
+	    c != NULL ? c->name : "", c != NULL ? ": " : "", what);
+}
+
+static bool
+reject_cell(struct source *src, size_t column, size_t cell)
+{
+	const struct study_column *c = &src->s->columns[column];
+	const struct csv_cell *at = csv_cell(src->csv, cell);
+	char what[160];
+
+	expected(c, what, sizeof(what));
+	reject(src, at->line, at->column, c, what);
+	src->rows->columns[column].rejected++;
+	return false;
+}
+
+/* The row's values into src->row; false: it was rejected. */
+static bool
+check_row(struct source *src)
+{
+	const struct study *s = src->s;
+
+	for (size_t i = 0; i < src->n_header; i++) {
+		size_t column = src->column_of[i], len;
+		const struct study_column *c;
+		const char *p;
+
+		if (column == STUDY_NONE)
+			continue;
+		c = &s->columns[column];
+		p = trimmed(csv_cell(src->csv, i), &len);
+		src->missing[column] = study_missing(c, p, len);
+		if (src->missing[column] || c->type == STUDY_TEXT)
+			continue;
+		if (study_cell(c, p, len, &src->row[column]) == -1)
+			return reject_cell(src, column, i);
+	}
+	for (size_t column = 0; column < s->n_columns; column++) {
+		const struct study_column *c = &s->columns[column];
+
+		if (c->type != STUDY_INTERVAL)
+			continue;
+		src->missing[column] =
+		    src->missing[c->from] || src->missing[c->to];
+		src->row[column] = src->row[c->to] - src->row[c->from];
+		if (!src->missing[column] && !in_range(c, src->row[column]))
+			return reject_cell(src, column, src->cell_of[c->to]);
+	}
+	return true;
+}
+
+/*
+ * Keeping.
+ */
+
+static int
+grow(struct rows *r)
+{
+	size_t cap = r->cap == 0 ? 1024 : 2 * r->cap;
+
+	for (size_t i = 0; i < r->study->n_columns; i++) {
+		struct rows_column *c = &r->columns[i];
+		double *values;
+		size_t *at;
+
+		if (!c->kept)
+			continue;
+		if ((values = realloc(c->values, cap * sizeof(*values))) ==
+		    NULL)
+			return -1;
+		c->values = values;
+		if (r->study->columns[i].type != STUDY_TEXT)
+			continue;
+		if ((at = realloc(c->text_at, cap * sizeof(*at))) == NULL)
+			return -1;
+		c->text_at = at;
+	}
+	r->cap = cap;
+	return 0;
+}
+
+static int
+keep_text(struct rows_column *c, size_t row, const char *text, size_t len)
+{
+	if (c->texts_len + len + 1 > c->texts_cap) {
+		size_t cap = 2 * (c->texts_cap + len + 1);
+		char *p = realloc(c->texts, cap);
+
+		if (p == NULL)
+			return -1;
+		c->texts = p;
+		c->texts_cap = cap;
+	}
+	c->text_at[row] = c->texts_len;
+	memcpy(c->texts + c->texts_len, text, len);
+	c->texts_len += len;
+	c->texts[c->texts_len++] = '\0';
+	return 0;
+}
+
+static int
+keep_row(struct source *src, struct err *err)
+{
+	struct rows *r = src->rows;
+	bool complete = true;
+
+	for (size_t i = 0; i < r->study->n_columns; i++)
+		if (r->columns[i].kept && src->missing[i]) {
+			r->columns[i].missing++;
+			complete = false;
+		}
+	if (!complete) {
+		r->n_incomplete++;
+		return 0;
+	}
+	if (r->n == r->study->privacy.rows_per_site)
+		return err_set(err, ERR_REFUSED,
+		    "%s:%zu:1: more than %zu rows, the most that the study "
+		    "allows a site",
+		    src->name, csv_line(src->csv), r->n);
+	if (r->n == r->cap && grow(r) == -1)
+		return no_memory(src->name, err);
+	for (size_t i = 0; i < r->study->n_columns; i++) {
+		struct rows_column *c = &r->columns[i];
+		const char *text;
+		size_t len;
+
+		if (!c->kept)
+			continue;
+		if (r->study->columns[i].type != STUDY_TEXT) {
+			c->values[r->n] = src->row[i];
+			continue;
+		}
+		text = trimmed(csv_cell(src->csv, src->cell_of[i]), &len);
+		if (keep_text(c, r->n, text, len) == -1)
+			return no_memory(src->name, err);
+	}
+	r->n++;
+	return 0;
+}
+
+static int
+read_row(struct source *src, struct err *err)
+{
+	size_t n = csv_cells(src->csv), line = csv_line(src->csv);
+	char what[64];
+
+	if (n == 1 && csv_cell(src->csv, 0)->len == 0 && src->n_header > 1)
+		return 0; /* an empty line */
+	src->rows->n_read++;
+	if (n != src->n_header) {
+		if (n < src->n_header && csv_open_end(src->csv))
+			return err_set(err, ERR_FORMAT,
+			    "%s:%zu:1: cut short: the last row has %zu of %zu "
+			    "cells",
+			    src->name, line, n, src->n_header);
+		snprintf(what, sizeof(what), "%zu cells as in the header",
+		    src->n_header);
+		reject(src, line, 1, NULL, what);
+		src->rows->n_ragged++;
+		return 0;
+	}
+	return check_row(src) ? keep_row(src, err) : 0;
+}
+
+static int
+read_source(struct source *src, struct err *err)
+{
+	struct rows *r = src->rows;
+	size_t most = src->s->privacy.max_rejected_rows;
+	int more;
+
+	if (read_header(src, err) == -1)
+		return -1;
+	while ((more = csv_next(src->csv, err)) == 1)
+		if (read_row(src, err) == -1)
+			return -1;
+	if (more == -1)
+		return -1;
+	r->open_end = csv_open_end(src->csv);
+	if (r->n_rejected > most)
+		return err_set(err, ERR_FORMAT,
+		    "%.100s: %zu rows rejected, the study allows %zu; the "
+		    "first: "
+		    "%s",
+		    src->name, r->n_rejected, most, r->places[0]);
+	for (size_t i = 0; i < src->s->n_columns; i++)
+		if (r->columns[i].text_at != NULL &&
+		    rows_rank(r, i, NULL, r->columns[i].values, err) == -1)
+			return -1;
+	return 0;
+}
+
+struct rows *
+rows_read(int fd, const char *name, const struct study *s, struct rows **places,
+    struct err *err)
+{
+	struct source src = { .name = name, .s = s };
+	struct rows *r = calloc(1, sizeof(*r));
+	bool ok = false;
+
+	if (places != NULL)
+		*places = NULL;
+	if (r == NULL ||
+	    (r->columns = calloc(s->n_columns, sizeof(*r->columns))) == NULL) {
+		no_memory(name, err);
+		goto out;
+	}
+	r->study = s;
+	for (size_t i = 0; i < s->n_columns; i++)
+		r->columns[i].kept = s->columns[i].in_table;
+	for (size_t i = 0; i < s->n_quasi; i++)
+		r->columns[s->quasi[i]].kept = true;
+	src.rows = r;
+	if ((src.csv = csv_open(fd, name, '\0', err)) == NULL)
+		goto out;
+	ok = read_source(&src, err) == 0;
+out:
+	csv_close(src.csv);
+	free(src.column_of);
+	free(src.cell_of);
+	free(src.row);
+	free(src.missing);
+	if (ok)
+		return r;
+	if (places != NULL)
+		*places = r;
+	else
+		rows_free(r);
+	return NULL;
+}
+
+void
+rows_free(struct rows *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; r->columns != NULL && i < r->study->n_columns; i++) {
+		struct rows_column *c = &r->columns[i];
+
+		if (c->values != NULL)
+			explicit_bzero(c->values, r->n * sizeof(*c->values));
+		if (c->texts != NULL)
+			explicit_bzero(c->texts, c->texts_len);
+		free(c->values);
+		free(c->texts);
+		free(c->text_at);
+	}
+	free(r->columns);
+	free(r->extra);
+	free(r);
+}
+
+/*
+ * Ranks.
+ */
+
+struct ranking {
+	const struct rows_column *c;
+	const struct study_recode *recode;
+};
+
+static size_t
+kept_bytes(const struct ranking *k, const char *text)
+{
+	size_t len = strlen(text);
+
+	return k->recode != NULL ? study_mask(k->recode, text, len) : len;
+}
+
+static int
+compare(const void *a, const void *b, void *arg)
+{
+	const struct ranking *k = arg;
+	const char *x = k->c->texts + k->c->text_at[*(const size_t *)a];
+	const char *y = k->c->texts + k->c->text_at[*(const size_t *)b];
+	size_t m = kept_bytes(k, x), n = kept_bytes(k, y);
+	int r = memcmp(x, y, MIN(m, n));
+
+	return r != 0 ? r : (m > n) - (m < n);
+}
+
+int
+rows_rank(const struct rows *r, size_t column,
+    const struct study_recode *recode, double *ranks, struct err *err)
+{
+	struct ranking k = { &r->columns[column], recode };
+	size_t *order = malloc((r->n + 1) * sizeof(*order)), rank = 0;
+
+	if (order == NULL)
+		return no_memory(r->study->columns[column].name, err);
+	for (size_t i = 0; i < r->n; i++)
+		order[i] = i;
+	qsort_r(order, r->n, sizeof(*order), compare, &k);
+	for (size_t i = 0; i < r->n; i++) {
+		if (i > 0 && compare(&order[i - 1], &order[i], &k) != 0)
+			rank++;
+		ranks[order[i]] = (double)rank;
+	}
+	free(order);
+	return 0;
+}

@@ -1,0 +1,66 @@
+/*
+ * A source's rows, checked cell by cell against the study's codebook.  Only
+ * what the study reads is kept; a direct identifier is looked at as it passes
+ * and is gone with its row.
+ *
+ * A row is rejected if a cell is not what its column may hold, and counted as
+ * incomplete if a value is missing that the study needs.  Places are
+ * "FILE:LINE:COLUMN: column: expected ..."; neither they nor errors hold what
+ * stood there.
+ */
+#ifndef ANONYMIZE_ROWS_H
+#define ANONYMIZE_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "study/study.h"
+
+#define ROWS_PLACES_MAX 20
+#define ROWS_PLACE_SIZE 320
+
+struct err;
+
+struct rows_column {
+	bool kept; /* the table or k needs it */
+	double *values; /* (n), or NULL; a text's is its rank */
+	char *texts; /* of a kept text column: NUL after each */
+	size_t texts_len, texts_cap;
+	size_t *text_at; /* (n) where in texts */
+	size_t missing; /* rows without a value, among those not rejected */
+	size_t rejected; /* rows rejected for this column */
+};
+
+struct rows {
+	const struct study *study;
+	size_t n_read, n_rejected, n_incomplete;
+	size_t n; /* n_read = n_rejected + n_incomplete + n */
+	size_t n_ragged; /* rejected: too few or too many cells */
+	struct rows_column *columns; /* (study->n_columns) */
+	char (*extra)[STUDY_COLUMN_NAME_MAX + 1]; /* in the source, not in the
+						     codebook: dropped */
+	size_t n_extra;
+	bool open_end; /* the last line has no line end */
+	char places[ROWS_PLACES_MAX][ROWS_PLACE_SIZE];
+	size_t n_places; /* the first of n_rejected */
+	size_t cap;
+};
+
+/*
+ * Read all of fd.  s must outlive the result.  NULL with ERR_FORMAT if it is
+ * not CSV, cut short, without a column, or has more bad rows than the study
+ * allows; then *places (if not NULL) gets the rows as far as they were read,
+ * for their places.
+ */
+struct rows *rows_read(int fd, const char *name, const struct study *s,
+    struct rows **places, struct err *err);
+void rows_free(struct rows *r); /* NULL is fine; wipes the values */
+
+/*
+ * Ranks of a text column's first characters as recode keeps them: equal texts
+ * have equal ranks.  ranks has room for n.
+ */
+int rows_rank(const struct rows *r, size_t column,
+    const struct study_recode *recode, double *ranks, struct err *err);
+
+#endif
