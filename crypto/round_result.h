@@ -1,0 +1,57 @@
+/*
+ * A round's result (M8), as a site or an auditor checks it: everything that
+ * makes the sum the sum of one roster's certified survivors, then the sum
+ * itself, repeated from the uploads.
+ */
+#ifndef CRYPTO_ROUND_RESULT_H
+#define CRYPTO_ROUND_RESULT_H
+
+#include "crypto/round.h"
+
+struct round_result;
+
+/* The masked uploads, which travel apart from the messages. */
+struct round_uploads {
+	/* *words points to about.words words of site's upload and stays valid
+	   until the next call. */
+	int (*get)(
+	    void *arg, uint16_t site, const uint64_t **words, struct err *err);
+	void *arg;
+};
+
+struct round_input {
+	uint16_t site;
+	uint8_t root[ROUND_DIGEST]; /* of its upload */
+};
+
+/*
+ * Check all signatures, quorum, thresholds, digests and opened secrets of M8
+ * against ctx.  If expect is not NULL, the result must be of that state, step,
+ * kind and number of words (expect->round is not looked at).
+ * The caller ends it with round_result_free(), which wipes the mask seeds.
+ */
+struct round_result *round_result_open(const struct round_ctx *ctx,
+    const struct round_about *expect, const void *msg, size_t len,
+    struct err *err);
+void round_result_free(struct round_result *r); /* NULL is fine */
+
+const struct round_about *round_result_about(const struct round_result *r);
+/* R_hash */
+const uint8_t *round_result_roster(const struct round_result *r);
+/* The root that names A. */
+const uint8_t *round_result_sum_root(const struct round_result *r);
+/* U3: the inputs of the sum, by increasing site. */
+size_t round_result_inputs(const struct round_result *r);
+const struct round_input *round_result_input(
+    const struct round_result *r, size_t k);
+
+/*
+ * Repeat the sum (verify = replay): check each upload against its root, add
+ * them, remove the masks.  sum has room for about.words words.  ERR_PEER if an
+ * upload is not what the survivors' list names, or the sum is not the one that
+ * the result names.
+ */
+int round_result_sum(const struct round_result *r, const struct round_ctx *ctx,
+    const struct round_uploads *uploads, uint64_t *sum, struct err *err);
+
+#endif
