@@ -61,7 +61,9 @@ enum msg_type {
 	                 where it could not be started */
 	MSG_DROP_TABLE, /* gate -> parent: text table; delete it */
 
-	MSG_READER_JOB, /* gate -> reader: bytes study (text of the study file) */
+	MSG_READER_JOB, /* gate -> reader: raw 32 study (digest), text site,
+	                   u32 smallest k (of the policy), bytes study (text of
+	                   the study file) */
 	MSG_READER_DONE, /* reader -> gate: raw 32 table, raw 32 report (SHA-256),
 	                    u64 rows kept, u64 rows suppressed, u64 rows rejected */
 	MSG_TRAIN, /* gate -> trainer: bytes study, bytes plan */
