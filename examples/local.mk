@@ -5,4 +5,5 @@ EXTRA_DIST += %D%/README.md %D%/breast-cancer/patients.csv
 EXTRA_DIST += \
 	%D%/breast-cancer/rfs.study \
 	%D%/consilium-coordinator.conf \
-	%D%/consiliumd.conf
+	%D%/consiliumd.conf \
+	%D%/readmission.study

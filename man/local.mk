@@ -1,1 +1,5 @@
 # man
+dist_man_MANS += \
+	%D%/consilium-coordinator.conf.5 \
+	%D%/consilium-study.5 \
+	%D%/consiliumd.conf.5

@@ -11,8 +11,8 @@
 #include "model/data.h"
 #include "study/study.h"
 
-_Static_assert(
-    __BYTE_ORDER == __LITTLE_ENDIAN, "the doubles are used where they lie");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+    "the doubles are used where they lie");
 
 static const char magic[8] = { 'C', 'S', 'L', 'M', 'T', 'A', 'B', 'L' };
 

@@ -360,25 +360,47 @@ too_many_terms_are_refused(void **state)
 	free(text);
 }
 
-static void
-the_demonstrations_study_is_good(void **state)
+static struct study *
+load_example(const char *name, struct model_spec *spec)
 {
 	char path[4096];
-	struct model_spec spec;
 	struct err err = { 0 };
 	struct study *s;
 
-	(void)state;
-	snprintf(path, sizeof(path), "%s/examples/breast-cancer/rfs.study",
-	    getenv("top_srcdir"));
+	snprintf(
+	    path, sizeof(path), "%s/examples/%s", getenv("top_srcdir"), name);
 	s = study_load(path, &err);
 	assert_string_equal(err.msg, "");
 	assert_non_null(s);
-	assert_int_equal(study_model_spec(s, 4, &spec, &err), 0);
+	assert_int_equal(study_model_spec(s, 4, spec, &err), 0);
+	return s;
+}
+
+static void
+the_demonstrations_study_is_good(void **state)
+{
+	struct model_spec spec;
+	struct study *s = load_example("breast-cancer/rfs.study", &spec);
+
+	(void)state;
 	assert_int_equal(spec.n_terms, 9);
 	assert_string_equal(spec.terms[2].name, "size=20-50");
 	assert_string_equal(spec.terms[3].name, "size=>50");
 	assert_string_equal(spec.terms[4].name, "grade3");
+	study_free(s);
+}
+
+static void
+the_manuals_study_is_good(void **state)
+{
+	struct model_spec spec;
+	struct study *s = load_example("readmission.study", &spec);
+
+	(void)state;
+	assert_int_equal(spec.kind, MODEL_LOGISTIC);
+	assert_int_equal(spec.n_terms, 5);
+	assert_true(spec.terms[0].min == 40 && spec.terms[0].max == 85);
+	assert_string_equal(spec.terms[1].name, "land=latin");
 	study_free(s);
 }
 
@@ -423,6 +445,7 @@ main(void)
 		cmocka_unit_test(every_mistake_is_named_with_its_place),
 		cmocka_unit_test(too_many_terms_are_refused),
 		cmocka_unit_test(the_demonstrations_study_is_good),
+		cmocka_unit_test(the_manuals_study_is_good),
 		cmocka_unit_test(no_cut_and_no_changed_byte_crashes),
 	};
 

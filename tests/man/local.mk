@@ -1,0 +1,2 @@
+check_SCRIPTS += %D%/pages.sh
+EXTRA_DIST += %D%/pages.sh
