@@ -11,6 +11,7 @@ include %D%/crypto/local.mk
 include %D%/model/local.mk
 include %D%/ctl/local.mk
 include %D%/anonymize/local.mk
+include %D%/man/local.mk
 include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
