@@ -21,20 +21,30 @@ check_role(uint8_t role, const char *what, struct err *err)
 	return 0;
 }
 
+int
+join_host_check(const char *host, struct err *err)
+{
+	size_t n = strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:");
+
+	if (host[n] != '\0' || n < 1 || n > JOIN_HOST_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "host: expected a name of 1 to %d of a-z, 0-9, . and -, or "
+		    "an IP address",
+		    JOIN_HOST_MAX);
+	return 0;
+}
+
 static int
 check_request(const struct join_request *r, struct err *err)
 {
-	size_t host = strlen(r->host);
+	bool has_host = r->host[0] != '\0';
 
 	if (manifest_name_check("join request: name", r->name, err) < 0 ||
 	    key_public_check(r->key, err) < 0)
 		return -1;
-	/* A DNS name or an IP address, v4 or v6. */
-	if (strspn(r->host, "abcdefghijklmnopqrstuvwxyz0123456789.-:") != host)
-		return err_set(err, ERR_FORMAT,
-		    "join request: host: expected a name of a-z, 0-9, . and -, "
-		    "or an IP address");
-	if ((r->role == JOIN_COORDINATOR) != (host != 0))
+	if (has_host && join_host_check(r->host, err) < 0)
+		return err_prefix(err, "join request");
+	if ((r->role == JOIN_COORDINATOR) != has_host)
 		return err_set(err, ERR_FORMAT,
 		    "join request: a coordinator has a host, a site has none");
 	if (r->spki_len < 1 || r->spki_len > sizeof(r->spki))

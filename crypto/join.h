@@ -49,6 +49,9 @@ struct join_welcome {
 /* "site", "coordinator" */
 const char *join_role_name(enum join_role role);
 
+/* 0, or -1 with ERR_CONFIG: a DNS name in lower case, or an IP address. */
+int join_host_check(const char *host, struct err *err);
+
 /* key is filled in from identity. */
 int join_request_sign(struct join_request *r, const struct key *identity,
     struct canon *out, struct err *err);

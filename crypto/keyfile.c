@@ -227,13 +227,49 @@ get_locked(struct canon_in *in, const uint8_t *start, const char *name,
 	return 0;
 }
 
+/* The form that a key file says it has; 0 if it is no key file. */
+static uint8_t
+get_form(struct canon_in *in)
+{
+	char label[sizeof(KEY_LABEL)];
+	uint8_t form;
+
+	canon_get_text(in, label, sizeof(label));
+	form = canon_get_u8(in);
+	if (in->failed || strcmp(label, KEY_LABEL) != 0 ||
+	    (form != PLAIN && form != LOCKED))
+		return 0;
+	return form;
+}
+
+int
+key_locked(const char *path, struct err *err)
+{
+	int fd = open_secret(path, err);
+	struct canon_in in;
+	uint8_t *file, form;
+	size_t len;
+
+	if (fd < 0)
+		return -1;
+	file = read_secret(fd, path, &len, err);
+	close(fd);
+	if (file == NULL)
+		return -1;
+	in = canon_in(file, len);
+	form = get_form(&in);
+	wipe_free(file, len);
+	if (form == 0)
+		return err_set(err, ERR_FORMAT, "%s: not a key file", path);
+	return form == LOCKED;
+}
+
 struct key *
 key_load_fd(int fd, const char *name, const char *passphrase, struct err *err)
 {
 	struct key *k = NULL, *loaded = NULL;
 	uint8_t seed[SEED], pk[KEY_PUBLIC], *file = NULL;
 	struct canon_in in;
-	char label[sizeof(KEY_LABEL)];
 	size_t len = 0;
 	uint8_t form;
 
@@ -242,10 +278,7 @@ key_load_fd(int fd, const char *name, const char *passphrase, struct err *err)
 	if ((file = read_secret(fd, name, &len, err)) == NULL)
 		goto out;
 	in = canon_in(file, len);
-	canon_get_text(&in, label, sizeof(label));
-	form = canon_get_u8(&in);
-	if (in.failed || strcmp(label, KEY_LABEL) != 0 ||
-	    (form != PLAIN && form != LOCKED)) {
+	if ((form = get_form(&in)) == 0) {
 		err_set(err, ERR_FORMAT, "%s: not a key file", name);
 		goto out;
 	}

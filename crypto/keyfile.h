@@ -44,6 +44,9 @@ struct key *key_load_fd(
     int fd, const char *name, const char *passphrase, struct err *err);
 void key_free(struct key *k); /* NULL is fine */
 
+/* 1 if the file needs a passphrase, 0 if not, -1 if it is no key file. */
+int key_locked(const char *path, struct err *err);
+
 const uint8_t *key_public(const struct key *k); /* KEY_PUBLIC bytes */
 const uint8_t *key_secret(const struct key *k); /* KEY_SECRET bytes */
 

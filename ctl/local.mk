@@ -5,3 +5,20 @@ noinst_LIBRARIES += %D%/libpooled.a %D%/liblocal.a
 %C%_liblocal_a_SOURCES = \
 	%D%/json_read.c %D%/json_read.h \
 	%D%/local_proc.c %D%/local_proc.h
+
+bin_PROGRAMS += %D%/consiliumctl
+%C%_consiliumctl_SOURCES = \
+	%D%/cmd_audit.c \
+	%D%/cmd_enrol.c \
+	%D%/cmd_sign.c \
+	%D%/cmd_study.c \
+	%D%/consiliumctl.c \
+	%D%/ctl.h \
+	%D%/members.c %D%/members.h \
+	%D%/passphrase.c %D%/passphrase.h \
+	%D%/rootkey.c %D%/rootkey.h
+%C%_consiliumctl_LDADD = study/libstudy.a \
+	anonymize/libanonymize.a model/libresult.a model/libstep.a \
+	crypto/libauthority.a common/libcommon.a \
+	$(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
+EXTRA_DIST += %D%/README.md

@@ -9,3 +9,5 @@ check_PROGRAMS += %D%/test_json_read %D%/test_local_proc %D%/test_pooled
 EXTRA_DIST += tests/reference/pooled.R tests/vectors/pooled/README.md \
 	tests/vectors/pooled/lung.csv tests/vectors/pooled/birthwt.csv \
 	tests/vectors/pooled/figures.csv
+check_SCRIPTS += %D%/offline.sh
+EXTRA_DIST += %D%/offline.sh

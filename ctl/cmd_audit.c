@@ -1,0 +1,60 @@
+/*
+ * An audit log, checked by anybody who has the daemon's public key.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/hex.h"
+#include "crypto/audit.h"
+#include "ctl/ctl.h"
+
+/* COUNT or COUNT:HASH, as an earlier run printed it. */
+static int
+parse_expected(const char *text, struct audit_state *expected, struct err *err)
+{
+	const char *colon = strchr(text, ':');
+	char count[24];
+
+	*expected = (struct audit_state){ 0 };
+	snprintf(count, sizeof(count), "%.*s",
+	    (int)(colon != NULL ? colon - text : (ptrdiff_t)strlen(text)),
+	    text);
+	if (ctl_number(
+		"--expect", count, 0, UINT64_MAX, &expected->count, err) < 0)
+		return -1;
+	if (colon != NULL && hex_bytes(colon + 1, expected->head, AUDIT_HASH))
+		return err_set(err, ERR_CONFIG,
+		    "--expect: expected COUNT:HASH as an earlier \"audit "
+		    "verify\" printed it");
+	return 0;
+}
+
+int
+ctl_audit_verify(const struct ctl_args *a, struct err *err)
+{
+	const char *key = a->opt[CTL_PUBLIC_KEY];
+	struct audit_state expected = { 0 }, found;
+	char hex[2 * AUDIT_HASH + 1];
+	uint8_t pk[KEY_PUBLIC];
+
+	/* A key, or a file with one. */
+	if (strlen(key) == 2 * (size_t)KEY_PUBLIC &&
+	    strspn(key, "0123456789abcdefABCDEF") == strlen(key)) {
+		if (key_public_parse(key, pk, err) < 0)
+			return err_prefix(err, "--public-key");
+	} else if (key_public_load(key, pk, err) < 0) {
+		return -1;
+	}
+	if (a->opt[CTL_EXPECT] != NULL &&
+	    parse_expected(a->opt[CTL_EXPECT], &expected, err) < 0)
+		return -1;
+	if (audit_verify(a->operand, pk, &expected, &found, err) < 0)
+		return -1;
+	hex_text(found.head, AUDIT_HASH, hex);
+	printf("%s: %" PRIu64 " lines, all as they were written\n%" PRIu64
+	       ":%s\n",
+	    a->operand, found.count, found.count, hex);
+	return 0;
+}

@@ -1,0 +1,312 @@
+/*
+ * What the root signs: the manifest of its members, and studies.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "crypto/manifest.h"
+#include "crypto/signed_study.h"
+#include "ctl/ctl.h"
+#include "ctl/members.h"
+#include "ctl/rootkey.h"
+#include "model/spec.h"
+#include "study/study.h"
+
+struct manifest *
+ctl_root_manifest(const char *dir, const struct key *root, struct err *err)
+{
+	const char *path = ctl_path(dir, "manifest", err);
+	struct manifest *m;
+	uint8_t *file;
+	size_t len;
+
+	if (path == NULL ||
+	    (file = file_read(path, MANIFEST_MAX, &len, err)) == NULL)
+		return NULL;
+	if ((m = manifest_open(file, len, key_public(root), err)) == NULL)
+		err_prefix(err, "%s", path);
+	free(file);
+	return m;
+}
+
+/* The epoch of the manifest before, 0 if this is the first. */
+static int
+last_epoch(
+    const char *dir, const struct key *root, uint32_t *epoch, struct err *err)
+{
+	const char *path = ctl_path(dir, "manifest", err);
+	struct manifest *last;
+
+	*epoch = 0;
+	if (path == NULL)
+		return -1;
+	if (access(path, F_OK) != 0)
+		return 0;
+	if ((last = ctl_root_manifest(dir, root, err)) == NULL)
+		return -1;
+	*epoch = last->epoch;
+	manifest_free(last);
+	return 0;
+}
+
+static int
+set_policy(const struct ctl_args *a, struct manifest_policy *p, struct err *err)
+{
+	uint64_t c, h;
+
+	*p = manifest_policy_default();
+	if (a->opt[CTL_CORRUPTED] != NULL) {
+		if (ctl_number("--corrupted", a->opt[CTL_CORRUPTED], 1,
+			MANIFEST_SITES_MAX, &c, err) < 0)
+			return -1;
+		p->corrupted = (uint16_t)c;
+	}
+	if (a->opt[CTL_HONEST_MIN] != NULL) {
+		if (ctl_number("--honest-min", a->opt[CTL_HONEST_MIN], 2,
+			MANIFEST_SITES_MAX, &h, err) < 0)
+			return -1;
+		p->honest_min = (uint16_t)h;
+	}
+	return 0;
+}
+
+static int
+set_epoch(const struct ctl_args *a, const struct key *root, uint32_t *epoch,
+    struct err *err)
+{
+	uint32_t last;
+	uint64_t n;
+
+	if (last_epoch(a->opt[CTL_ROOT], root, &last, err) < 0)
+		return -1;
+	n = (uint64_t)last + 1;
+	/* Members take only what is newer than what they have. */
+	if (a->opt[CTL_EPOCH] != NULL &&
+	    ctl_number("--epoch", a->opt[CTL_EPOCH], n, UINT32_MAX, &n, err) <
+		0)
+		return -1;
+	*epoch = (uint32_t)n;
+	return 0;
+}
+
+/* Keep the root's own copy first: the next epoch counts from it. */
+static int
+write_manifest(
+    const struct ctl_args *a, const struct canon *out, struct err *err)
+{
+	const char *own = ctl_path(a->opt[CTL_ROOT], "manifest", err);
+
+	if (own == NULL || file_write(own, out->data, out->len, 0644, err) < 0)
+		return -1;
+	return file_write(a->opt[CTL_OUT], out->data, out->len, 0644, err);
+}
+
+int
+ctl_manifest_sign(const struct ctl_args *a, struct err *err)
+{
+	const char *list = ctl_path(a->opt[CTL_ROOT], "members", err);
+	struct members *members = NULL;
+	struct manifest_site *sites = NULL;
+	struct manifest m = { 0 };
+	struct canon out = { 0 };
+	struct key *root;
+	size_t active = 0;
+	int rv = -1;
+
+	if (list == NULL ||
+	    (root = rootkey_load(
+		 a->opt[CTL_ROOT], a->opt[CTL_PASSPHRASE_FILE], err)) == NULL)
+		return -1;
+	if ((members = members_load(list, err)) == NULL ||
+	    set_policy(a, &m.policy, err) < 0 ||
+	    set_epoch(a, root, &m.epoch, err) < 0)
+		goto out;
+	if (members_coordinator(members) == NULL) {
+		err_set(err, ERR_CONFIG, "%s: no coordinator has joined so far",
+		    list);
+		goto out;
+	}
+	strcpy(m.consortium, members_consortium(members));
+	m.coordinator = *members_coordinator(members);
+	members_sites(members, &m.n_sites);
+	sites = malloc((m.n_sites + 1) * sizeof(*sites));
+	if (sites == NULL) {
+		err_sys(err, "manifest");
+		goto out;
+	}
+	memcpy(sites, members_sites(members, &m.n_sites),
+	    m.n_sites * sizeof(*sites));
+	m.sites = sites;
+	for (size_t i = 0; i < m.n_sites; i++)
+		active += m.sites[i].active;
+	if (manifest_sign(&m, root, &out, err) < 0 ||
+	    write_manifest(a, &out, err) < 0)
+		goto out;
+	printf("manifest of %s, epoch %u: coordinator %s, %zu sites, %zu "
+	       "active; up to %u corrupted, at least %u honest inputs\n",
+	    m.consortium, m.epoch, m.coordinator.name, m.n_sites, active,
+	    m.policy.corrupted, m.policy.honest_min);
+	rv = 0;
+out:
+	canon_free(&out);
+	free(sites);
+	members_free(members);
+	key_free(root);
+	return rv;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const uint16_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* A member that can take part, by its name. */
+static int
+add_site(struct signed_study *s, const struct manifest *m, const char *name,
+    struct err *err)
+{
+	const struct manifest_site *site = manifest_by_name(m, name);
+
+	if (site == NULL || !site->active)
+		return err_set(err, ERR_CONFIG, "%s: %s in the manifest of %s",
+		    name, site == NULL ? "no such site" : "a revoked site",
+		    m->consortium);
+	for (size_t i = 0; i < s->n_sites; i++)
+		if (s->sites[i] == site->id)
+			return err_set(
+			    err, ERR_CONFIG, "%s: is named twice", name);
+	if (s->n_sites == MANIFEST_SITES_MAX)
+		return err_set(err, ERR_CONFIG, "too many sites");
+	s->sites[s->n_sites++] = site->id;
+	return 0;
+}
+
+/* "a,b,c" */
+static int
+add_named(struct signed_study *s, const struct manifest *m, const char *names,
+    struct err *err)
+{
+	while (names != NULL) {
+		const char *comma = strchr(names, ',');
+		size_t len =
+		    comma != NULL ? (size_t)(comma - names) : strlen(names);
+		char name[MANIFEST_NAME_MAX + 1];
+
+		if (len < 1 || len > MANIFEST_NAME_MAX)
+			return err_set(err, ERR_CONFIG,
+			    "--sites: expected names with commas between");
+		memcpy(name, names, len);
+		name[len] = '\0';
+		if (add_site(s, m, name, err) < 0)
+			return -1;
+		names = comma != NULL ? comma + 1 : NULL;
+	}
+	return 0;
+}
+
+/* The study's text and the option name the same sites, or one is silent. */
+static int
+choose_sites(struct signed_study *s, const struct manifest *m,
+    const struct study *study, const char *names, struct err *err)
+{
+	if (names != NULL && add_named(s, m, names, err) < 0)
+		return -1;
+	if (names == NULL && study->sites.n == 0) {
+		for (size_t i = 0; i < m->n_sites; i++)
+			if (m->sites[i].active)
+				s->sites[s->n_sites++] = m->sites[i].id;
+	}
+	for (size_t i = 0; names == NULL && i < study->sites.n; i++)
+		if (add_site(s, m, study->sites.items[i], err) < 0)
+			return -1;
+	qsort(s->sites, s->n_sites, sizeof(*s->sites), by_id);
+	if (names == NULL || study->sites.n == 0)
+		return 0;
+	for (size_t i = 0; i < study->sites.n; i++) {
+		const struct manifest_site *site =
+		    manifest_by_name(m, study->sites.items[i]);
+
+		if (study->sites.n != s->n_sites || site == NULL ||
+		    signed_study_index(s, site->id) == SIZE_MAX)
+			return err_set(err, ERR_CONFIG,
+			    "--sites: the study's file names other sites");
+	}
+	return 0;
+}
+
+static void
+print_signed(const struct signed_study *s, const struct manifest *m,
+    const struct study *study, const struct canon *out)
+{
+	uint8_t digest[SIGNED_DIGEST];
+	char hex[2 * SIGNED_DIGEST + 1];
+
+	signed_digest(out->data, out->len, digest);
+	hex_text(digest, sizeof(digest), hex);
+	printf("study %s for", study->name);
+	for (size_t i = 0; i < s->n_sites; i++)
+		printf("%s %s", i == 0 ? "" : ",",
+		    manifest_by_id(m, s->sites[i])->member.name);
+	printf("\ndigest %s\n", hex);
+}
+
+static int
+sign_study(const struct ctl_args *a, const struct key *root,
+    const struct manifest *m, const struct study *study, struct signed_study *s,
+    struct err *err)
+{
+	static struct model_spec spec; /* some KiB */
+	struct canon out = { 0 };
+	int rv = -1;
+
+	if (choose_sites(s, m, study, a->opt[CTL_SITES], err) < 0)
+		return -1;
+	s->epoch = m->epoch;
+	memcpy(s->consortium_id, m->consortium_id, MANIFEST_ID);
+	if (study_model_spec(study, s->n_sites, &spec, err) < 0 ||
+	    model_spec_check(&spec, err) < 0 ||
+	    signed_study_sign(s, root, &out, err) < 0)
+		err_prefix(err, "%s", a->operand);
+	else if ((rv = file_write(
+		      a->opt[CTL_OUT], out.data, out.len, 0644, err)) == 0)
+		print_signed(s, m, study, &out);
+	canon_free(&out);
+	return rv;
+}
+
+int
+ctl_study_sign(const struct ctl_args *a, struct err *err)
+{
+	uint16_t sites[MANIFEST_SITES_MAX];
+	struct signed_study s = { .sites = sites };
+	struct study *study = NULL;
+	struct manifest *m = NULL;
+	struct key *root = NULL;
+	int rv = -1;
+
+	s.text =
+	    (char *)file_read(a->operand, STUDY_TEXT_MAX, &s.text_len, err);
+	if (s.text == NULL)
+		return -1;
+	/* The bytes that are checked are the bytes that are signed. */
+	study = study_parse(a->operand, s.text, s.text_len, err);
+	if (study != NULL &&
+	    (root = rootkey_load(
+		 a->opt[CTL_ROOT], a->opt[CTL_PASSPHRASE_FILE], err)) != NULL &&
+	    (m = ctl_root_manifest(a->opt[CTL_ROOT], root, err)) != NULL)
+		rv = sign_study(a, root, m, study, &s, err);
+	manifest_free(m);
+	key_free(root);
+	study_free(study);
+	free(s.text);
+	return rv;
+}

@@ -1,0 +1,258 @@
+/*
+ * consiliumctl: what an operator, a privacy officer and the consortium's root
+ * do by hand.  One table holds all commands and makes the help.
+ */
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/macros.h"
+
+#define WORDS_MAX 2 /* of a command's name */
+
+static const struct option {
+	const char *name, *value;
+} options[CTL_OPTS] = {
+	[CTL_CONSORTIUM] = { "consortium", "NAME" },
+	[CTL_CORRUPTED] = { "corrupted", "N" },
+	[CTL_DIR] = { "dir", "DIR" },
+	[CTL_EPOCH] = { "epoch", "N" },
+	[CTL_EXPECT] = { "expect", "COUNT[:HASH]" },
+	[CTL_HONEST_MIN] = { "honest-min", "N" },
+	[CTL_HOST] = { "host", "HOST" },
+	[CTL_KEY] = { "key", "FILE" },
+	[CTL_NAME] = { "name", "NAME" },
+	[CTL_OUT] = { "out", "PATH" },
+	[CTL_PASSPHRASE_FILE] = { "passphrase-file", "FILE" },
+	[CTL_PUBLIC_KEY] = { "public-key", "KEY" },
+	[CTL_ROOT] = { "root", "DIR" },
+	[CTL_ROOT_KEY] = { "root-key", "KEY" },
+	[CTL_SITES] = { "sites", "A,B,C" },
+	[CTL_SOCKET] = { "socket", "SOCKET" },
+};
+
+#define OPT(o) (1u << CTL_##o)
+
+enum operand { NO_OPERAND, OPERAND, MAY_OPERAND };
+
+static const struct command {
+	const char *name;
+	ctl_fn *fn;
+	unsigned needs, takes; /* options */
+	enum operand operand;
+	const char *operand_name;
+	bool json;
+	const char *help;
+} commands[] = {
+	{ "root init", ctl_root_init, OPT(DIR) | OPT(CONSORTIUM),
+	    OPT(PASSPHRASE_FILE), NO_OPERAND, NULL, false,
+	    "make a consortium's root and CA keys" },
+	{ "coordinator init", ctl_coordinator_init,
+	    OPT(DIR) | OPT(NAME) | OPT(HOST), 0, NO_OPERAND, NULL, false,
+	    "make a coordinator's keys and its request to join" },
+	{ "site init", ctl_site_init, OPT(DIR) | OPT(NAME), 0, NO_OPERAND, NULL,
+	    false, "make a site's keys and its request to join" },
+	{ "officer init", ctl_officer_init, OPT(KEY), OPT(PASSPHRASE_FILE),
+	    NO_OPERAND, NULL, false, "make a privacy officer's key" },
+	{ "join", ctl_join, OPT(ROOT) | OPT(OUT), OPT(PASSPHRASE_FILE), OPERAND,
+	    "REQUEST", false, "root: let a member in, issue its certificate" },
+	{ "welcome", ctl_welcome, OPT(DIR), OPT(ROOT_KEY), OPERAND, "WELCOME",
+	    false, "member: install what the root answered" },
+	{ "manifest sign", ctl_manifest_sign, OPT(ROOT) | OPT(OUT),
+	    OPT(CORRUPTED) | OPT(HONEST_MIN) | OPT(EPOCH) |
+		OPT(PASSPHRASE_FILE),
+	    NO_OPERAND, NULL, false, "root: sign who belongs to it" },
+	{ "study init", ctl_study_init, OPT(OUT), 0, OPERAND, "CSV", false,
+	    "write a study's skeleton from a table's header" },
+	{ "study check", ctl_study_check, 0, 0, OPERAND, "FILE", false,
+	    "check a study's file and say what it means" },
+	{ "study sign", ctl_study_sign, OPT(ROOT) | OPT(OUT),
+	    OPT(SITES) | OPT(PASSPHRASE_FILE), OPERAND, "FILE", false,
+	    "root: sign a study for its sites" },
+	{ "audit verify", ctl_audit_verify, OPT(PUBLIC_KEY), OPT(EXPECT),
+	    OPERAND, "FILE", false, "check an audit log" },
+};
+
+static void
+print_option(FILE *f, const char *before, size_t o, const char *after)
+{
+	fprintf(f, " %s--%s %s%s", before, options[o].name, options[o].value,
+	    after);
+}
+
+static void
+print_usage(FILE *f, const struct command *c)
+{
+	fprintf(f, "consiliumctl %s", c->name);
+	for (size_t o = 0; o < CTL_OPTS; o++)
+		if ((c->needs >> o & 1) != 0)
+			print_option(f, "", o, "");
+	for (size_t o = 0; o < CTL_OPTS; o++)
+		if ((c->takes >> o & 1) != 0)
+			print_option(f, "[", o, "]");
+	if (c->json)
+		fprintf(f, " [--json]");
+	if (c->operand != NO_OPERAND)
+		fprintf(f, c->operand == OPERAND ? " %s" : " [%s]",
+		    c->operand_name);
+	fprintf(f, "\n");
+}
+
+static void
+print_help(FILE *f)
+{
+	fprintf(f, "usage:\n");
+	for (size_t i = 0; i < nitems(commands); i++) {
+		fprintf(f, "  ");
+		print_usage(f, &commands[i]);
+		fprintf(f, "        %s\n", commands[i].help);
+	}
+	fprintf(f, "  consiliumctl help\n");
+}
+
+/* The command whose words argv begins with; *used of them. */
+static const struct command *
+find_command(int argc, char *const *argv, int *used)
+{
+	char name[64];
+
+	for (int words = MIN(argc, WORDS_MAX); words > 0; words--) {
+		snprintf(name, sizeof(name), words == 2 ? "%s %s" : "%s",
+		    argv[0], words == 2 ? argv[1] : "");
+		for (size_t i = 0; i < nitems(commands); i++) {
+			if (strcmp(commands[i].name, name) == 0) {
+				*used = words;
+				return &commands[i];
+			}
+		}
+	}
+	return NULL;
+}
+
+/* "--name value" or "--name=value" at argv; how many words it was, or -1. */
+static int
+read_option(const struct command *c, char *const *argv, struct ctl_args *a,
+    struct err *err)
+{
+	const char *name = argv[0] + 2, *value = strchr(name, '=');
+	size_t len = value != NULL ? (size_t)(value - name) : strlen(name);
+
+	if (c->json && strcmp(name, "json") == 0) {
+		a->json = true;
+		return 1;
+	}
+	for (size_t o = 0; o < CTL_OPTS; o++) {
+		if (((c->needs | c->takes) >> o & 1) == 0 ||
+		    strlen(options[o].name) != len ||
+		    strncmp(options[o].name, name, len) != 0)
+			continue;
+		if (a->opt[o] != NULL)
+			return err_set(err, ERR_CONFIG, "--%s is there twice",
+			    options[o].name);
+		a->opt[o] = value != NULL ? value + 1 : argv[1];
+		if (a->opt[o] == NULL || a->opt[o][0] == '\0')
+			return err_set(err, ERR_CONFIG, "--%s: expected %s",
+			    options[o].name, options[o].value);
+		return value != NULL ? 1 : 2;
+	}
+	return err_set(
+	    err, ERR_CONFIG, "%s: no option of \"%s\"", argv[0], c->name);
+}
+
+static int
+read_args(const struct command *c, char *const *argv, struct ctl_args *a,
+    struct err *err)
+{
+	while (*argv != NULL) {
+		int n = 1;
+
+		if (strncmp(*argv, "--", 2) == 0) {
+			if ((n = read_option(c, argv, a, err)) < 0)
+				return -1;
+		} else if (c->operand == NO_OPERAND || a->operand != NULL) {
+			return err_set(
+			    err, ERR_CONFIG, "%s: one word too many", *argv);
+		} else {
+			a->operand = *argv;
+		}
+		argv += n;
+	}
+	for (size_t o = 0; o < CTL_OPTS; o++)
+		if ((c->needs >> o & 1) != 0 && a->opt[o] == NULL)
+			return err_set(err, ERR_CONFIG, "--%s %s is missing",
+			    options[o].name, options[o].value);
+	if (c->operand == OPERAND && a->operand == NULL)
+		return err_set(
+		    err, ERR_CONFIG, "%s is missing", c->operand_name);
+	return 0;
+}
+
+int
+ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,
+    uint64_t *v, struct err *err)
+{
+	char *end;
+
+	errno = 0;
+	*v = strtoull(s, &end, 10);
+	if (errno != 0 || *s < '0' || *s > '9' || *end != '\0' || *v < min ||
+	    *v > max)
+		return err_set(err, ERR_CONFIG,
+		    "%s: expected a whole number from %llu to %llu", name,
+		    (unsigned long long)min, (unsigned long long)max);
+	return 0;
+}
+
+const char *
+ctl_path(const char *dir, const char *name, struct err *err)
+{
+	size_t size = (dir != NULL ? strlen(dir) : 0) + strlen(name) + 2;
+	char *path = size <= PATH_MAX ? malloc(size) : NULL;
+
+	if (path == NULL)
+		err_set(err, ERR_CONFIG, "%s: the name is too long", name);
+	else if (dir == NULL)
+		snprintf(path, size, "%s", name);
+	else
+		snprintf(path, size, "%s/%s", dir, name);
+	return path;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct command *c;
+	struct ctl_args a = { 0 };
+	struct err err = { 0 };
+	int used = 0;
+
+	if (argc >= 2 &&
+	    (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)) {
+		print_help(stdout);
+		return fflush(stdout) == 0 ? 0 : 1;
+	}
+	if ((c = find_command(argc - 1, argv + 1, &used)) == NULL) {
+		print_help(stderr);
+		return 2;
+	}
+	a.command = c->name;
+	if (read_args(c, argv + 1 + used, &a, &err) < 0) {
+		fprintf(stderr, "consiliumctl: %s\nusage: ", err.msg);
+		print_usage(stderr, c);
+		return 2;
+	}
+	if (c->fn(&a, &err) < 0) {
+		fprintf(stderr, "consiliumctl: %s\n", err.msg);
+		return 1;
+	}
+	if (fflush(stdout) != 0) {
+		perror("consiliumctl: standard output");
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,70 @@
+/*
+ * consiliumctl: what its commands have in common.  A command reads its
+ * arguments, does its work and prints to standard output; why it failed is in
+ * *err, which main() prints.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct key;
+struct manifest;
+
+enum ctl_opt {
+	CTL_CONSORTIUM,
+	CTL_CORRUPTED,
+	CTL_DIR,
+	CTL_EPOCH,
+	CTL_EXPECT,
+	CTL_HONEST_MIN,
+	CTL_HOST,
+	CTL_KEY,
+	CTL_NAME,
+	CTL_OUT,
+	CTL_PASSPHRASE_FILE,
+	CTL_PUBLIC_KEY,
+	CTL_ROOT,
+	CTL_ROOT_KEY,
+	CTL_SITES,
+	CTL_SOCKET,
+	CTL_OPTS
+};
+
+struct ctl_args {
+	const char *opt[CTL_OPTS]; /* NULL where it was not given */
+	const char *operand; /* NULL where it was not given */
+	bool json;
+	const char *command; /* its words */
+};
+
+typedef int ctl_fn(const struct ctl_args *a, struct err *err);
+
+/* cmd_enrol.c */
+ctl_fn ctl_root_init, ctl_coordinator_init, ctl_site_init, ctl_officer_init,
+    ctl_join, ctl_welcome;
+/* cmd_sign.c */
+ctl_fn ctl_manifest_sign, ctl_study_sign;
+/* cmd_study.c */
+ctl_fn ctl_study_init, ctl_study_check;
+/* cmd_audit.c */
+ctl_fn ctl_audit_verify;
+/* cmd_online.c */
+ctl_fn ctl_submit, ctl_ask, ctl_report, ctl_decide, ctl_result;
+
+/* The manifest that root last signed in its folder; the caller frees it. */
+struct manifest *ctl_root_manifest(
+    const char *dir, const struct key *root, struct err *err);
+
+/* A whole number from min to max that is all of s; name is the option's. */
+int ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,
+    uint64_t *v, struct err *err);
+
+/* "DIR/NAME" (NAME where dir is NULL) in memory that lasts until the program
+   ends; NULL if it is too long. */
+const char *ctl_path(const char *dir, const char *name, struct err *err);
+
+#endif

@@ -1,0 +1,208 @@
+#!/bin/sh
+# The whole enrolment by consiliumctl, without a daemon: root, coordinator,
+# three sites, an officer, manifest and study; and what it must refuse.
+set -eu
+umask 022
+
+ctl=$builddir/ctl/consiliumctl
+study=$top_srcdir/examples/breast-cancer/rfs.study
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+fail() {
+	echo "offline: $*" >&2
+	exit 1
+}
+
+# run OUTPUT-HAS COMMAND...: it succeeds and says so.
+run() {
+	want=$1
+	shift
+	"$ctl" "$@" >out 2>err || fail "$*: status $?: $(cat err)"
+	grep -q -e "$want" out || fail "$*: \"$want\" not in: $(cat out)"
+}
+
+# refuse STATUS ERROR-HAS COMMAND...: it fails with one line that says why.
+refuse() {
+	status=$1 want=$2
+	shift 2
+	got=0
+	"$ctl" "$@" >out 2>err || got=$?
+	[ "$got" = "$status" ] || fail "$*: status $got, expected $status"
+	grep -q -e "$want" err || fail "$*: \"$want\" not in: $(cat err)"
+	[ "$status" = 2 ] || [ "$(wc -l <err)" = 1 ] ||
+	    fail "$*: more than one line: $(cat err)"
+}
+
+# flip FILE OFFSET: another byte there.
+flip() {
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+	printf "\\$(printf %03o $((byte ^ 1)))" |
+	    dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+echo "usage"
+run 'consiliumctl root init' help
+refuse 2 'usage' nonsense
+refuse 2 'usage' root
+refuse 2 '--consortium NAME is missing' root init --dir r
+refuse 2 'no option of' root init --dir r --consortium c --host h
+refuse 2 'is there twice' root init --dir r --dir r --consortium c
+refuse 2 'expected NAME' root init --dir r --consortium
+refuse 2 'one word too many' root init --dir r --consortium c more
+refuse 2 'REQUEST is missing' join --root r --out w
+
+echo "root"
+refuse 1 'expected 1 to 32' root init --dir root --consortium 'Euro Breast'
+run 'root public key' root init --dir root --consortium eurobreast
+[ "$(stat -c %a root/root.key root/ca.key | sort -u)" = 400 ] ||
+    fail "the root's keys are open"
+refuse 1 'never overwritten' root init --dir root --consortium eurobreast
+root_key=$(cat root/root.pub)
+
+echo "members make keys"
+run 'identity key' coordinator init --dir hub --name hub --host hub.example.org
+for site in berlin lyon turin; do
+	run 'identity key' site init --dir $site --name $site
+	for key in identity tls pseudonym; do
+		[ "$(stat -c %a $site/$key.key)" = 400 ] ||
+		    fail "$site/$key.key is open"
+	done
+done
+refuse 1 'never overwritten' site init --dir lyon --name lyon
+refuse 1 '--name' site init --dir x --name 'a/b'
+refuse 1 'host' coordinator init --dir x --name hub2 --host 'a,DNS:b'
+[ ! -e x ] || fail "a refused member left something"
+
+echo "the root lets them in"
+refuse 1 'the coordinator has to join first' \
+    join --root root berlin/request --out berlin/welcome
+refuse 1 'no coordinator has joined' manifest sign --root root --out manifest
+run 'hub is the coordinator of eurobreast' \
+    join --root root hub/request --out hub/welcome
+run 'berlin is site 1' join --root root berlin/request --out berlin/welcome
+run 'lyon is site 2' join --root root lyon/request --out lyon/welcome
+run 'turin is site 3' join --root root turin/request --out turin/welcome
+run 'lyon is site 2' join --root root lyon/request --out lyon/again
+[ "$(grep -c '^\[site ' root/members)" = 3 ] || fail "a member twice"
+run 'identity key' site init --dir other --name lyon
+refuse 1 'lyon is a member already, and has other keys' \
+    join --root root other/request --out other/welcome
+run 'identity key' coordinator init --dir hub2 --name hub2 --host h
+refuse 1 'has a coordinator already' \
+    join --root root hub2/request --out hub2/welcome
+cp turin/request bad
+flip bad 60
+refuse 1 'bad: ' join --root root bad --out bad.welcome
+chmod 444 root/root.key
+refuse 1 'mode 0444 lets others at a secret' \
+    join --root root turin/request --out turin/welcome
+chmod 400 root/root.key
+
+echo "members install the welcome"
+refuse 1 'not for the request in' welcome --dir lyon berlin/welcome
+refuse 1 'another root than --root-key' welcome --dir lyon lyon/welcome \
+    --root-key "$("$ctl" root init --dir root2 --consortium eurobreast |
+	sed -n 's/root public key //p')"
+cp lyon/welcome bad
+flip bad 900
+refuse 1 'signature' welcome --dir lyon bad
+[ ! -e lyon/tls.crt ] || fail "a refused welcome left a certificate"
+for member in hub berlin lyon turin; do
+	run "$member is a member of eurobreast" \
+	    welcome --dir $member $member/welcome --root-key "$root_key"
+	for file in tls.crt ca.crt root.pub coordinator.pub; do
+		[ -s $member/$file ] || fail "no $member/$file"
+	done
+done
+run 'is a member of' welcome --dir lyon lyon/again
+# Another root of the same name cannot take a member over.
+run 'is the coordinator' join --root root2 hub2/request --out hub2/welcome
+run 'lyon is site 1' join --root root2 lyon/request --out lyon/stolen
+refuse 1 'another key is pinned already' welcome --dir lyon lyon/stolen
+
+echo "manifest"
+refuse 1 'expected a whole number from 1' \
+    manifest sign --root root --out manifest --corrupted 0
+run 'epoch 1: coordinator hub, 3 sites, 3 active' \
+    manifest sign --root root --out manifest
+run 'epoch 2' manifest sign --root root --out manifest
+refuse 1 'expected a whole number from 3' \
+    manifest sign --root root --out manifest --epoch 2
+run 'epoch 9' manifest sign --root root --out manifest --epoch 9
+
+echo "officer"
+echo 'a passphrase of some length' >pass
+refuse 1 'mode 0644 lets others at a passphrase' \
+    officer init --key officer.key --passphrase-file pass
+chmod 600 pass
+run '^[0-9a-f]\{64\}$' officer init --key officer.key --passphrase-file pass
+cmp -s out officer.key.pub || fail "the officer's public key differs"
+refuse 1 'never overwritten' \
+    officer init --key officer.key --passphrase-file pass
+
+echo "study"
+run 'quasi-identifiers' study check "$study"
+run 'for berlin, lyon, turin' \
+    study sign --root root "$study" --out study.signed
+grep -q -a 'name = rfs' study.signed || fail "the study's text is not signed"
+refuse 1 'expected 3 to' \
+    study sign --root root "$study" --sites berlin,lyon --out bad
+refuse 1 'oslo: no such site' \
+    study sign --root root "$study" --sites berlin,lyon,oslo --out bad
+refuse 1 'lyon: is named twice' \
+    study sign --root root "$study" --sites berlin,lyon,lyon,turin --out bad
+sed 's/^kind = cox/kind = cux/' "$study" >wrong.study
+refuse 1 'wrong.study:[0-9]*:[0-9]*: ' study check wrong.study
+refuse 1 'wrong.study:[0-9]*:[0-9]*: ' \
+    study sign --root root wrong.study --out bad
+sed -i '/^\[site turin\]/,/^status/s/^status = active/status = revoked/' \
+    root/members
+run '3 sites, 2 active' manifest sign --root root --out manifest
+refuse 1 'turin: a revoked site' \
+    study sign --root root "$study" --sites berlin,lyon,turin --out bad
+refuse 1 'turin was revoked' join --root root turin/request --out bad
+sed -i 's/^key = .*/key = xyz/' root/members
+refuse 1 'root/members:[0-9]*:[0-9]*: key' \
+    manifest sign --root root --out manifest
+
+echo "a study's skeleton"
+printf 'patient,age,"born on",weight,ward\nMuster,47,1.2.1970,70.5,B\n' >t.csv
+printf 'Zweitens,53,03.04.1965,81,C\n' >>t.csv
+refuse 1 'missing.csv' study init missing.csv --out new.study
+run '5 columns, all direct identifiers' study init t.csv --out new.study
+! grep -q -e Muster -e Zweitens -e 70.5 -e 47 new.study ||
+    fail "a value is in the skeleton"
+[ "$(grep -c '^privacy = direct-identifier' new.study)" = 5 ] ||
+    fail "a column is not held for an identifier"
+grep -A 1 '^\[column age\]' new.study | grep -q 'type = integer' ||
+    fail "age is an integer"
+grep -A 1 '^\[column weight\]' new.study | grep -q 'type = real' ||
+    fail "weight is a real number"
+refuse 1 'new.study:[0-9]*:[0-9]*: ' study check new.study
+refuse 1 'new.study' study init t.csv --out new.study
+
+echo "audit log"
+: >empty.log
+run '0 lines' audit verify --public-key root/root.pub empty.log
+run '0 lines' audit verify --public-key "$root_key" empty.log
+refuse 1 'lines are missing' \
+    audit verify --public-key "$root_key" --expect 3 empty.log
+echo 'not a line' >bad.log
+refuse 1 'bad.log:1: ' audit verify --public-key "$root_key" bad.log
+refuse 1 'no point' audit verify --public-key "$(printf %064d 0)" empty.log
+
+echo "a root under a passphrase"
+run 'root public key' root init --dir safe --consortium safe \
+    --passphrase-file pass
+run 'identity key' coordinator init --dir h --name h --host ::1
+run 'h is the coordinator' join --root safe h/request --out h/welcome \
+    --passphrase-file pass
+echo 'a passphrase of some lengtx' >pass
+refuse 1 'wrong passphrase' join --root safe h/request --out h/welcome \
+    --passphrase-file pass
+
+echo "no secret left the members' and the root's folders"
+find . -name '*.key' ! -perm 400 | grep . && fail "an open key"
+exit 0
