@@ -5,6 +5,14 @@ MODEL_TEST_LIBS = \
 	%D%/libconsortium.a model/libresult.a model/libmodel.a \
 	model/libstep.a common/libcommon.a $(BLAS_LIBS) $(CMOCKA_LIBS) -lm
 
+# The step links common/ and nothing else: -lm is the test's own.
+check_PROGRAMS += %D%/test_encode %D%/test_grid
+%C%_test_encode_SOURCES = %D%/test_encode.c
+%C%_test_encode_LDADD = \
+	model/libstep.a common/libcommon.a $(CMOCKA_LIBS) -lm
+%C%_test_grid_SOURCES = %D%/test_grid.c
+%C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
+
 check_PROGRAMS += %D%/test_golden
 %C%_test_golden_SOURCES = %D%/test_golden.c
 %C%_test_golden_LDADD = $(MODEL_TEST_LIBS)
