@@ -22,6 +22,7 @@ gram_new(uint32_t p)
 
 	if (g == NULL)
 		return NULL;
+	openblas_set_num_threads(1);
 	g->p = (int)p;
 	g->wz = calloc((size_t)p + 1, sizeof(*g->wz));
 	g->wzz = calloc((size_t)p * p + 1, sizeof(*g->wzz));

@@ -66,7 +66,8 @@ enum msg_type {
 	                   the study file) */
 	MSG_READER_DONE, /* reader -> gate: raw 32 table, raw 32 report (SHA-256),
 	                    u64 rows kept, u64 rows suppressed, u64 rows rejected */
-	MSG_TRAIN, /* gate -> trainer: bytes study, bytes plan */
+	MSG_TRAIN, /* gate -> trainer: raw 32 study digest, u32 sites, u32 own
+	              index, bytes study, bytes plan */
 	MSG_TRAINED, /* trainer -> gate: raw 32 table, u32 n, n times f64 */
 	MSG_JOB_FAILED, /* reader|trainer -> gate: u32 enum err_code, text why */
 

@@ -2,3 +2,9 @@ check_PROGRAMS += %D%/test_config
 %C%_test_config_SOURCES = %D%/test_config.c
 %C%_test_config_LDADD = daemon/libsiteconfig.a study/libstudy.a \
 	common/libcommon.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += %D%/test_train
+%C%_test_train_SOURCES = %D%/test_train.c tests/study/small.h
+%C%_test_train_LDADD = daemon/libtrain.a model/libmodel.a model/libstep.a \
+	study/libstudy.a crypto/libhash.a common/libcommon.a \
+	$(BLAS_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
