@@ -15,6 +15,7 @@
 #ifndef PRIVSEP_MSG_H
 #define PRIVSEP_MSG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -107,10 +108,11 @@ struct msg {
 	enum msg_type type;
 	enum proc from;
 	uint64_t tag;
-	const uint8_t *data; /* read-only where it came as a memfd */
+	const uint8_t *data; /* never NULL; ends with msg_free() */
 	size_t len;
 	int fd; /* that came with it, or -1; who keeps it sets this to -1 */
-	void *map; /* chan's business */
+	void *held; /* what data points into; chan.c's business, as the next */
+	bool mapped;
 };
 
 #endif

@@ -15,3 +15,4 @@ include %D%/man/local.mk
 include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
+include %D%/privsep/local.mk

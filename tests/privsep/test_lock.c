@@ -1,0 +1,330 @@
+/*
+ * Each process is locked in, in a child of this test, and tries what it may
+ * and what it must not do.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/macros.h"
+#include "privsep/chan.h"
+#include "privsep/lock.h"
+
+#if defined(CONSILIUM_SANITIZE) || defined(CONSILIUM_COVERAGE)
+#define LOOSE 1
+#else
+#define LOOSE 0
+#endif
+
+static char scratch[] = "/tmp/consilium-lock-XXXXXX";
+
+/* What a try comes to. */
+enum outcome {
+	DONE,
+	FAILED, /* the call returned an error */
+	KILLED, /* by SIGSYS */
+	OTHER
+};
+
+static int
+sealed_memory(void)
+{
+	static uint8_t p[100000];
+	struct err err;
+	int fd = memfd_seal("x", p, sizeof(p), &err);
+
+	return fd >= 0 && memfd_map(fd, sizeof(p), &err) != NULL ? 0 : -1;
+}
+
+static int
+internet_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static int
+unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static int
+open_to_read(void)
+{
+	return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+}
+
+static int
+open_to_write(void)
+{
+	return open(scratch, O_WRONLY | O_CLOEXEC);
+}
+
+static int
+truncate_by_reading(void)
+{
+	return open(scratch, O_RDONLY | O_TRUNC | O_CLOEXEC);
+}
+
+static int
+execute(void)
+{
+	char *argv[] = { NULL };
+
+	return execve("/bin/true", argv, argv);
+}
+
+static int
+fork_one(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
+static void *
+nothing(void *arg)
+{
+	return arg;
+}
+
+static int
+start_thread(void)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, nothing, NULL) != 0)
+		return -1;
+	return pthread_join(t, NULL);
+}
+
+static int
+trace_parent(void)
+{
+	return (int)ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+}
+
+static int
+kill_parent(void)
+{
+	return kill(getppid(), 0);
+}
+
+static int
+allow_dumps(void)
+{
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static int
+remove_file(void)
+{
+	return unlink("/tmp/consilium-lock-nobody") < 0 && errno == ENOENT ? 0
+									   : -1;
+}
+
+#define P(p) (1U << PROC_##p)
+#define ALL                                                                    \
+	(P(GATE) | P(UPLINK) | P(CONTROL) | P(READER) | P(TRAINER) |           \
+	    P(LISTENER) | P(ROUNDS) | P(BOARD))
+
+/* Who may, and whose call fails; all others are killed. */
+static const struct
+try {
+	const char *what;
+	int (*fn)(void);
+	unsigned may, fails;
+	int loose; /* asserted in builds with a sanitizer, too */
+}
+tries[] = {
+	{ "sealed memory", sealed_memory, ALL, 0, 1 },
+	{ "internet socket", internet_socket, P(UPLINK) | P(LISTENER), 0, 1 },
+	{ "unix socket", unix_socket, 0, P(UPLINK) | P(LISTENER), 0 },
+	{ "open to read", open_to_read, ALL & ~(P(READER) | P(TRAINER)), 0, 0 },
+	{ "open to write", open_to_write, P(GATE) | P(ROUNDS), 0, 0 },
+	{ "truncate by reading", truncate_by_reading, P(GATE) | P(ROUNDS), 0,
+	    0 },
+	{ "execute", execute, 0, 0, 1 },
+	{ "fork", fork_one, 0, 0, 0 },
+	{ "thread", start_thread, P(UPLINK) | P(LISTENER) | P(BOARD), 0, 0 },
+	{ "trace parent", trace_parent, 0, 0, 0 },
+	{ "signal to parent", kill_parent, 0, 0, 0 },
+	{ "allow dumps", allow_dumps, 0, 0, 0 },
+	{ "remove a file", remove_file, P(GATE) | P(ROUNDS), 0, 0 },
+};
+
+static enum outcome
+outcome_of(enum proc proc, int (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct err err;
+
+		if (lock_in(proc, &err) < 0)
+			_exit(9);
+		_exit(fn() >= 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGSYS ? KILLED : OTHER;
+	if (WEXITSTATUS(status) > 1)
+		return OTHER;
+	return WEXITSTATUS(status) == 0 ? DONE : FAILED;
+}
+
+static void
+a_process_may_what_its_profile_says_and_no_more(void **state)
+{
+	static const char *const words[] = { "may", "fails", "killed",
+		"OTHER" };
+
+	(void)state;
+	for (size_t i = 0; i < nitems(tries); i++) {
+		const struct try *t = &tries[i];
+
+		if (LOOSE && !t->loose)
+			continue;
+		for (int p = PROC_GATE; p < PROC_COUNT; p++) {
+			enum outcome want = KILLED;
+			enum outcome got = outcome_of((enum proc)p, t->fn);
+
+			if ((t->may & 1U << p) != 0)
+				want = DONE;
+			else if ((t->fails & 1U << p) != 0)
+				want = FAILED;
+			if (got != want)
+				fail_msg("%s: %s: %s, expected %s",
+				    proc_name((enum proc)p), t->what,
+				    words[got], words[want]);
+		}
+	}
+}
+
+static void
+nobody_has_capabilities_or_can_get_them(void **state)
+{
+	char line[256];
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		/* Opened before, read after: what the kernel then says. */
+		FILE *f = fopen("/proc/self/status", "re");
+		struct err err;
+		int seen = 0;
+
+		if (f == NULL || lock_in(PROC_CONTROL, &err) < 0)
+			_exit(9);
+		while (fgets(line, sizeof(line), f) != NULL) {
+			if (strncmp(line, "Cap", 3) == 0 &&
+			    strncmp(line, "CapBnd", 6) != 0) {
+				if (strstr(line, "0000000000000000") == NULL)
+					_exit(2);
+				seen++;
+			}
+			if (strcmp(line, "NoNewPrivs:\t1\n") == 0 ||
+			    strcmp(line, "Seccomp:\t2\n") == 0)
+				seen++;
+		}
+		_exit(seen == 6 ? 0 : 3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+the_refused_call_can_be_named(void **state)
+{
+	int out[2], status;
+	char line[128] = "", want[64];
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(out), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct err err;
+
+		dup2(out[1], STDERR_FILENO);
+		setenv("CONSILIUM_SECCOMP", "log", 1);
+		if (lock_in(PROC_TRAINER, &err) < 0)
+			_exit(9);
+		execute();
+		_exit(0);
+	}
+	close(out[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(read(out[0], line, sizeof(line) - 1) > 0);
+	close(out[0]);
+	assert_int_equal(WEXITSTATUS(status), LOCK_EXIT);
+	snprintf(want, sizeof(want), "system call %d was refused", SYS_execve);
+	assert_memory_equal(line, want, strlen(want));
+}
+
+static void
+who_has_no_profile_does_not_run(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct err err;
+
+		_exit(lock_in(PROC_PARENT, &err) < 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static int
+setup(void **state)
+{
+	int fd = mkstemp(scratch);
+
+	(void)state;
+	close(fd);
+	return fd < 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return unlink(scratch);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_process_may_what_its_profile_says_and_no_more),
+		cmocka_unit_test(nobody_has_capabilities_or_can_get_them),
+		cmocka_unit_test(the_refused_call_can_be_named),
+		cmocka_unit_test(who_has_no_profile_does_not_run),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
