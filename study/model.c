@@ -168,6 +168,12 @@ check_strata(struct draft *d, struct err *err)
 			return ini_error(d->ini, l->items[i], err,
 			    "strata: more than %d", MODEL_STRATA_MAX);
 	}
+	/* The plan's own limit (model/spec.c), said with its place. */
+	if (d->s->n_strata * m->n_times > 4 * (size_t)MODEL_TIMES_MAX)
+		return ini_error(d->ini, l->items[0], err,
+		    "strata: %zu strata with %zu possible times each, expected "
+		    "a product of at most %zu; change time-step",
+		    d->s->n_strata, m->n_times, 4 * (size_t)MODEL_TIMES_MAX);
 	return 0;
 }
 

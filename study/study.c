@@ -113,8 +113,8 @@ static const struct ini_field study_fields[] = {
 static const struct ini_field rounds_fields[] = {
 	{ "max-iterations", ini_size, AT(rounds.max_iterations), .min = 1,
 	    .max = 1000 },
-	{ "tolerance", ini_real, AT(rounds.tolerance), .min = 1e-14,
-	    .max = 0.1 },
+	{ "tolerance", ini_real, AT(rounds.tolerance), .min = 1e-11,
+	    .max = 1e-2 },
 	{ "ready-wait", ini_size, AT(rounds.ready_wait_s), .min = 1,
 	    .max = SECONDS_MAX },
 	{ "share", ini_size, AT(rounds.share_s), .min = 1, .max = SECONDS_MAX },
@@ -157,7 +157,7 @@ static const struct ini_field model_fields[] = {
 	{ "strata", ini_items, MODEL(strata), .min = 1, .max = 16 },
 	{ "terms", ini_items, MODEL(terms), .min = 1, .max = MODEL_TERMS_MAX },
 	{ "time-step", ini_real, MODEL(m.time_step), .min = 1e-9, .max = 1e9 },
-	{ "concordance-bins", ini_size, MODEL(m.concordance_bins), .min = 2,
+	{ "concordance-bins", ini_size, MODEL(m.concordance_bins), .min = 16,
 	    .max = MODEL_BINS_MAX },
 };
 

@@ -171,6 +171,9 @@ static const struct {
 	    "s:12:8: time: a logistic model has none" },
 	{ "strata = sex\n", "strata = sex, sex\n",
 	    "s:14:15: strata: \"sex\" is there twice" },
+	{ "strata = sex\n", "strata = sex\nconcordance-bins = 2\n",
+	    "s:15:20: concordance-bins: expected a whole number from 16 to "
+	    "16384" },
 	{ "strata = sex\n", "strata = age\n",
 	    "s:14:10: strata: column \"age\" has use = feature, expected use "
 	    "= stratum" },
