@@ -3,6 +3,8 @@
  * programs, keys and protocol as one of many, from a study and one source per
  * site.
  */
+#include "config.h"
+
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -19,7 +21,6 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/macros.h"
-#include "config.h"
 #include "ctl/local.h"
 #include "study/study.h"
 

@@ -30,6 +30,7 @@ struct local_site {
 	const char *name;
 	const char *csv; /* absolute */
 	const char *dir, *conf, *socket;
+	char table[512]; /* the approved table's file; once prepared */
 	struct proc *proc;
 	uint64_t last_sent; /* newest round of which a message left */
 };

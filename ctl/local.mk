@@ -22,3 +22,12 @@ bin_PROGRAMS += %D%/consiliumctl
 	crypto/libauthority.a common/libcommon.a \
 	$(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
 EXTRA_DIST += %D%/README.md
+
+bin_PROGRAMS += %D%/consilium-local
+%C%_consilium_local_SOURCES = \
+	%D%/consilium-local.c %D%/local.h %D%/local_check.c \
+	%D%/local_run.c %D%/local_setup.c
+%C%_consilium_local_LDADD = \
+	%D%/liblocal.a %D%/libpooled.a anonymize/libanonymize.a \
+	study/libstudy.a crypto/libhash.a common/libcommon.a \
+	$(SODIUM_LIBS) -lm

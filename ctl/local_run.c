@@ -105,6 +105,8 @@ on_site_line(struct local *l, struct local_site *s, const char *line)
 		kill_now(l, s, round);
 	if (l->kill == KILL_RESTARTED && round > l->kill_round) {
 		l->kill = KILL_BACK;
+		proc_note(s->proc, "%s takes part again ROUND=%llu", s->name,
+		    (unsigned long long)round);
 		local_say(l, "%s: takes part again, in round %llu", s->name,
 		    (unsigned long long)round);
 	}
@@ -421,9 +423,19 @@ follow(struct local *l, struct err *err)
 	return err_set(err, ERR_REFUSED, "study %s: %s", l->study->name, why);
 }
 
+/* Blank out the line of when it was computed: each has its own clock. */
+static void
+without_time(uint8_t *text)
+{
+	char *at = strstr((char *)text, "\"finished\":");
+
+	for (; at != NULL && *at != '\n' && *at != '\0'; at++)
+		*at = ' ';
+}
+
 /*
  * The result, from the coordinator; and from every site, which computed it for
- * itself: all must be the same bytes.
+ * itself: but for the time all must be the same bytes.
  */
 static int
 fetch(struct local *l, struct err *err)
@@ -439,6 +451,7 @@ fetch(struct local *l, struct err *err)
 		return -1;
 	if ((want = file_read(ours, JSON_READ_MAX, &len, err)) == NULL)
 		return -1;
+	without_time(want);
 	for (size_t i = 0; rv == 0 && i < l->n_sites; i++) {
 		struct local_site *s = &l->sites[i];
 		char *theirs = local_text(l, "%s/result.json", s->dir);
@@ -450,6 +463,7 @@ fetch(struct local *l, struct err *err)
 			rv = -1;
 			break;
 		}
+		without_time(got);
 		if (n != len || memcmp(got, want, n) != 0)
 			rv = err_set(err, ERR_PEER,
 			    "%s and %s are not the same result", ours, theirs);

@@ -1,5 +1,6 @@
 # man
 dist_man_MANS += \
 	%D%/consilium-coordinator.conf.5 \
+	%D%/consilium-local.1 \
 	%D%/consilium-study.5 \
 	%D%/consiliumd.conf.5

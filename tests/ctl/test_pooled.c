@@ -250,6 +250,49 @@ cox_stratified_by_site_is_r(void **state)
 	pooled_free(p);
 }
 
+/* 212 rows, 150 events; counted again on the intervals that came out. */
+static void
+a_sites_own_grid_keeps_the_smallest_step(void **state)
+{
+	static struct csv c;
+	struct pooled_model m = lung;
+	struct pooled *p;
+	struct err err;
+	double *starts;
+	size_t n, all;
+
+	(void)state;
+	m.efron = true;
+	read_csv(&c, "lung.csv");
+	p = two_sites(&m, "lung.csv", 0);
+	assert_int_equal(pooled_grid_make(p, 0, 5, &starts, &n, &err), 0);
+	assert_true(n > 5);
+	for (size_t i = 0; i < n; i++) {
+		size_t events = 0, censored = 0;
+
+		for (size_t r = 0; r < c.n_rows; r++) {
+			if (c.v[r][1] < starts[i] ||
+			    (i + 1 < n && c.v[r][1] >= starts[i + 1]))
+				continue;
+			if (c.v[r][2] != 0)
+				events++;
+			else
+				censored++;
+		}
+		assert_true(events >= 5);
+		assert_true(censored == 0 || censored >= 5);
+	}
+	free(starts);
+	/* With step 1 every event has a time of its own. */
+	assert_int_equal(pooled_grid_make(p, 0, 1, &starts, &all, &err), 0);
+	assert_true(all > 100);
+	free(starts);
+	assert_int_equal(pooled_grid_make(p, 0, 200, &starts, &n, &err), 0);
+	assert_int_equal(n, 0);
+	free(starts);
+	pooled_free(p);
+}
+
 static const struct pooled_term birth_terms[] = {
 	{ "age", POOLED_NUMBER },
 	{ "lwt", POOLED_NUMBER },
@@ -345,6 +388,7 @@ main(void)
 		cmocka_unit_test(cox_stratified_by_a_column_is_r),
 		cmocka_unit_test(cox_on_a_grid_is_r_on_moved_times),
 		cmocka_unit_test(cox_stratified_by_site_is_r),
+		cmocka_unit_test(a_sites_own_grid_keeps_the_smallest_step),
 		cmocka_unit_test(logistic_is_r),
 		cmocka_unit_test(a_term_twice_is_singular),
 		cmocka_unit_test(refuses_a_table_that_is_not_one),

@@ -1,0 +1,337 @@
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "anonymize/prepare.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "ctl/json_read.h"
+#include "ctl/local.h"
+#include "ctl/pooled.h"
+#include "study/study.h"
+
+#define TEXT_MAX ((size_t)1 << 20) /* bytes of result.txt */
+
+/* All that the comparison needs; see free_check(). */
+struct check {
+	struct local *l;
+	struct json_value *result;
+	struct pooled_model model;
+	struct pooled_term *terms; /* (n_terms) of the study */
+	struct pooled_stratum *strata;
+	struct pooled_grid *grids; /* (n_grids) */
+	size_t n_grids;
+};
+
+static void
+free_check(struct check *c)
+{
+	for (size_t i = 0; i < c->n_grids; i++)
+		free((void *)(uintptr_t)c->grids[i].starts);
+	free(c->grids);
+	free(c->terms);
+	free(c->strata);
+	json_read_free(c->result);
+}
+
+static int
+read_result(struct check *c, struct err *err)
+{
+	char *path = local_text(c->l, "%s/result.json", c->l->out);
+	uint8_t *text;
+	size_t len;
+
+	if ((text = file_read(path, JSON_READ_MAX, &len, err)) == NULL)
+		return -1;
+	c->result = json_read(path, (const char *)text, len, err);
+	free(text);
+	return c->result == NULL ? -1 : 0;
+}
+
+/* The study's model in the words of the plain fit. */
+static int
+make_model(struct check *c, struct err *err)
+{
+	const struct study *s = c->l->study;
+	const struct study_model *m = &s->model;
+
+	c->terms = calloc(s->n_terms, sizeof(*c->terms));
+	c->strata = calloc(m->n_strata_columns + 1, sizeof(*c->strata));
+	if (c->terms == NULL || c->strata == NULL)
+		return err_sys(err, "the check");
+	for (size_t i = 0; i < s->n_terms; i++)
+		c->terms[i] = (struct pooled_term){
+			.column = s->columns[s->terms[i].column].name,
+			.level = s->terms[i].level == STUDY_NONE
+			    ? POOLED_NUMBER
+			    : s->terms[i].level,
+		};
+	for (size_t i = 0; i < m->n_strata_columns; i++) {
+		const struct study_column *column =
+		    &s->columns[m->strata_columns[i]];
+
+		c->strata[i] = (struct pooled_stratum){
+			.column = column->name,
+			.n_levels = study_n_groups(column),
+		};
+	}
+	c->model = (struct pooled_model){
+		.cox = m->kind == STUDY_COX,
+		.efron = m->ties == STUDY_EFRON,
+		.terms = c->terms,
+		.n_terms = s->n_terms,
+		.strata_by_site = m->strata == STUDY_STRATA_SITE,
+		.strata = c->strata,
+		.n_strata = m->n_strata_columns,
+	};
+	if (c->model.cox)
+		c->model.time = s->columns[m->time].name;
+	c->model.event = s->columns[c->model.cox ? m->event : m->outcome].name;
+	return 0;
+}
+
+/* Where each site is a stratum, it alone knows its grid: make it again. */
+static int
+make_site_grids(struct check *c, const struct pooled *p, struct err *err)
+{
+	size_t n_sites = c->l->n_sites;
+	size_t step = c->l->study->privacy.smallest_risk_set_step;
+	double *starts;
+	size_t n;
+
+	if (!c->model.strata_by_site || c->n_grids != 0)
+		return 0;
+	if ((c->grids = calloc(n_sites, sizeof(*c->grids))) == NULL)
+		return err_sys(err, "the check");
+	for (size_t i = 0; i < n_sites; i++) {
+		if (pooled_grid_make(p, i, step, &starts, &n, err) < 0)
+			return -1;
+		c->grids[c->n_grids++] = (struct pooled_grid){ starts, n };
+	}
+	return 0;
+}
+
+/* The grid that the result says it was computed on. */
+static int
+read_grid(struct check *c, struct err *err)
+{
+	const struct json_value *grid = json_get(c->result, "grid");
+	const struct json_value *strata = json_get(grid, "strata");
+
+	if (!c->model.cox || c->model.strata_by_site)
+		return 0;
+	if (strata == NULL || strata->kind != JSON_ARRAY || strata->n == 0)
+		return err_set(err, ERR_FORMAT, "result.json: no grid.strata");
+	if ((c->grids = calloc(strata->n, sizeof(*c->grids))) == NULL)
+		return err_sys(err, "the check");
+	for (size_t i = 0; i < strata->n; i++) {
+		const struct json_value *starts =
+		    json_get(&strata->items[i], "starts");
+		double *values;
+
+		if (starts == NULL || starts->kind != JSON_ARRAY)
+			return err_set(err, ERR_FORMAT,
+			    "result.json: no starts in grid.strata");
+		values = calloc(starts->n + 1, sizeof(*values));
+		if (values == NULL)
+			return err_sys(err, "the check");
+		for (size_t k = 0; k < starts->n; k++)
+			values[k] = starts->items[k].number;
+		c->grids[c->n_grids++] =
+		    (struct pooled_grid){ values, starts->n };
+	}
+	return 0;
+}
+
+/* The source as it is, without names: a table nobody else ever gets. */
+static int
+raw_table(const struct study *raw, const struct local_site *s, const char *path,
+    struct err *err)
+{
+	static const uint8_t digest[TABLE_DIGEST_LEN];
+	struct prepare_result result;
+	struct prepare p = {
+		.study = raw,
+		.study_digest = digest,
+		.site = s->name,
+		.source = s->csv,
+		.smallest_k = 1,
+		.utc = clock_utc(),
+		.json_fd = -1,
+		.html_fd = -1,
+		.raw = true,
+	};
+	int rv = -1;
+
+	p.source_fd = open(s->csv, O_RDONLY | O_CLOEXEC);
+	p.table_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (p.source_fd < 0 || p.table_fd < 0)
+		err_sys(err, "%s", p.source_fd < 0 ? s->csv : path);
+	else
+		rv = prepare(&p, &result, err);
+	if (p.source_fd >= 0)
+		close(p.source_fd);
+	if (p.table_fd >= 0)
+		close(p.table_fd);
+	return rv;
+}
+
+/* Fit all sites' tables: the approved ones, or raw ones made for it. */
+static int
+fit(struct check *c, bool raw, struct pooled_fit *fit, struct err *err)
+{
+	struct local *l = c->l;
+	struct pooled *p = pooled_new(&c->model, err);
+	struct study *study = study_load(l->study_path, err);
+	int rv = p == NULL || study == NULL ? -1 : 0;
+
+	if (rv == 0 && raw)
+		study_keep_numbers(study);
+
+	for (size_t i = 0; rv == 0 && i < l->n_sites; i++) {
+		const struct local_site *s = &l->sites[i];
+		char *path = raw ? local_text(l, "%s/raw.table", s->dir)
+				 : local_text(l, "%s", s->table);
+
+		if (raw)
+			rv = raw_table(study, s, path, err);
+		if (rv == 0)
+			rv = pooled_add(p, i, path, err);
+		if (raw)
+			unlink(path);
+	}
+	if (rv == 0 && !raw)
+		rv = make_site_grids(c, p, err);
+	if (rv == 0)
+		rv = pooled_fit(
+		    p, raw ? NULL : c->grids, raw ? 0 : c->n_grids, fit, err);
+	pooled_free(p);
+	study_free(study);
+	return rv;
+}
+
+/* The result's terms must be the fit's; the intercept is called so. */
+static int
+check_terms(const struct check *c, const struct pooled_fit *fit,
+    const struct json_value **out, struct err *err)
+{
+	const struct study *s = c->l->study;
+	const struct json_value *terms = json_get(c->result, "terms");
+	size_t first = c->model.cox ? 0 : 1;
+
+	if (terms == NULL || terms->n != fit->n_coef)
+		return err_set(err, ERR_NUMERIC,
+		    "result.json has %zu terms, the pooled fit %zu",
+		    terms == NULL ? 0 : terms->n, fit->n_coef);
+	for (size_t i = 0; i < terms->n; i++) {
+		const char *want =
+		    i < first ? "(Intercept)" : s->terms[i - first].name;
+		const char *name = json_get_text(&terms->items[i], "name", "");
+
+		if (strcmp(name, want) != 0)
+			return err_set(err, ERR_NUMERIC,
+			    "result.json has term \"%s\", expected \"%s\"",
+			    name, want);
+	}
+	*out = terms;
+	return 0;
+}
+
+/* Over all coefficients and standard errors; NaN counts as infinitely far. */
+static double
+distance(const struct json_value *terms, const struct pooled_fit *fit)
+{
+	double worst = 0;
+
+	for (size_t i = 0; i < fit->n_coef; i++) {
+		const struct json_value *t = &terms->items[i];
+		double b = json_get_number(t, "estimate", NAN) - fit->coef[i];
+		double se = json_get_number(t, "se", NAN) - fit->se[i];
+		double d = fmax(fabs(b), fabs(se)) / fit->se[i];
+
+		if (isnan(b) || isnan(se) || isnan(d))
+			return INFINITY;
+		worst = fmax(worst, d);
+	}
+	return worst;
+}
+
+static void
+print_cost(const struct json_value *terms, const struct pooled_fit *raw)
+{
+	double worst = 0;
+
+	printf(
+	    "\nWhat anonymization and the grid of times cost: the fit on all "
+	    "%zu raw rows\n\n  %-24s %12s %12s %18s\n",
+	    raw->n, "term", "raw", "se", "difference / se");
+	for (size_t i = 0; i < raw->n_coef; i++) {
+		const struct json_value *t = &terms->items[i];
+		double d =
+		    (json_get_number(t, "estimate", NAN) - raw->coef[i]) /
+		    raw->se[i];
+
+		printf("  %-24s %12.6f %12.6f %18.3f\n",
+		    json_get_text(t, "name", ""), raw->coef[i], raw->se[i], d);
+		worst = fmax(worst, fabs(d));
+	}
+	printf("\n  largest difference: %.3f standard errors\n", worst);
+}
+
+static int
+print_result(struct local *l, struct err *err)
+{
+	size_t len;
+	uint8_t *text = file_read(
+	    local_text(l, "%s/result.txt", l->out), TEXT_MAX, &len, err);
+
+	if (text == NULL)
+		return -1;
+	printf("\n");
+	fwrite(text, 1, len, stdout);
+	free(text);
+	return 0;
+}
+
+static void
+print_places(const struct local *l)
+{
+	printf("\nresult   %s/result.json, result.txt\n", l->out);
+	printf("reports  %s/sites/NAME/report.html, report.json\n", l->out);
+	printf("logs     %s/coordinator/log, sites/NAME/log\n\n", l->out);
+}
+
+int
+local_check(struct local *l, struct err *err)
+{
+	struct check c = { .l = l };
+	struct pooled_fit pooled = { 0 }, raw = { 0 };
+	const struct json_value *terms = NULL;
+	double d;
+	int rv = -1;
+
+	if (read_result(&c, err) < 0 || make_model(&c, err) < 0 ||
+	    read_grid(&c, err) < 0 || fit(&c, false, &pooled, err) < 0 ||
+	    check_terms(&c, &pooled, &terms, err) < 0 ||
+	    fit(&c, true, &raw, err) < 0 || print_result(l, err) < 0)
+		goto out;
+	print_cost(terms, &raw);
+	print_places(l);
+	d = distance(terms, &pooled);
+	rv = d <= LOCAL_BAR
+	    ? 0
+	    : err_set(err, ERR_NUMERIC,
+		  "the federated result is not the pooled one, beyond %g",
+		  LOCAL_BAR);
+	printf("max |federated - pooled| / se = %.1e\n", d);
+	fflush(stdout);
+out:
+	pooled_fit_clear(&pooled);
+	pooled_fit_clear(&raw);
+	free_check(&c);
+	return rv;
+}

@@ -1,0 +1,66 @@
+# What the end-to-end tests share.  Each works in a folder of its own, which
+# stays when the test fails.
+set -eu
+
+me=$(basename "$0" .sh)
+dir=$builddir/tests/e2e/$me.tmp
+src=$top_srcdir/tests/e2e
+vectors=$top_srcdir/tests/vectors/pooled
+local=$builddir/ctl/consilium-local
+
+rm -rf "$dir"
+mkdir -p "$dir"
+cd "$dir"
+
+fail() {
+	echo "FAIL: $*"
+	exit 1
+}
+
+# deal FILE.csv: into site-a.csv, site-b.csv and site-c.csv, where $2 is an
+# awk expression of the site's number from 0.
+deal() {
+	for i in 0 1 2; do
+		awk -F, -v site=$i "NR == 1 || ($2) % 3 == site" "$1" \
+		    >"site-$(echo abc | cut -c$((i + 1))).csv"
+	done
+}
+
+# three_sites STUDY OPTION ...: run it on the dealt data
+three_sites() {
+	study=$1
+	shift
+	"$local" --study "$study" --site a=site-a.csv --site b=site-b.csv \
+	    --site c=site-c.csv --out out "$@" >run.txt 2>run.err || {
+		cat run.txt run.err
+		fail "consilium-local said no"
+	}
+	cat run.err run.txt
+	tail -n 1 run.txt | grep -q '^max |federated - pooled| / se = ' ||
+	    fail "the last line is another"
+}
+
+# like_r FIT out/result.json: every estimate and se within 1e-9 of R's
+# standard errors; terms in R's order.
+like_r() {
+	awk -F'[,:]' -v fit="$1" '
+	function number(s) { gsub(/[ "]/, "", s); return s + 0 }
+	FILENAME ~ /figures.csv$/ {
+		if ($1 == fit) { n++; b[n] = $3 + 0; se[n] = $4 + 0 }
+		next
+	}
+	/"terms"/ { inside = 1 }
+	inside && /"estimate"/ { k++; eb = number($2) - b[k] }
+	inside && /"se"/ {
+		es = number($2) - se[k]
+		if (eb < 0) eb = -eb
+		if (es < 0) es = -es
+		if (!(eb <= 1e-9 * se[k]) || !(es <= 1e-9 * se[k])) bad++
+		if (eb / se[k] > worst) worst = eb / se[k]
+	}
+	inside && /^  \]/ { inside = 0 }
+	END {
+		printf "max |federated - R| / se = %.1e\n", worst
+		exit n == 0 || k != n || bad > 0
+	}' "$vectors/figures.csv" "$2" || fail "$2 is not what R has ($1)"
+}
