@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libauthority.a
 	%D%/approval.c %D%/approval.h \
 	%D%/audit.c %D%/audit.h \
 	%D%/cert.c %D%/cert.h \
+	%D%/finished.c %D%/finished.h \
 	%D%/join.c %D%/join.h \
 	%D%/keyfile.c %D%/keyfile.h \
 	%D%/manifest.c %D%/manifest.h \

@@ -6,6 +6,7 @@
 #include "common/canon.h"
 #include "common/err.h"
 #include "crypto/approval.h"
+#include "crypto/finished.h"
 #include "crypto/join.h"
 #include "crypto/manifest.h"
 #include "crypto/signed_study.h"
@@ -439,6 +440,52 @@ a_join_request_proves_its_key_and_keeps_its_bounds(void **state)
 }
 
 static void
+a_finished_study_comes_back_and_keeps_its_bounds(void **state)
+{
+	struct finished_round rounds[] = { { 3, 0, "counts", 4 },
+		{ 5, 1, "moments", 3 } };
+	struct finished f = { .consortium = "eurobreast",
+		.digest = { 9 },
+		.n_sites = 4,
+		.corrupted = 1,
+		.smallest_sites = 3,
+		.text = "[study]",
+		.text_len = 7,
+		.plan = (const uint8_t *)"plan",
+		.plan_len = 4,
+		.rounds = rounds,
+		.n_rounds = 2 };
+	struct finished *back;
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(finished_write(&f, &out, &err), 0);
+	back = finished_read(out.data, out.len, &err);
+	assert_non_null(back);
+	assert_string_equal(back->consortium, "eurobreast");
+	assert_memory_equal(back->digest, f.digest, sizeof(f.digest));
+	assert_int_equal(back->text_len, 7);
+	assert_memory_equal(back->plan, "plan", 4);
+	assert_int_equal(back->n_rounds, 2);
+	assert_int_equal(back->rounds[1].round, 5);
+	assert_string_equal(back->rounds[1].kind, "moments");
+	assert_int_equal(back->rounds[1].n_sites, 3);
+	assert_int_equal(back->smallest_sites, 3);
+	finished_free(back);
+	for (size_t i = 0; i < out.len; i++)
+		assert_null(finished_read(out.data, i, &err));
+	/* A count of rounds beyond what is there is not allocated. */
+	memset(out.data + out.len - 2 * 20 - 13 - 4, 0xff, 4);
+	assert_null(finished_read(out.data, out.len, &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+	canon_free(&out);
+	f.n_rounds = FINISHED_ROUNDS_MAX + 1;
+	assert_int_equal(finished_write(&f, &out, &err), -1);
+	canon_free(&out);
+}
+
+static void
 a_welcome_is_its_roots_alone(void **state)
 {
 	struct join_welcome w = { .role = JOIN_SITE,
@@ -486,6 +533,8 @@ main(void)
 		cmocka_unit_test(an_approval_counts_only_from_a_pinned_officer),
 		cmocka_unit_test(
 		    a_join_request_proves_its_key_and_keeps_its_bounds),
+		cmocka_unit_test(
+		    a_finished_study_comes_back_and_keeps_its_bounds),
 		cmocka_unit_test(a_welcome_is_its_roots_alone),
 	};
 
