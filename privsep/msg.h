@@ -88,9 +88,10 @@ enum msg_type {
 	/* listener <-> rounds */
 	MSG_ALLOW_LIST, /* rounds -> listener: u32 n, n times (u32 site, raw 32
 	                   SHA-256 of its TLS key) */
-	MSG_REQUEST, /* listener -> rounds: u8 method, u32 site, raw body; tag is
-	                the call's number */
-	MSG_REPLY, /* rounds -> listener: u32 status, raw body; tag as above */
+	MSG_REQUEST, /* listener -> rounds: u8 enum request_method, u32 site, raw
+	                body as said there; tag is the call's number */
+	MSG_REPLY, /* rounds -> listener: u32 0 or enum err_code, raw body or
+	              the error's text; tag as above */
 
 	/* control <-> gate | rounds.  privsep/ctl_msg.h writes and reads these;
 	   tag is the client's number. */
@@ -98,6 +99,21 @@ enum msg_type {
 	MSG_CTL_REPLY,
 
 	MSG_COUNT
+};
+
+/*
+ * What a site may ask of the coordinator: one unary call each.  Request and
+ * answer bodies are what MSG_REQUEST and MSG_REPLY carry.
+ */
+enum request_method {
+	REQUEST_NEXT = 1, /* raw question (crypto/exchange.h), held until there
+	                     is something to say; raw message, or nothing: ask
+	                     again */
+	REQUEST_SEND, /* raw message; nothing */
+	REQUEST_PUT_CHUNK, /* raw 32 upload, u32 index, raw data; u32 chunks that
+	                      stand now, from the first one on */
+	REQUEST_GET_CHUNK, /* raw 32 name, u32 index; u32 chunks in all, raw
+	                      data */
 };
 
 /* "START_READER", ..., for the log. */
