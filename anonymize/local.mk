@@ -9,3 +9,4 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/report_html.c \
 	%D%/rows.c %D%/rows.h
 EXTRA_DIST += %D%/README.md
+dist_doc_DATA += docs/REPORT.md

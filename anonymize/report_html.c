@@ -20,7 +20,7 @@ static const char style[] =
     "--main:#14616f;--mid:#8fb9c1;--warn:#a4480b;--warnbg:#fdf3ea;"
     "--ok:#1d6b3f;--okbg:#edf7f0}"
     "*{box-sizing:border-box}"
-    "body{font:16px/1.5 system-ui,'Segoe UI',Roboto,'Liberation Sans',"
+    "body{font:1rem/1.5 system-ui,'Segoe UI',Roboto,'Liberation Sans',"
     "sans-serif;color:var(--ink);margin:0;background:#fff}"
     "main{max-width:62rem;margin:0 auto;padding:2rem 1.25rem 3rem}"
     "h1{font-size:1.7rem;line-height:1.25;margin:.1rem 0 .4rem}"
@@ -68,9 +68,9 @@ static const char style[] =
     ".wide{overflow-x:auto}"
     "@media(max-width:640px){.facts{grid-template-columns:1fr 1fr}"
     ".two{grid-template-columns:1fr}dl{grid-template-columns:1fr;gap:0}"
-    "dd{margin-bottom:.5rem}.wide table{min-width:40rem}}"
+    "dd{margin-bottom:.5rem}.wide table,.wide>svg{min-width:40rem}}"
     "@page{size:A4;margin:16mm 15mm}"
-    "@media print{body{font-size:10.5pt}main{padding:0;max-width:none}"
+    "@media print{html{font-size:9.6pt}main{padding:0;max-width:none}"
     "h2{margin-top:1.4rem}h2,h3{break-after:avoid}"
     ".card,.finding,.fact,tr,svg{break-inside:avoid}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
@@ -372,7 +372,9 @@ static void
 the_rows(struct html *h, const struct report *r)
 {
 	html_element(h, "h2", NULL, "From the source to the table");
+	html_open(h, "div", "class=\"wide\"");
 	flow(h, r);
+	html_close(h);
 	html_open(h, "p", "class=\"small soft\"");
 	html_text(h, "Source: %s. The study lets ", r->in.source);
 	counted(h, r->in.most_suppressed, "row", "rows");
@@ -428,7 +430,7 @@ risk_table(struct html *h, const struct risk *before, const struct risk *after)
 	risk_row(h, "patients for whom the chance is above 9%", a, b);
 	snprintf(a, sizeof(a), "%.1f%%", 100 * before->unique);
 	snprintf(b, sizeof(b), "%.1f%%", 100 * after->unique);
-	risk_row(h, "patients like whom there is no other", a, b);
+	risk_row(h, "patients whom nobody else is like", a, b);
 	html_close(h);
 }
 
@@ -447,7 +449,7 @@ the_risk(struct html *h, const struct report *r)
 	html_open(h, "p", NULL);
 	html_text(h,
 	    "Suppose that somebody gets hold of the table, knows that a "
-	    "certain patient is in it, and knows her ");
+	    "certain patient is in it, and knows this patient's ");
 	known(h, s);
 	html_text(h, ". In the table at least ");
 	html_element(h, "strong", NULL, "%zu patients", r->after.smallest);
@@ -463,7 +465,9 @@ the_risk(struct html *h, const struct report *r)
 	risk_table(h, &r->before, &r->after);
 	html_element(h, "p", "style=\"margin-top:1.2rem\"",
 	    "How many patients are in a group of how many who are alike:");
+	html_open(h, "div", "class=\"wide\"");
 	sizes_chart(h, r);
+	html_close(h);
 }
 
 static void

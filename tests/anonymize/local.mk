@@ -4,6 +4,10 @@ check_PROGRAMS += %D%/test_csv
 %C%_LIBS = anonymize/libanonymize.a study/libstudy.a crypto/libhash.a \
 	common/libcommon.a $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
 
+check_PROGRAMS += %D%/test_prepare
+%C%_test_prepare_SOURCES = %D%/test_prepare.c
+%C%_test_prepare_LDADD = $(%C%_LIBS)
+
 check_PROGRAMS += %D%/test_hospitals
 %C%_test_hospitals_SOURCES = %D%/test_hospitals.c
 %C%_test_hospitals_LDADD = $(%C%_LIBS)
