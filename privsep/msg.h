@@ -72,26 +72,39 @@ enum msg_type {
 	MSG_TRAINED, /* trainer -> gate: raw 32 table, u32 n, n times f64 */
 	MSG_JOB_FAILED, /* reader|trainer -> gate: u32 enum err_code, text why */
 
-	/* gate <-> uplink.  The uplink keeps nothing and reads nothing. */
+	/*
+	 * gate <-> uplink.  The uplink keeps nothing and reads nothing.
+	 *
+	 * It asks Next with the newest POLL for ever.  After FROM_COORDINATOR
+	 * it asks again when the gate sends a POLL (the same one will do), when
+	 * all that the gate sent has been delivered or has failed, or, if
+	 * neither happens, after a while: then the gate may be asked the same
+	 * again.  What fails is not tried again: the coordinator asks again,
+	 * and an upload goes on where it stopped.
+	 */
 	MSG_POLL, /* gate -> uplink: raw body of every Next from now on */
 	MSG_FROM_COORDINATOR, /* uplink -> gate: raw message, of Next or of the
 	                         reply to a Send */
 	MSG_TO_COORDINATOR, /* gate -> uplink: raw message for Send; tag is
-	                       repeated in DELIVERED */
+	                       repeated in DELIVERED.  Sent one after the other,
+	                       also with UPLOAD, in this order */
 	MSG_UPLOAD, /* gate -> uplink: raw 32 upload (its root), u64 size of a
 	               chunk, raw words: for PutChunk; tag as above */
 	MSG_FETCH, /* gate -> uplink: raw 32 SHA-256, u64 size; for GetChunk */
-	MSG_FETCHED, /* uplink -> gate: raw content; tag is that of the FETCH */
-	MSG_DELIVERED, /* uplink -> gate: u32 0 or enum err_code, bytes why; ends
-	                  TO_COORDINATOR and UPLOAD, and a FETCH that failed */
+	MSG_FETCHED, /* uplink -> gate: raw content, of that size and otherwise
+	                unchecked; tag is that of the FETCH */
+	MSG_DELIVERED, /* uplink -> gate: u32 0 or enum err_code (ERR_SYSTEM: not
+	                  now), bytes why; ends TO_COORDINATOR and UPLOAD, and a
+	                  FETCH that failed */
 
 	/* listener <-> rounds */
 	MSG_ALLOW_LIST, /* rounds -> listener: u32 n, n times (u32 site, raw 32
-	                   SHA-256 of its TLS key) */
+	                   SHA-256 of its TLS key): nobody else from now on */
 	MSG_REQUEST, /* listener -> rounds: u8 enum request_method, u32 site, raw
 	                body as said there; tag is the call's number */
 	MSG_REPLY, /* rounds -> listener: u32 0 or enum err_code, raw body or
-	              the error's text; tag as above */
+	              the error's text; tag as above.  A call that is gone by
+	              then is no error */
 
 	/* control <-> gate | rounds.  privsep/ctl_msg.h writes and reads these;
 	   tag is the client's number. */

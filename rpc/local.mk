@@ -1,1 +1,2 @@
 # rpc
+EXTRA_DIST += %D%/README.md
