@@ -1,1 +1,22 @@
-# bench
+# make bench: the figures that the README quotes; make soak: what takes longer
+# than a check may.  Each is a script or program that says what it measured.
+BENCHES =
+SOAKS =
+
+bench: all
+	@set -e; for b in $(BENCHES); do \
+		echo "== $$b"; \
+		builddir='$(abs_top_builddir)' top_srcdir='$(abs_top_srcdir)' \
+		    sh "$(top_srcdir)/$$b"; \
+	done
+
+soak: all
+	@set -e; for s in $(SOAKS); do \
+		echo "== $$s"; \
+		builddir='$(abs_top_builddir)' top_srcdir='$(abs_top_srcdir)' \
+		    sh "$(top_srcdir)/$$s"; \
+	done
+
+BENCHES += %D%/sites.sh
+SOAKS += %D%/kills.sh
+EXTRA_DIST += $(BENCHES) $(SOAKS) %D%/README.md
