@@ -249,7 +249,7 @@ warn_of_data(const struct plan *p, struct result *r)
 		    "a combination of the terms before it, and left out of "
 		    "the model: %s",
 		    names_of(p, p->aliased, names));
-	if (p->n_strata_out > 0)
+	if (p->n_strata_out > 0 && p->status != FIT_TOO_FEW)
 		warn(r,
 		    "%" PRIu32 " strata with %" PRIu64 " patients are too "
 		    "small for the study's smallest step and were left out",
@@ -538,20 +538,32 @@ p_text(double p, char out[16])
 	return out;
 }
 
+/* A ratio; beyond a million either way its digits say nothing. */
+static const char *
+ratio_text(double log_ratio, char out[24])
+{
+	if (log_ratio > log(1e6))
+		return ">1e+06";
+	if (log_ratio < log(1e-6))
+		return "<1e-06";
+	snprintf(out, 24, "%.4g", exp(log_ratio));
+	return out;
+}
+
 static void
 text_term(struct canon *out, const struct result_term *t, int width)
 {
-	char p[16], ci[40];
+	char p[16], low[24], high[24], ratio[24], ci[56];
 
 	print(out, "%s%*s", t->name, width - width_of(t->name), "");
 	if (!t->estimated) {
 		print(out, "  not estimated, see below\n");
 		return;
 	}
-	snprintf(
-	    ci, sizeof(ci), "%.4g to %.4g", exp(t->ci_low), exp(t->ci_high));
-	print(out, " %11.5g %10.4g  %-20s %10.4g %8.3f %9s\n", t->estimate,
-	    exp(t->estimate), ci, t->se, t->z, p_text(t->p, p));
+	snprintf(ci, sizeof(ci), "%s to %s", ratio_text(t->ci_low, low),
+	    ratio_text(t->ci_high, high));
+	print(out, " %11.5g %10s  %-20s %10.4g %8.3f %9s\n", t->estimate,
+	    ratio_text(t->estimate, ratio), ci, t->se, t->z, p_text(t->p, p));
 }
 
 static void

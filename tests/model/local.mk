@@ -13,9 +13,16 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_grid_SOURCES = %D%/test_grid.c
 %C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
 
-check_PROGRAMS += %D%/test_golden
+check_PROGRAMS += \
+	%D%/test_golden %D%/test_plan %D%/test_result %D%/test_textbook
 %C%_test_golden_SOURCES = %D%/test_golden.c
 %C%_test_golden_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_plan_SOURCES = %D%/test_plan.c
+%C%_test_plan_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_result_SOURCES = %D%/test_result.c
+%C%_test_result_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_textbook_SOURCES = %D%/test_textbook.c
+%C%_test_textbook_LDADD = $(MODEL_TEST_LIBS)
 
 EXTRA_DIST += \
 	tests/reference/models.R \
