@@ -4,3 +4,10 @@ noinst_LIBRARIES += %D%/libsiteconfig.a
 
 noinst_LIBRARIES += %D%/libtrain.a
 %C%_libtrain_a_SOURCES = %D%/train.c %D%/train.h
+
+# The only program of a hospital that links BLAS; it links no key and no wire.
+pkglibexec_PROGRAMS += %D%/trainer
+%C%_trainer_SOURCES = %D%/trainer.c
+%C%_trainer_LDADD = daemon/libtrain.a model/libmodel.a model/libstep.a \
+	study/libstudy.a crypto/libhash.a privsep/libprivsep.a \
+	common/libcommon.a $(BLAS_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) -lm

@@ -83,6 +83,9 @@ env_make(struct environment *e, int log_priority, struct err *err)
 	char number[16];
 	int rc = env_add(e, "LANG", "C.UTF-8");
 
+	/* A threaded OpenBLAS starts its threads before main(). */
+	rc |= env_add(e, "OPENBLAS_NUM_THREADS", "1");
+
 	snprintf(number, sizeof(number), "%d", log_priority);
 	rc |= env_add(e, SPAWN_LOG_ENV, number);
 	snprintf(number, sizeof(number), "%d", SPAWN_JOURNAL_FD);

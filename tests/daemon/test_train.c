@@ -2,16 +2,21 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/file.h"
+#include "common/log.h"
 #include "crypto/hash.h"
 #include "daemon/train.h"
 #include "model/contribute.h"
 #include "model/data.h"
 #include "model/spec.h"
 #include "model/step/plan.h"
+#include "privsep/chan.h"
+#include "privsep/spawn.h"
 #include "study/study.h"
 #include "study/table.h"
 #include "tests/study/small.h"
@@ -163,6 +168,102 @@ refuses_a_job_that_is_cut_short_or_damaged(void **state)
 	assert_int_equal(out.len, 0);
 }
 
+/* What the parent hands over: the table, the gate's channel, no facts. */
+static struct chan *
+hand_over(struct chan *parent, FILE *table)
+{
+	struct canon config = { 0 };
+	uint8_t gate = PROC_GATE;
+	struct chan *c;
+	struct err err;
+	int ends[2];
+
+	assert_int_equal(chan_pair(ends, &err), 0);
+	assert_int_equal(chan_send(parent, MSG_FILE, 0, "\0\0\0\5table", 9,
+			     fileno(table), &err),
+	    0);
+	assert_int_equal(
+	    chan_send(parent, MSG_PEER, 0, &gate, 1, ends[1], &err), 0);
+	close(ends[1]);
+	canon_text(&config, "consiliumd.conf");
+	canon_bytes(&config, "", 0);
+	canon_u32(&config, 0);
+	assert_int_equal(
+	    chan_send_canon(parent, MSG_CONFIG, 0, &config, &err), 0);
+	c = chan_new(ends[0], PROC_TRAINER, &err);
+	assert_non_null(c);
+	return c;
+}
+
+/* Run the executable itself, locked in; returns the type of its answer. */
+static enum msg_type
+run_trainer(struct fixture *f, struct canon *answer)
+{
+	struct chan *parent, *gate;
+	enum msg_type type;
+	struct msg m;
+	struct err err;
+	char path[1024];
+	int status;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/daemon", getenv("builddir"));
+	setenv("CONSILIUM_LIBEXEC", path, 1);
+	if ((pid = spawn(PROC_TRAINER, LOG_INFO, &parent, &err)) == -1)
+		fail_msg("%s", err.msg);
+	gate = hand_over(parent, f->table);
+	assert_int_equal(
+	    chan_send(gate, MSG_TRAIN, 7, f->msg.data, f->msg.len, -1, &err),
+	    0);
+	if (chan_wait(gate, &m, 20000, &err) != 1)
+		fail_msg("no answer");
+	assert_int_equal(m.tag, 7);
+	type = m.type;
+	canon_raw(answer, m.data, m.len);
+	msg_free(&m);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	chan_free(gate);
+	chan_free(parent);
+	return type;
+}
+
+static void
+the_process_answers_one_job_and_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct canon expected = { 0 }, got = { 0 };
+	struct err err;
+
+	write_job(f, digest, 1);
+	assert_int_equal(
+	    train(f->msg.data, f->msg.len, fileno(f->table), &expected, &err),
+	    0);
+	assert_int_equal(run_trainer(f, &got), MSG_TRAINED);
+	assert_int_equal(got.len, expected.len);
+	assert_memory_equal(got.data, expected.data, got.len);
+	canon_free(&got);
+	canon_free(&expected);
+}
+
+static void
+the_process_says_why_it_cannot(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t other[TABLE_DIGEST_LEN] = { 9 };
+	struct canon got = { 0 };
+	struct canon_in in;
+	char why[512];
+
+	write_job(f, other, 1);
+	assert_int_equal(run_trainer(f, &got), MSG_JOB_FAILED);
+	in = canon_in(got.data, got.len);
+	assert_int_equal(canon_get_u32(&in), ERR_FORMAT);
+	canon_get_text(&in, why, sizeof(why));
+	assert_non_null(strstr(why, "table"));
+	canon_free(&got);
+}
+
 int
 main(void)
 {
@@ -175,6 +276,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    refuses_a_job_that_is_cut_short_or_damaged, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    the_process_answers_one_job_and_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    the_process_says_why_it_cannot, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
