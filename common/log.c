@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define JOURNAL_FD_ENV "CONSILIUM_JOURNAL_FD"
 
@@ -133,15 +135,13 @@ static void
 write_line(
     int priority, const struct log_field *fields, size_t n, const char *text)
 {
-	char buf[2048], when[32];
+	char buf[2048], when[CLOCK_TEXT_SIZE];
 	struct timespec now;
-	struct tm tm;
 	int len;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	len = snprintf(buf, sizeof(buf), "%s.%03ldZ %s %s: %s", when,
+	clock_text(now.tv_sec, when);
+	len = snprintf(buf, sizeof(buf), "%.19s.%03ldZ %s %s: %s", when,
 	    now.tv_nsec / 1000000, log_process, priority_names[priority], text);
 	for (size_t i = 0; i < n && len < (int)sizeof(buf) - 1; i++)
 		len += snprintf(buf + len, sizeof(buf) - (size_t)len, " %s=%s",

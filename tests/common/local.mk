@@ -10,3 +10,6 @@ check_PROGRAMS += %D%/test_canon %D%/test_db %D%/test_file %D%/test_ini \
 %C%_test_json_LDADD = common/libcommon.a $(CMOCKA_LIBS)
 %C%_test_ini_SOURCES = %D%/test_ini.c
 %C%_test_ini_LDADD = common/libcommon.a $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_clock
+%C%_test_clock_SOURCES = %D%/test_clock.c
+%C%_test_clock_LDADD = common/libcommon.a $(CMOCKA_LIBS)
