@@ -9,3 +9,11 @@ check_PROGRAMS += %D%/test_train
 	study/libstudy.a crypto/libhash.a privsep/libprivsep.a \
 	common/libcommon.a \
 	$(BLAS_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS) -lm
+	study/libstudy.a crypto/libhash.a common/libcommon.a \
+	$(BLAS_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
+
+check_PROGRAMS += %D%/test_reader
+%C%_test_reader_SOURCES = %D%/test_reader.c
+%C%_test_reader_LDADD = privsep/libprivsep.a study/libstudy.a \
+	crypto/libhash.a common/libcommon.a \
+	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,154 @@
+/*
+ * The reader: one preparation, then it ends.  It sees patient rows; it has the
+ * source, the files that it writes, and a channel to the gate, over which only
+ * digests and counts go back.
+ */
+#include <stdio.h>
+
+#include "anonymize/prepare.h"
+#include "common/canon.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "privsep/loop.h"
+#include "privsep/start.h"
+#include "study/study.h"
+
+#define SITE_NAME_SIZE (STUDY_NAME_MAX + 1)
+
+struct reader {
+	struct child child;
+	struct loop *loop;
+};
+
+/* The gate's order. */
+struct order {
+	uint8_t digest[TABLE_DIGEST_LEN];
+	char site[SITE_NAME_SIZE];
+	uint32_t smallest_k;
+	const uint8_t *study;
+	size_t study_len;
+};
+
+static int
+order_read(const struct msg *m, struct order *o, struct err *err)
+{
+	struct canon_in in = canon_in(m->data, m->len);
+
+	canon_get_raw(&in, o->digest, sizeof(o->digest));
+	canon_get_text(&in, o->site, sizeof(o->site));
+	o->smallest_k = canon_get_u32(&in);
+	o->study = canon_get_bytes(&in, 1, STUDY_TEXT_MAX, &o->study_len);
+	return canon_end(&in, "the order to the reader", err);
+}
+
+static void
+log_places(const struct study *s, const struct prepare_result *r)
+{
+	const struct log_field study = log_field("STUDY", "%s", s->name);
+
+	for (size_t i = 0; i < r->n_places; i++)
+		log_fields(
+		    LOG_WARNING, &study, 1, "row rejected: %s", r->places[i]);
+	if (r->n_rejected > r->n_places)
+		log_fields(LOG_WARNING, &study, 1, "%zu more rows rejected",
+		    r->n_rejected - r->n_places);
+}
+
+static int
+run(struct reader *self, const struct order *o, struct prepare_result *result,
+    struct err *err)
+{
+	const char *source = child_fact(&self->child, "source-name");
+	struct study *s = study_parse("study", o->study, o->study_len, err);
+	const struct prepare p = {
+		.study = s,
+		.study_digest = o->digest,
+		.site = o->site,
+		.source_fd = child_fd(&self->child, "source"),
+		.source = source != NULL ? source : "source",
+		.smallest_k = o->smallest_k,
+		.utc = clock_utc(),
+		.table_fd = child_fd(&self->child, "table"),
+		.json_fd = child_fd(&self->child, "report.json"),
+		.html_fd = child_fd(&self->child, "report.html"),
+	};
+	int r;
+
+	if (s == NULL)
+		return -1;
+	if (p.source_fd == -1 || p.table_fd == -1 || p.json_fd == -1 ||
+	    p.html_fd == -1) {
+		study_free(s);
+		return err_set(
+		    err, ERR_PEER, "started without source, table or report");
+	}
+	r = prepare(&p, result, err);
+	log_places(s, result);
+	study_free(s);
+	return r;
+}
+
+static int
+on_job(void *self, struct msg *m, struct err *err)
+{
+	struct reader *reader = self;
+	struct prepare_result result;
+	struct canon out = { 0 };
+	struct order o;
+	struct err why;
+	enum msg_type type = MSG_READER_DONE;
+
+	if (order_read(m, &o, err) == -1)
+		return -1;
+	if (run(reader, &o, &result, &why) == 0) {
+		canon_raw(&out, result.table_digest, TABLE_DIGEST_LEN);
+		canon_raw(&out, result.report_digest, TABLE_DIGEST_LEN);
+		canon_u64(&out, result.n_kept);
+		canon_u64(&out, result.n_suppressed);
+		canon_u64(&out, result.n_rejected);
+	} else {
+		type = MSG_JOB_FAILED;
+		canon_u32(&out, why.code);
+		canon_text(&out, why.msg);
+	}
+	loop_stop(reader->loop);
+	return chan_send_canon(
+	    child_peer(&reader->child, PROC_GATE), type, m->tag, &out, err);
+}
+
+/* What the reader accepts, and from whom. */
+static const struct handler handlers[] = {
+	{ MSG_READER_JOB, PROC_GATE, TABLE_DIGEST_LEN + 12,
+	    STUDY_TEXT_MAX + 128, on_job },
+};
+
+int
+main(void)
+{
+	struct reader r = { 0 };
+	struct err err;
+	int rc = 1;
+
+	if (child_start(&r.child, PROC_READER, &err) == -1 ||
+	    (r.loop = loop_new(&err)) == NULL ||
+	    loop_add_chan(r.loop, (struct loop_chan){ .chan = r.child.parent },
+		&err) == -1 ||
+	    loop_add_chan(r.loop,
+		(struct loop_chan){
+		    .chan = child_peer(&r.child, PROC_GATE),
+		    .table = handlers,
+		    .n = nitems(handlers),
+		    .self = &r,
+		},
+		&err) == -1 ||
+	    child_ready(&r.child, "", &err) == -1 ||
+	    loop_run(r.loop, &err) == -1)
+		log_msg(LOG_ERR, "%s", err.msg);
+	else
+		rc = 0;
+	loop_free(r.loop);
+	child_free(&r.child);
+	return rc;
+}

@@ -1,0 +1,234 @@
+/* The process reader, started and locked in as in production. */
+#include "config.h"
+
+#include "tests/check.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "crypto/hash.h"
+#include "privsep/chan.h"
+#include "privsep/spawn.h"
+#include "study/study.h"
+#include "study/table.h"
+
+#define TIMEOUT_MS 30000
+
+static const char *const outputs[] = { "table", "report.json", "report.html" };
+
+/* One reader, its parent and its gate: both are us. */
+struct job {
+	pid_t pid;
+	struct chan *parent, *gate;
+	int out[nitems(outputs)];
+	char *study;
+	size_t study_len;
+};
+
+static void
+hand_over(struct job *j, const char *name, int fd)
+{
+	struct canon c = { 0 };
+	struct err err;
+
+	assert_int_not_equal(fd, -1);
+	canon_text(&c, name);
+	assert_int_equal(
+	    chan_send(j->parent, MSG_FILE, 0, c.data, c.len, fd, &err), 0);
+	canon_free(&c);
+}
+
+static void
+start(struct job *j, int source)
+{
+	struct canon c = { 0 };
+	struct msg m;
+	struct err err = { 0 };
+	int pair[2];
+
+	if ((j->pid = spawn(PROC_READER, LOG_WARNING, &j->parent, &err)) == -1)
+		fail_msg("%s", err.msg);
+	hand_over(j, "source", source);
+	for (size_t i = 0; i < nitems(outputs); i++) {
+		j->out[i] = memfd_create(outputs[i], MFD_CLOEXEC);
+		hand_over(j, outputs[i], j->out[i]);
+	}
+	assert_int_equal(chan_pair(pair, &err), 0);
+	assert_non_null(j->gate = chan_new(pair[0], PROC_READER, &err));
+	canon_u8(&c, PROC_GATE);
+	assert_int_equal(
+	    chan_send(j->parent, MSG_PEER, 0, c.data, c.len, pair[1], &err), 0);
+	close(pair[1]);
+	canon_free(&c);
+	canon_text(&c, "consiliumd.conf");
+	canon_bytes(&c, "", 0);
+	canon_u32(&c, 1);
+	canon_text(&c, "source-name");
+	canon_bytes(&c, "rotterdam-c.csv", 15);
+	assert_int_equal(
+	    chan_send_canon(j->parent, MSG_CONFIG, 0, &c, &err), 0);
+	if (chan_wait(j->parent, &m, TIMEOUT_MS, &err) != 1)
+		fail_msg("%s", err.msg);
+	assert_int_equal(m.type, MSG_READY);
+	msg_free(&m);
+}
+
+static void
+order(struct job *j, uint32_t smallest_k, struct msg *answer)
+{
+	uint8_t digest[HASH_LEN];
+	struct canon c = { 0 };
+	struct err err = { 0 };
+
+	hash_sha256(j->study, j->study_len, digest);
+	canon_raw(&c, digest, sizeof(digest));
+	canon_text(&c, "rotterdam-c");
+	canon_u32(&c, smallest_k);
+	canon_bytes(&c, j->study, j->study_len);
+	assert_int_equal(
+	    chan_send_canon(j->gate, MSG_READER_JOB, 7, &c, &err), 0);
+	assert_int_equal(chan_drain(j->gate, TIMEOUT_MS, &err), 0);
+	if (chan_wait(j->gate, answer, TIMEOUT_MS, &err) != 1)
+		fail_msg("no answer: %s", err.msg);
+	assert_int_equal(answer->tag, 7);
+}
+
+/* After its answer it ends by itself, and well. */
+static void
+end(struct job *j)
+{
+	int status;
+
+	assert_int_equal(waitpid(j->pid, &status, 0), j->pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	chan_free(j->gate);
+	chan_free(j->parent);
+	for (size_t i = 0; i < nitems(outputs); i++)
+		close(j->out[i]);
+}
+
+static char dir[] = "/tmp/test_reader.XXXXXX";
+
+static int
+source(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/rotterdam-c.csv", dir);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int
+setup(void **state)
+{
+	static struct job j;
+	const char *top = getenv("top_srcdir"), *build = getenv("builddir");
+	char text[1024];
+	struct err err;
+
+	snprintf(text, sizeof(text), "%s/daemon", build);
+	if (mkdtemp(dir) == NULL || setenv("CONSILIUM_LIBEXEC", text, 1) != 0)
+		return -1;
+	snprintf(text, sizeof(text),
+	    "%s/examples/breast-cancer/hospitals "
+	    "%s/examples/breast-cancer/patients.csv %s",
+	    build, top, dir);
+	if (system(text) != 0)
+		return -1;
+	snprintf(
+	    text, sizeof(text), "%s/examples/breast-cancer/rfs.study", top);
+	j.study = (char *)file_read(text, STUDY_TEXT_MAX, &j.study_len, &err);
+	*state = &j;
+	return j.study != NULL ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	struct job *j = *state;
+	char command[128];
+
+	free(j->study);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	return system(command);
+}
+
+static void
+prepares_a_table_and_tells_its_digests(void **state)
+{
+	struct job *j = *state;
+	uint8_t told[HASH_LEN], found[HASH_LEN];
+	struct canon_in in;
+	struct err err;
+	struct msg m;
+	int fd = source();
+
+	start(j, fd);
+	order(j, 3, &m);
+	assert_int_equal(m.type, MSG_READER_DONE);
+	in = canon_in(m.data, m.len);
+	for (size_t i = 0; i < 2; i++) {
+		size_t len;
+		uint8_t *file =
+		    file_read_fd(j->out[i], outputs[i], 1 << 20, &len, &err);
+
+		assert_non_null(file);
+		hash_sha256(file, len, found);
+		canon_get_raw(&in, told, sizeof(told));
+		assert_memory_equal(told, found, sizeof(told));
+		free(file);
+	}
+	assert_int_equal(canon_get_u64(&in), 980);
+	assert_int_equal(canon_get_u64(&in), 14);
+	assert_int_equal(canon_get_u64(&in), 2);
+	assert_int_equal(canon_end(&in, "answer", &err), 0);
+	msg_free(&m);
+	end(j);
+	close(fd);
+}
+
+static void
+says_why_it_could_not(void **state)
+{
+	struct job *j = *state;
+	char why[512];
+	struct canon_in in;
+	struct msg m;
+	int fd = source();
+
+	start(j, fd);
+	order(j, 1000, &m);
+	assert_int_equal(m.type, MSG_JOB_FAILED);
+	in = canon_in(m.data, m.len);
+	assert_int_equal(canon_get_u32(&in), ERR_REFUSED);
+	canon_get_text(&in, why, sizeof(why));
+	assert_non_null(strstr(why,
+	    "rotterdam-c.csv: 994 of 994 rows share their quasi-identifiers "
+	    "with "
+	    "fewer than 1000 patients"));
+	msg_free(&m);
+	end(j);
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(prepares_a_table_and_tells_its_digests),
+		cmocka_unit_test(says_why_it_could_not),
+	};
+
+	log_open("test_reader", LOG_ERR);
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
