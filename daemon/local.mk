@@ -11,7 +11,8 @@ pkglibexec_PROGRAMS += %D%/trainer
 %C%_trainer_LDADD = daemon/libtrain.a model/libmodel.a model/libstep.a \
 	study/libstudy.a crypto/libhash.a privsep/libprivsep.a \
 	common/libcommon.a $(BLAS_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) -lm
-# Jobs: one process, one executable, one file.
+
+# The only one that sees patient rows.
 pkglibexec_PROGRAMS += %D%/reader
 %C%_reader_SOURCES = %D%/reader.c
 %C%_reader_LDADD = anonymize/libanonymize.a study/libstudy.a \

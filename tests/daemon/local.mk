@@ -9,8 +9,6 @@ check_PROGRAMS += %D%/test_train
 	study/libstudy.a crypto/libhash.a privsep/libprivsep.a \
 	common/libcommon.a \
 	$(BLAS_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS) -lm
-	study/libstudy.a crypto/libhash.a common/libcommon.a \
-	$(BLAS_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
 
 check_PROGRAMS += %D%/test_reader
 %C%_test_reader_SOURCES = %D%/test_reader.c
