@@ -1,3 +1,10 @@
 # coordinator
 noinst_LIBRARIES += %D%/libcoordconfig.a
 %C%_libcoordconfig_a_SOURCES = %D%/config.c %D%/config.h
+
+# The parent: it links no process's work.
+sbin_PROGRAMS += %D%/consilium-coordinator
+%C%_consilium_coordinator_SOURCES = %D%/consilium-coordinator.c
+%C%_consilium_coordinator_LDADD = %D%/libcoordconfig.a privsep/libfamily.a \
+	privsep/libprivsep.a crypto/libauthority.a common/libcommon.a \
+	$(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS)

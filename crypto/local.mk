@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libauthority.a
 	%D%/audit.c %D%/audit.h \
 	%D%/cert.c %D%/cert.h \
 	%D%/finished.c %D%/finished.h \
+	%D%/cert_own.c %D%/cert_own.h \
 	%D%/join.c %D%/join.h \
 	%D%/keyfile.c %D%/keyfile.h \
 	%D%/manifest.c %D%/manifest.h \

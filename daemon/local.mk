@@ -18,3 +18,11 @@ pkglibexec_PROGRAMS += %D%/reader
 %C%_reader_LDADD = anonymize/libanonymize.a study/libstudy.a \
 	crypto/libhash.a privsep/libprivsep.a common/libcommon.a \
 	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) -lm
+
+# The parent: it links no process's work.
+sbin_PROGRAMS += %D%/consiliumd
+%C%_consiliumd_SOURCES = %D%/consiliumd.c
+%C%_consiliumd_LDADD = %D%/libsiteconfig.a privsep/libfamily.a \
+	privsep/libprivsep.a study/libstudy.a crypto/libauthority.a \
+	crypto/libhash.a common/libcommon.a \
+	$(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS)

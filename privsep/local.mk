@@ -5,7 +5,14 @@ noinst_LIBRARIES += %D%/libprivsep.a
 	%D%/lock.c %D%/lock.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/msg.c %D%/msg.h \
-	%D%/spawn.c %D%/spawn.h \
 	%D%/start.c %D%/start.h
 %C%_libprivsep_a_CPPFLAGS = $(AM_CPPFLAGS) $(SECCOMP_CFLAGS)
+
+# Apart: only parents know systemd, and only they start others.
+noinst_LIBRARIES += %D%/libfamily.a
+%C%_libfamily_a_SOURCES = \
+	%D%/family.c %D%/family.h \
+	%D%/house.c %D%/house.h \
+	%D%/spawn.c %D%/spawn.h
+%C%_libfamily_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 EXTRA_DIST += %D%/README.md

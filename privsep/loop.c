@@ -257,17 +257,14 @@ chan_is_gone(struct loop *l, struct loop_chan lc, struct err *err)
 	return lc.gone(lc.self, lc.chan, err);
 }
 
+/* At most turn messages of the i-th channel. */
 static int
-serve_chan(struct loop *l, size_t i, short revents, struct err *err)
+serve_msgs(struct loop *l, size_t i, int turn, struct err *err)
 {
 	struct loop_chan lc = l->chans[i];
 	struct msg m;
 
-	if ((revents & POLLOUT) != 0 && chan_flush(lc.chan, err) < 0)
-		return -1;
-	if ((revents & ~POLLOUT) == 0)
-		return 0;
-	for (int turn = 0; turn < TURN && !l->stop; turn++) {
+	for (; turn > 0 && !l->stop; turn--) {
 		int rc = chan_recv(lc.chan, &m, err);
 
 		if (rc < 0)
@@ -282,6 +279,26 @@ serve_chan(struct loop *l, size_t i, short revents, struct err *err)
 			return 0; /* its handler deleted it */
 	}
 	return chan_closed(lc.chan) ? chan_is_gone(l, lc, err) : 0;
+}
+
+int
+loop_serve_chan(struct loop *l, struct chan *c, struct err *err)
+{
+	for (size_t i = 0; i < l->n_chans; i++) {
+		if (l->chans[i].chan == c)
+			return serve_msgs(l, i, WATCHED_MAX, err);
+	}
+	return 0;
+}
+
+static int
+serve_chan(struct loop *l, size_t i, short revents, struct err *err)
+{
+	if ((revents & POLLOUT) != 0 && chan_flush(l->chans[i].chan, err) < 0)
+		return -1;
+	if ((revents & ~POLLOUT) == 0)
+		return 0;
+	return serve_msgs(l, i, TURN, err);
 }
 
 static int

@@ -35,6 +35,13 @@ int loop_add_chan(struct loop *l, struct loop_chan lc, struct err *err);
 /* Forget c, before it is freed.  Also allowed in its own handlers. */
 void loop_del_chan(struct loop *l, struct chan *c);
 
+/*
+ * Hand over all messages of c that are there now.  For a message of the parent
+ * about the end of c's process (JOB_GONE): what that one sent before it ended
+ * comes first.  c may be gone afterwards, by its gone().
+ */
+int loop_serve_chan(struct loop *l, struct chan *c, struct err *err);
+
 /* fn is called with what poll() said.  Setting events again replaces. */
 typedef int loop_fd_fn(void *self, int fd, short revents, struct err *err);
 int loop_set_fd(struct loop *l, int fd, short events, loop_fd_fn *fn,
@@ -49,7 +56,8 @@ typedef int loop_timer_fn(void *self, struct err *err);
 int loop_set_timer(struct loop *l, int64_t delay_ms, loop_timer_fn *fn,
     void *self, struct err *err);
 
-/* 0 after STOP, loop_stop() or the end of the parent; -1 with an error. */
+/* 0 after STOP, loop_stop() or the end of the parent; -1 with an error, after
+   which it may be run again. */
 int loop_run(struct loop *l, struct err *err);
 void loop_stop(struct loop *l);
 

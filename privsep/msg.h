@@ -52,8 +52,8 @@ enum msg_type {
 	MSG_STATUS, /* any -> parent: text, what it is busy with (sd_notify) */
 	MSG_STOP, /* parent -> any: (-); finish what is on its way and exit 0 */
 
-	/* Jobs.  Their tag is the job's number, chosen by the gate, unique
-	   within a study. */
+	/* Jobs.  Their tag is the job's number, which the gate chooses and
+	   never uses twice. */
 	MSG_START_READER, /* gate -> parent: text study */
 	MSG_START_TRAINER, /* gate -> parent: text study, text table (its name
 	                      in the folder of tables) */

@@ -1,0 +1,177 @@
+/*
+ * The parent of a consortium's processes.  It reads the configuration, opens
+ * what the others need, starts and watches them.  It parses nothing that came
+ * from outside.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/ini.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "coordinator/config.h"
+#include "crypto/cert_own.h"
+#include "privsep/family.h"
+#include "privsep/house.h"
+
+/* Who gets which file of the folder of keys. */
+static const struct house_grant grants[] = {
+	{ PROC_ROUNDS, "coordinator.key" },
+	{ PROC_ROUNDS, "root.pub" },
+	{ PROC_LISTENER, "tls.key" },
+	{ PROC_LISTENER, "tls.crt" },
+	{ PROC_LISTENER, "ca.crt" },
+};
+
+static const char *const folders[] = { "db", "spool", "results" };
+
+static const enum proc executables[] = { PROC_LISTENER, PROC_ROUNDS,
+	PROC_CONTROL, PROC_NONE };
+
+struct coordinator {
+	struct house_options options;
+	struct coordinator_config *config;
+	char *text; /* of the configuration */
+	size_t text_len;
+	struct family *family;
+	int lock, socket; /* descriptors */
+	gid_t operator_gid;
+};
+
+static int
+equip(void *self, enum proc p, struct chan *to, struct err *err)
+{
+	struct coordinator *c = self;
+	char uid[16], operator_gid[16];
+	const struct family_fact facts[] = {
+		{ "state", c->config->state },
+		{ "uid", uid },
+		{ "operator-gid", operator_gid },
+	};
+
+	snprintf(uid, sizeof(uid), "%u", getuid());
+	snprintf(operator_gid, sizeof(operator_gid), "%d", c->operator_gid);
+	if (house_give(grants, nitems(grants), c->config->keys, p, to, err) < 0)
+		return -1;
+	if (p == PROC_CONTROL &&
+	    family_give_file(to, "socket", c->socket, err) < 0)
+		return -1;
+	return family_give_config(to, c->options.config, c->text, c->text_len,
+	    facts, nitems(facts), err);
+}
+
+static int
+check_certificate(struct coordinator *c, struct err *err)
+{
+	int64_t days;
+
+	if (cert_check_own(c->config->keys, clock_utc(), &days, err) < 0)
+		return -1;
+	if (days < CERT_WARN_DAYS)
+		log_msg(LOG_WARNING,
+		    "%s/tls.crt expires in %lld days: have it renewed",
+		    c->config->keys, (long long)days);
+	return 0;
+}
+
+static int
+reload(void *self, struct err *err)
+{
+	return check_certificate(self, err);
+}
+
+static void
+daily(void *self)
+{
+	struct err err;
+
+	if (check_certificate(self, &err) < 0)
+		log_msg(LOG_ERR, "%s", err.msg);
+}
+
+static const struct family_plan plan = {
+	.residents = { PROC_ROUNDS, PROC_LISTENER, PROC_CONTROL, PROC_NONE },
+	.wires = { { PROC_ROUNDS, PROC_LISTENER },
+	    { PROC_ROUNDS, PROC_CONTROL } },
+	.equip = equip,
+	.reload = reload,
+	.reloads = PROC_LISTENER,
+	.daily = daily,
+};
+
+/* All that can be wrong without anything having been touched. */
+static int
+read_config(struct coordinator *c, struct err *err)
+{
+	const char *path = c->options.config;
+
+	c->text = (char *)file_read(path, INI_FILE_MAX, &c->text_len, err);
+	if (c->text == NULL)
+		return -1;
+	c->config = coordinator_config_parse(path, c->text, c->text_len, err);
+	if (c->config == NULL ||
+	    house_check(grants, nitems(grants), c->config->keys, err) < 0 ||
+	    check_certificate(c, err) < 0 ||
+	    house_group(c->config->operator_group, &c->operator_gid, err) < 0)
+		return -1;
+	return house_executables(executables, err);
+}
+
+static int
+set_up(struct coordinator *c, struct err *err)
+{
+	bool group = c->config->operator_group != NULL;
+
+	c->lock = house_state(c->config->state, folders, nitems(folders), err);
+	if (c->lock < 0)
+		return -1;
+	c->socket = house_socket(c->config->socket, group, err);
+	if (c->socket < 0)
+		return -1;
+	c->family = family_new(&plan, c, c->options.log_priority, err);
+	return c->family == NULL ? -1 : 0;
+}
+
+static void
+clean_up(struct coordinator *c)
+{
+	family_free(c->family);
+	if (c->socket >= 0) {
+		unlink(c->config->socket);
+		close(c->socket);
+	}
+	if (c->lock >= 0)
+		close(c->lock);
+	coordinator_config_free(c->config);
+	free(c->text);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct coordinator c = { .lock = -1, .socket = -1 };
+	struct err err;
+	int rc = 1;
+
+	if (house_options(argc, argv,
+		SYSCONFDIR "/consilium/consilium-coordinator.conf",
+		&c.options) < 0)
+		return 2;
+	log_open("consilium-coordinator", c.options.log_priority);
+	log_open_journal();
+	if (read_config(&c, &err) < 0 ||
+	    (!c.options.check_only && set_up(&c, &err) < 0))
+		log_msg(LOG_ERR, "%s", err.msg);
+	else if (c.options.check_only)
+		rc = 0;
+	else
+		rc = family_run(c.family);
+	clean_up(&c);
+	return rc;
+}

@@ -1,0 +1,19 @@
+/*
+ * A daemon's own TLS files, in its folder of keys: tls.key, tls.crt, ca.crt.
+ * A peer that does not like them only closes the connection, so each side
+ * checks its own, at start, when they change, and daily.
+ */
+#ifndef CRYPTO_CERT_OWN_H
+#define CRYPTO_CERT_OWN_H
+
+#include <stdint.h>
+
+#include "crypto/cert.h"
+
+#define CERT_WARN_DAYS 30
+
+/* As cert_check().  *days is how long the certificate will be valid. */
+int cert_check_own(
+    const char *keys, int64_t now, int64_t *days, struct err *err);
+
+#endif

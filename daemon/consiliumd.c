@@ -1,0 +1,461 @@
+/*
+ * The parent of a hospital's processes.  It reads the configuration, opens
+ * what the others need, starts and watches them, and starts a reader or a
+ * trainer when the gate asks for one.  It parses nothing that came from
+ * outside.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/canon.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/ini.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "crypto/cert_own.h"
+#include "daemon/config.h"
+#include "privsep/family.h"
+#include "privsep/house.h"
+
+#define STUDY_MAX 65 /* a study's name and NUL */
+#define TABLE_MAX 128
+
+/* Who gets which file of the folder of keys. */
+static const struct house_grant grants[] = {
+	{ PROC_GATE, "identity.key" },
+	{ PROC_GATE, "root.pub" },
+	{ PROC_GATE, "coordinator.pub" },
+	{ PROC_UPLINK, "tls.key" },
+	{ PROC_UPLINK, "tls.crt" },
+	{ PROC_UPLINK, "ca.crt" },
+	{ PROC_READER, "pseudonym.key" },
+};
+
+static const char *const folders[] = { "tables", "reports", "db", "spool" };
+
+static const enum proc executables[] = { PROC_GATE, PROC_UPLINK, PROC_CONTROL,
+	PROC_READER, PROC_TRAINER, PROC_NONE };
+
+struct consiliumd {
+	struct house_options options;
+	struct site_config *config;
+	char *text; /* of the configuration */
+	size_t text_len;
+	struct family *family;
+	int lock, socket, tables, reports; /* descriptors */
+	gid_t operator_gid, officer_gid;
+	struct job {
+		uint64_t tag; /* 0: free */
+		char study[STUDY_MAX];
+		bool reads; /* it makes a table and a report */
+	} jobs[FAMILY_JOBS_MAX];
+};
+
+/* What a child is told. */
+
+static int
+equip(void *self, enum proc p, struct chan *to, struct err *err)
+{
+	struct consiliumd *d = self;
+	char uid[16], operator_gid[16], officer_gid[16];
+	const struct family_fact facts[] = {
+		{ "state", d->config->state },
+		{ "uid", uid },
+		{ "operator-gid", operator_gid },
+		{ "officer-gid", officer_gid },
+	};
+
+	snprintf(uid, sizeof(uid), "%u", getuid());
+	snprintf(operator_gid, sizeof(operator_gid), "%d", d->operator_gid);
+	snprintf(officer_gid, sizeof(officer_gid), "%d", d->officer_gid);
+	if (house_give(grants, nitems(grants), d->config->keys, p, to, err) < 0)
+		return -1;
+	if (p == PROC_CONTROL &&
+	    (family_give_file(to, "socket", d->socket, err) < 0 ||
+		family_give_file(to, "reports", d->reports, err) < 0))
+		return -1;
+	return family_give_config(to, d->options.config, d->text, d->text_len,
+	    facts, nitems(facts), err);
+}
+
+/* Jobs. */
+
+static struct job *
+job_slot(struct consiliumd *d, uint64_t tag)
+{
+	for (size_t i = 0; i < FAMILY_JOBS_MAX; i++) {
+		if (d->jobs[i].tag == tag)
+			return &d->jobs[i];
+	}
+	return NULL;
+}
+
+static void
+file_name(char out[TABLE_MAX], const struct job *j, const char *suffix)
+{
+	snprintf(out, TABLE_MAX, "%s.%llu.%s", j->study,
+	    (unsigned long long)j->tag, suffix);
+}
+
+/* What a reader that failed leaves is worth nothing. */
+static void
+remove_output(struct consiliumd *d, const struct job *j)
+{
+	char name[TABLE_MAX];
+
+	file_name(name, j, "table");
+	unlinkat(d->tables, name, 0);
+	file_name(name, j, "json");
+	unlinkat(d->reports, name, 0);
+	file_name(name, j, "html");
+	unlinkat(d->reports, name, 0);
+}
+
+static void
+tell_gone(struct consiliumd *d, uint64_t tag, bool ok, const char *how)
+{
+	struct chan *gate = family_chan(d->family, PROC_GATE);
+	struct canon out = { 0 };
+	struct err err;
+
+	canon_u8(&out, ok);
+	canon_text(&out, how);
+	if (gate == NULL)
+		canon_free(&out);
+	else if (chan_send_canon(gate, MSG_JOB_GONE, tag, &out, &err) < 0)
+		log_msg(LOG_ERR, "%s", err.msg);
+}
+
+static void
+job_gone(void *self, uint64_t tag, bool ok, const char *how)
+{
+	struct consiliumd *d = self;
+	struct job *j = job_slot(d, tag);
+
+	if (j == NULL)
+		return;
+	if (!ok && j->reads)
+		remove_output(d, j);
+	*j = (struct job){ 0 };
+	tell_gone(d, tag, ok, how);
+}
+
+/* Make a file that must not be there yet, and hand it over for writing. */
+static int
+give_new_file(struct chan *to, int folder, const struct job *j,
+    const char *suffix, const char *as, struct err *err)
+{
+	char name[TABLE_MAX];
+	int fd, rc;
+
+	file_name(name, j, suffix);
+	fd = openat(folder, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(err, "make %s", name);
+	rc = family_give_file(to, as, fd, err);
+	close(fd);
+	return rc;
+}
+
+static int
+give_open_file(struct chan *to, const char *folder, const char *name,
+    const char *as, struct err *err)
+{
+	int fd = house_open(folder, name, err), rc;
+
+	if (fd < 0)
+		return -1;
+	rc = family_give_file(to, as, fd, err);
+	close(fd);
+	return rc;
+}
+
+static int
+equip_reader(
+    struct consiliumd *d, const struct job *j, struct chan *to, struct err *err)
+{
+	const char *csv = site_config_source(d->config, j->study, err);
+	struct family_fact fact = { "source-name", csv };
+
+	if (csv == NULL || give_open_file(to, NULL, csv, "source", err) < 0 ||
+	    house_give(grants, nitems(grants), d->config->keys, PROC_READER, to,
+		err) < 0 ||
+	    give_new_file(to, d->tables, j, "table", "table", err) < 0 ||
+	    give_new_file(to, d->reports, j, "json", "report.json", err) < 0 ||
+	    give_new_file(to, d->reports, j, "html", "report.html", err) < 0)
+		return -1;
+	return family_give_config(to, "reader", "", 0, &fact, 1, err);
+}
+
+static int
+equip_trainer(
+    struct consiliumd *d, const char *table, struct chan *to, struct err *err)
+{
+	char folder[4096];
+
+	snprintf(folder, sizeof(folder), "%s/tables", d->config->state);
+	if (give_open_file(to, folder, table, "table", err) < 0)
+		return -1;
+	return family_give_config(to, "trainer", "", 0, NULL, 0, err);
+}
+
+/* The gate gets its channel to the job, and the name of the job's table. */
+static int
+give_job(struct consiliumd *d, const struct job *j, const char *table, int fd,
+    struct err *err)
+{
+	struct canon out = { 0 };
+	int rc;
+
+	canon_text(&out, table);
+	if (out.failed)
+		rc = err_set(err, ERR_SYSTEM, "job: no memory");
+	else
+		rc = chan_send(family_chan(d->family, PROC_GATE),
+		    MSG_JOB_CHANNEL, j->tag, out.data, out.len, fd, err);
+	canon_free(&out);
+	return rc;
+}
+
+/* table is NULL for a reader. */
+static int
+start_job(
+    struct consiliumd *d, struct job *j, const char *table, struct err *err)
+{
+	enum proc p = table == NULL ? PROC_READER : PROC_TRAINER;
+	char made[TABLE_MAX];
+	struct chan *to;
+	int peer, rc;
+
+	to = family_start_job(d->family, p, PROC_GATE, j->tag, &peer, err);
+	if (to == NULL)
+		return -1;
+	if (table == NULL) {
+		file_name(made, j, "table");
+		rc = equip_reader(d, j, to, err);
+	} else {
+		snprintf(made, sizeof(made), "%s", table);
+		rc = equip_trainer(d, table, to, err);
+	}
+	if (rc == 0)
+		rc = give_job(d, j, made, peer, err);
+	close(peer);
+	if (rc < 0)
+		family_end_job(d->family, j->tag);
+	return rc;
+}
+
+/* A job that cannot be started is the gate's business, not the end of us. */
+static int
+order_job(struct consiliumd *d, uint64_t tag, const char *study,
+    const char *table, struct err *err)
+{
+	struct job *j = job_slot(d, 0);
+	bool known = tag == 0 || job_slot(d, tag) != NULL;
+
+	if (!house_name_ok(study) || (table != NULL && !house_name_ok(table)))
+		return err_set(err, ERR_PEER,
+		    "the gate asks for a file that "
+		    "no study or table can have");
+	if (known || j == NULL) {
+		tell_gone(d, tag, false, "too many jobs, or its number twice");
+		return 0;
+	}
+	*j = (struct job){ .tag = tag, .reads = table == NULL };
+	snprintf(j->study, sizeof(j->study), "%s", study);
+	if (start_job(d, j, table, err) < 0) {
+		log_msg(LOG_ERR, "study %s: %s", study, err->msg);
+		job_gone(d, tag, false, err->msg);
+	}
+	return 0;
+}
+
+static int
+on_start_reader(void *self, struct msg *m, struct err *err)
+{
+	struct canon_in in = canon_in(m->data, m->len);
+	char study[STUDY_MAX];
+
+	canon_get_text(&in, study, sizeof(study));
+	if (canon_end(&in, "START_READER", err) < 0)
+		return -1;
+	return order_job(self, m->tag, study, NULL, err);
+}
+
+static int
+on_start_trainer(void *self, struct msg *m, struct err *err)
+{
+	struct canon_in in = canon_in(m->data, m->len);
+	char study[STUDY_MAX], table[TABLE_MAX];
+
+	canon_get_text(&in, study, sizeof(study));
+	canon_get_text(&in, table, sizeof(table));
+	if (canon_end(&in, "START_TRAINER", err) < 0)
+		return -1;
+	return order_job(self, m->tag, study, table, err);
+}
+
+static int
+on_drop_table(void *self, struct msg *m, struct err *err)
+{
+	struct consiliumd *d = self;
+	struct canon_in in = canon_in(m->data, m->len);
+	char table[TABLE_MAX];
+
+	canon_get_text(&in, table, sizeof(table));
+	if (canon_end(&in, "DROP_TABLE", err) < 0)
+		return -1;
+	if (!house_name_ok(table))
+		return err_set(err, ERR_PEER, "the gate names no table");
+	if (unlinkat(d->tables, table, 0) < 0)
+		log_msg(LOG_WARNING, "table %s: %m", table);
+	return 0;
+}
+
+static const struct handler orders[] = {
+	{ MSG_START_READER, PROC_GATE, 5, 4 + STUDY_MAX, on_start_reader },
+	{ MSG_START_TRAINER, PROC_GATE, 10, 8 + STUDY_MAX + TABLE_MAX,
+	    on_start_trainer },
+	{ MSG_DROP_TABLE, PROC_GATE, 5, 4 + TABLE_MAX, on_drop_table },
+};
+
+/* Certificates. */
+
+static int
+check_certificate(struct consiliumd *d, struct err *err)
+{
+	int64_t days;
+
+	if (cert_check_own(d->config->keys, clock_utc(), &days, err) < 0)
+		return -1;
+	if (days < CERT_WARN_DAYS)
+		log_msg(LOG_WARNING,
+		    "%s/tls.crt expires in %lld days: have it renewed",
+		    d->config->keys, (long long)days);
+	return 0;
+}
+
+static int
+reload(void *self, struct err *err)
+{
+	return check_certificate(self, err);
+}
+
+static void
+daily(void *self)
+{
+	struct err err;
+
+	if (check_certificate(self, &err) < 0)
+		log_msg(LOG_ERR, "%s", err.msg);
+}
+
+static const struct family_plan plan = {
+	.residents = { PROC_GATE, PROC_UPLINK, PROC_CONTROL, PROC_NONE },
+	.wires = { { PROC_GATE, PROC_UPLINK }, { PROC_GATE, PROC_CONTROL } },
+	.orders = orders,
+	.n_orders = nitems(orders),
+	.equip = equip,
+	.reload = reload,
+	.reloads = PROC_UPLINK,
+	.daily = daily,
+	.job_gone = job_gone,
+};
+
+/* Start. */
+
+static int
+open_folder(const char *state, const char *name, struct err *err)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", state, name);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, "open %s", path) : fd;
+}
+
+/* All that can be wrong without anything having been touched. */
+static int
+read_config(struct consiliumd *d, struct err *err)
+{
+	const char *path = d->options.config;
+	struct site_config *c;
+
+	d->text = (char *)file_read(path, INI_FILE_MAX, &d->text_len, err);
+	if (d->text == NULL)
+		return -1;
+	c = site_config_parse(path, d->text, d->text_len, err);
+	if ((d->config = c) == NULL)
+		return -1;
+	if (house_check(grants, nitems(grants), c->keys, err) < 0 ||
+	    check_certificate(d, err) < 0 ||
+	    house_group(c->operator_group, &d->operator_gid, err) < 0 ||
+	    house_group(c->officer_group, &d->officer_gid, err) < 0)
+		return -1;
+	return house_executables(executables, err);
+}
+
+static int
+set_up(struct consiliumd *d, struct err *err)
+{
+	const struct site_config *c = d->config;
+	bool groups = c->operator_group != NULL || c->officer_group != NULL;
+
+	d->lock = house_state(c->state, folders, nitems(folders), err);
+	if (d->lock < 0 ||
+	    (d->tables = open_folder(c->state, "tables", err)) < 0 ||
+	    (d->reports = open_folder(c->state, "reports", err)) < 0 ||
+	    (d->socket = house_socket(c->socket, groups, err)) < 0)
+		return -1;
+	d->family = family_new(&plan, d, d->options.log_priority, err);
+	return d->family == NULL ? -1 : 0;
+}
+
+static void
+clean_up(struct consiliumd *d)
+{
+	const int fds[] = { d->lock, d->socket, d->tables, d->reports };
+
+	family_free(d->family);
+	if (d->socket >= 0)
+		unlink(d->config->socket);
+	for (size_t i = 0; i < nitems(fds); i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	site_config_free(d->config);
+	free(d->text);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct consiliumd d = {
+		.lock = -1, .socket = -1, .tables = -1, .reports = -1
+	};
+	struct err err;
+	int rc = 1;
+
+	if (house_options(argc, argv, SYSCONFDIR "/consilium/consiliumd.conf",
+		&d.options) < 0)
+		return 2;
+	log_open("consiliumd", d.options.log_priority);
+	log_open_journal();
+	if (read_config(&d, &err) < 0 ||
+	    (!d.options.check_only && set_up(&d, &err) < 0))
+		log_msg(LOG_ERR, "%s", err.msg);
+	else if (d.options.check_only)
+		rc = 0;
+	else
+		rc = family_run(d.family);
+	clean_up(&d);
+	return rc;
+}

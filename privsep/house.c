@@ -1,0 +1,279 @@
+#include "config.h"
+
+#include "privsep/house.h"
+
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/file.h"
+#include "privsep/family.h"
+#include "privsep/spawn.h"
+
+#define PATH_SIZE 4096
+#define PROBE_SIZE (256 * 1024) /* what must fit on the disk at least */
+
+int
+house_options(
+    int argc, char **argv, const char *config, struct house_options *o)
+{
+	int c;
+
+	*o = (struct house_options){ config, false, LOG_INFO };
+	while ((c = getopt(argc, argv, "df:nv")) != -1) {
+		switch (c) {
+		case 'd':
+			setenv("CONSILIUM_SECCOMP", "log", 1);
+			o->log_priority = LOG_DEBUG;
+			break;
+		case 'f':
+			o->config = optarg;
+			break;
+		case 'n':
+			o->check_only = true;
+			break;
+		case 'v':
+			o->log_priority = LOG_DEBUG;
+			break;
+		default:
+			optind = argc + 1;
+		}
+	}
+	if (optind == argc)
+		return 0;
+	fprintf(stderr, "usage: %s [-dnv] [-f file]\n",
+	    program_invocation_short_name);
+	return -1;
+}
+
+static int
+join(
+    char path[PATH_SIZE], const char *folder, const char *name, struct err *err)
+{
+	if (snprintf(path, PATH_SIZE, "%s/%s", folder, name) >= PATH_SIZE)
+		return err_set(
+		    err, ERR_CONFIG, "%s/%s: path too long", folder, name);
+	return 0;
+}
+
+/* A full disk is better found now than in the middle of a round. */
+static int
+probe(const char *state, struct err *err)
+{
+	char path[PATH_SIZE];
+	void *zeros = calloc(1, PROBE_SIZE);
+	int rc;
+
+	if (zeros == NULL || join(path, state, ".probe", err) < 0) {
+		free(zeros);
+		return err_set(err, ERR_SYSTEM, "%s: no memory", state);
+	}
+	rc = file_write(path, zeros, PROBE_SIZE, 0600, err);
+	free(zeros);
+	if (rc < 0)
+		return err_prefix(err, "the state folder cannot be written");
+	unlink(path);
+	return 0;
+}
+
+int
+house_state(
+    const char *state, const char *const *folders, size_t n, struct err *err)
+{
+	char path[PATH_SIZE];
+	int fd;
+
+	if (file_mkdirs(state, 0700, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (join(path, state, folders[i], err) < 0 ||
+		    file_mkdirs(path, 0700, err) < 0)
+			return -1;
+	}
+	if (join(path, state, "lock", err) < 0)
+		return -1;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EWOULDBLOCK)
+			err_set(err, ERR_CONFIG,
+			    "%s: another daemon works in this folder", state);
+		else
+			err_sys(err, "lock %s", path);
+		goto fail;
+	}
+	if (probe(state, err) < 0)
+		goto fail;
+	return fd;
+fail:
+	close(fd);
+	return -1;
+}
+
+bool
+house_name_ok(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	size_t len = strlen(name);
+
+	return len > 0 && len < 200 && name[0] != '.' &&
+	    strspn(name, allowed) == len;
+}
+
+int
+house_open(const char *folder, const char *name, struct err *err)
+{
+	char path[PATH_SIZE];
+	struct stat st;
+	int fd;
+
+	if (folder == NULL)
+		snprintf(path, sizeof(path), "%s", name);
+	else if (join(path, folder, name, err) < 0)
+		return -1;
+	/* A pipe would have us wait. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return err_set(err, ERR_CONFIG, "%s: not a file", path);
+	}
+	return fd;
+}
+
+int
+house_give(const struct house_grant *grants, size_t n, const char *folder,
+    enum proc p, struct chan *to, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		int fd, rc;
+
+		if (grants[i].to != p)
+			continue;
+		if ((fd = house_open(folder, grants[i].name, err)) < 0)
+			return -1;
+		rc = family_give_file(to, grants[i].name, fd, err);
+		close(fd);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+house_check(const struct house_grant *grants, size_t n, const char *folder,
+    struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		int fd = house_open(folder, grants[i].name, err);
+
+		if (fd < 0)
+			return -1;
+		close(fd);
+	}
+	return 0;
+}
+
+/* Is somebody listening there?  If not, what is left of him is removed. */
+static int
+make_way(const struct sockaddr_un *sun, struct err *err)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (lstat(sun->sun_path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, ERR_CONFIG, "%s: there, and not a socket",
+		    sun->sun_path);
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
+		return err_sys(err, "socket");
+	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	close(fd);
+	if (rc == 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s: socket in use by another daemon", sun->sun_path);
+	if (unlink(sun->sun_path) < 0)
+		return err_sys(err, "remove %s", sun->sun_path);
+	return 0;
+}
+
+static int
+make_folder(const char *path, struct err *err)
+{
+	char folder[PATH_SIZE];
+	char *slash;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL || slash == folder)
+		return 0;
+	*slash = '\0';
+	return file_mkdirs(folder, 0755, err);
+}
+
+int
+house_socket(const char *path, bool open_to_all, struct err *err)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(sun.sun_path))
+		return err_set(err, ERR_CONFIG,
+		    "%s: a socket's path is at most %zu bytes long", path,
+		    sizeof(sun.sun_path) - 1);
+	memcpy(sun.sun_path, path, strlen(path));
+	if (make_folder(path, err) < 0 || make_way(&sun, err) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(err, "socket");
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
+	    chmod(path, open_to_all ? 0666 : 0660) < 0 || listen(fd, 16) < 0) {
+		err_sys(err, "listen at %s", path);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+house_group(const char *name, gid_t *gid, struct err *err)
+{
+	struct group *g;
+
+	*gid = (gid_t)-1;
+	if (name == NULL)
+		return 0;
+	if ((g = getgrnam(name)) == NULL)
+		return err_set(err, ERR_CONFIG, "no group %s", name);
+	*gid = g->gr_gid;
+	return 0;
+}
+
+int
+house_executables(const enum proc *procs, struct err *err)
+{
+	char path[PATH_SIZE];
+
+	for (size_t i = 0; procs[i] != PROC_NONE; i++) {
+		if (spawn_find(procs[i], path, sizeof(path), err) < 0)
+			return -1;
+	}
+	return 0;
+}

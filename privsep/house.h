@@ -1,0 +1,67 @@
+/*
+ * What a parent does before it starts its processes, the same on both sides:
+ * options, folders, the lock, key files, the control socket.  Every error is
+ * one line that says what the operator has to change.
+ */
+#ifndef PRIVSEP_HOUSE_H
+#define PRIVSEP_HOUSE_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "privsep/msg.h"
+
+struct err;
+
+struct house_options {
+	const char *config; /* -f, or the default given */
+	bool check_only; /* -n */
+	int log_priority; /* -v and -d: LOG_DEBUG */
+};
+
+/* -1 after a line of usage on standard error. */
+int house_options(
+    int argc, char **argv, const char *config, struct house_options *o);
+
+/*
+ * Make state and its folders (mode 0700), see that it can be written, and
+ * lock it against a second daemon.  Returns the lock's descriptor.
+ */
+int house_state(
+    const char *state, const char *const *folders, size_t n, struct err *err);
+
+/* May name be part of a file's name?  Letters, digits, ".", "_", "-", and no
+   leading ".". */
+bool house_name_ok(const char *name);
+
+/* Open an existing file of folder for reading; folder NULL: name is a path. */
+int house_open(const char *folder, const char *name, struct err *err);
+
+/* Who gets which file of the folder of keys. */
+struct house_grant {
+	enum proc to;
+	const char *name;
+};
+struct chan;
+/* Open and hand over what p is to have. */
+int house_give(const struct house_grant *grants, size_t n, const char *folder,
+    enum proc p, struct chan *to, struct err *err);
+/* Can all of them be opened? */
+int house_check(const struct house_grant *grants, size_t n, const char *folder,
+    struct err *err);
+
+/*
+ * Listen at path.  A socket that nobody listens at any more is replaced.  If
+ * open_to_all, others may connect too: control then asks for their groups.
+ */
+int house_socket(const char *path, bool open_to_all, struct err *err);
+
+/* The number of a group; name NULL gives -1 in *gid. */
+int house_group(const char *name, gid_t *gid, struct err *err);
+
+/* Are the executables there? */
+int house_executables(const enum proc *procs, struct err *err);
+
+#endif
