@@ -71,6 +71,7 @@ static const char style[] =
     "dd{margin-bottom:.5rem}.wide table,.wide>svg{min-width:40rem}}"
     "@page{size:A4;margin:16mm 15mm}"
     "@media print{html{font-size:9.6pt}main{padding:0;max-width:none}"
+    ".wide>svg{width:145mm}"
     "h2{margin-top:1.4rem}h2,h3{break-after:avoid}"
     ".card,.finding,.fact,tr,svg{break-inside:avoid}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
@@ -166,7 +167,7 @@ sizes_chart(struct html *h, const struct report *r)
 	for (size_t i = 0; i < FACTS_SIZES; i++) {
 		const struct class_sizes *c = &r->sizes[i];
 		int y = 4 + 37 * (int)i;
-		double width = 430 * (double)c->patients / (double)most;
+		double width = 400 * (double)c->patients / (double)most;
 
 		html_markup(h,
 		    "<text x=\"150\" y=\"%d\" font-size=\"14\" "
