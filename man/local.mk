@@ -2,5 +2,6 @@
 dist_man_MANS += \
 	%D%/consilium-coordinator.conf.5 \
 	%D%/consilium-local.1 \
+	%D%/consilium-result.5 \
 	%D%/consilium-study.5 \
 	%D%/consiliumd.conf.5

@@ -30,3 +30,4 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 # Of a finished plan; wants libstep.a and -lm.
 %C%_libresult_a_SOURCES = %D%/result.c %D%/result.h
 EXTRA_DIST += %D%/README.md
+dist_doc_DATA += docs/NUMERICS.md

@@ -346,6 +346,105 @@ scores_that_are_really_tied_are_no_error(void **state)
 	rows_free(&r);
 }
 
+/* Place k of 1 + p + p(p+1)/2: w, w z, w z z' of row i. */
+static long double
+term_of_row(const struct textbook *t, const struct plan *p, size_t i, size_t k)
+{
+	long double z[P_MAX], eta = 0;
+	size_t at = 1 + t->p;
+
+	for (size_t a = 0; a < t->p; a++) {
+		z[a] = ((long double)t->rows->x[i * t->p + a] - p->mean[a]) /
+		    p->sd[a];
+		eta += p->beta[a] * z[a];
+	}
+	if (k == 0)
+		return expl(eta);
+	if (k <= t->p)
+		return expl(eta) * z[k - 1];
+	for (size_t a = 0; a < t->p; a++) {
+		for (size_t b = a; b < t->p; b++, at++) {
+			if (at == k)
+				return expl(eta) * z[a] * z[b];
+		}
+	}
+	fail();
+	return 0;
+}
+
+/* docs/NUMERICS.md, section 3. */
+static long double
+error_bound(const struct plan *p, const struct group *g, long double A)
+{
+	long double u = 0x1p-53L, P = p->spec.n_terms;
+	double E = fmin(plan_eta_max(p), ETA_CAP);
+
+	return ((P + 3) * E + p->spec.rows_per_site + 9) * u * A +
+	    (long double)p->spec.n_sites * p->grid.n *
+	    ldexpl(1, g->bound_bits - 105);
+}
+
+static void
+check_risk_sets(struct consortium *c, const struct rows *r)
+{
+	const struct plan *p = c->plan;
+	uint64_t *sum = consortium_sum(c);
+	struct textbook t;
+
+	open_textbook(&t, r, p);
+	for (size_t k = 0; k < 1 + t.p + t.p * (t.p + 1) / 2; k++) {
+		const struct group *g = &p->next.groups[1 + k];
+		long double S = 0, A = 0;
+		wide total = 0;
+
+		for (uint32_t v = p->grid.n; v-- > 0;) {
+			for (size_t i = 0; i < r->n; i++) {
+				long double x;
+
+				if (t.interval[i] != v)
+					continue;
+				x = term_of_row(&t, p, i, k);
+				S += x;
+				A += fabsl(x);
+			}
+			total += sum_wide(g, sum, v);
+			assert_true(fabsl(num_wide(total, group_scale(g)) -
+					S) <= error_bound(p, g, A));
+			/* What the encoding adds is below 1e-12 of it. */
+			assert_true(error_bound(p, g, 0) <= 1e-12L * A);
+		}
+	}
+	free(sum);
+	free(t.interval);
+	free(t.x);
+}
+
+static void
+every_risk_set_is_within_the_derived_bound(void **state)
+{
+	struct rows r = rows_read("lung.csv");
+	struct model_spec s = spec_for(&r, MODEL_COX, 4);
+	struct consortium c;
+
+	(void)state;
+	for (size_t i = 0; i < r.n; i++)
+		r.stratum[i] = 0;
+	s.rows_per_site = 60;
+	/* A codebook with wide ranges, as they are in practice. */
+	for (uint32_t k = 0; k < s.n_terms; k++) {
+		s.terms[k].min = -50;
+		s.terms[k].max = 200;
+	}
+	consortium_open(&c, &s, &r, deal_in_turn);
+	while (!plan_done(c.plan)) {
+		if (c.plan->phase == PHASE_NEWTON)
+			check_risk_sets(&c, &r);
+		consortium_round(&c);
+	}
+	consortium_close(&c);
+	rows_free(&r);
+}
+
 int
 main(void)
 {
@@ -354,6 +453,7 @@ main(void)
 		cmocka_unit_test(lung_on_a_grid_of_5_patients_is_the_textbooks),
 		cmocka_unit_test(concordance_is_within_its_bound_of_all_pairs),
 		cmocka_unit_test(scores_that_are_really_tied_are_no_error),
+		cmocka_unit_test(every_risk_set_is_within_the_derived_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
