@@ -4,10 +4,7 @@
  */
 #include "ctl/ctl.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -30,6 +27,7 @@ static const struct option {
 	[CTL_OUT] = { "out", "PATH" },
 	[CTL_PASSPHRASE_FILE] = { "passphrase-file", "FILE" },
 	[CTL_PUBLIC_KEY] = { "public-key", "KEY" },
+	[CTL_REPORT] = { "report", "FILE" },
 	[CTL_ROOT] = { "root", "DIR" },
 	[CTL_ROOT_KEY] = { "root-key", "KEY" },
 	[CTL_SITES] = { "sites", "A,B,C" },
@@ -193,37 +191,6 @@ read_args(const struct command *c, char *const *argv, struct ctl_args *a,
 }
 
 int
-ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,
-    uint64_t *v, struct err *err)
-{
-	char *end;
-
-	errno = 0;
-	*v = strtoull(s, &end, 10);
-	if (errno != 0 || *s < '0' || *s > '9' || *end != '\0' || *v < min ||
-	    *v > max)
-		return err_set(err, ERR_CONFIG,
-		    "%s: expected a whole number from %llu to %llu", name,
-		    (unsigned long long)min, (unsigned long long)max);
-	return 0;
-}
-
-const char *
-ctl_path(const char *dir, const char *name, struct err *err)
-{
-	size_t size = (dir != NULL ? strlen(dir) : 0) + strlen(name) + 2;
-	char *path = size <= PATH_MAX ? malloc(size) : NULL;
-
-	if (path == NULL)
-		err_set(err, ERR_CONFIG, "%s: the name is too long", name);
-	else if (dir == NULL)
-		snprintf(path, size, "%s", name);
-	else
-		snprintf(path, size, "%s/%s", dir, name);
-	return path;
-}
-
-int
 main(int argc, char **argv)
 {
 	const struct command *c;
@@ -236,11 +203,21 @@ main(int argc, char **argv)
 		print_help(stdout);
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
+	/* --json may stand before the command, too. */
+	if (argc >= 2 && strcmp(argv[1], "--json") == 0) {
+		a.json = true;
+		argc--;
+		argv++;
+	}
 	if ((c = find_command(argc - 1, argv + 1, &used)) == NULL) {
 		print_help(stderr);
 		return 2;
 	}
 	a.command = c->name;
+	if (a.json && !c->json) {
+		fprintf(stderr, "consiliumctl: %s has no --json\n", c->name);
+		return 2;
+	}
 	if (read_args(c, argv + 1 + used, &a, &err) < 0) {
 		fprintf(stderr, "consiliumctl: %s\nusage: ", err.msg);
 		print_usage(stderr, c);

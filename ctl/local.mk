@@ -13,14 +13,14 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/cmd_sign.c \
 	%D%/cmd_study.c \
 	%D%/consiliumctl.c \
-	%D%/ctl.h \
+	%D%/ctl.c %D%/ctl.h \
 	%D%/members.c %D%/members.h \
 	%D%/passphrase.c %D%/passphrase.h \
 	%D%/rootkey.c %D%/rootkey.h
 %C%_consiliumctl_LDADD = study/libstudy.a \
 	anonymize/libanonymize.a model/libresult.a model/libstep.a \
-	crypto/libauthority.a common/libcommon.a \
-	$(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
+	crypto/libauthority.a \
+	common/libcommon.a $(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
 EXTRA_DIST += %D%/README.md
 
 bin_PROGRAMS += %D%/consilium-local

@@ -5,3 +5,4 @@ dist_man_MANS += \
 	%D%/consilium-result.5 \
 	%D%/consilium-study.5 \
 	%D%/consiliumd.conf.5
+dist_man_MANS += %D%/consiliumctl.1

@@ -9,5 +9,20 @@ check_PROGRAMS += %D%/test_json_read %D%/test_local_proc %D%/test_pooled
 EXTRA_DIST += tests/reference/pooled.R tests/vectors/pooled/README.md \
 	tests/vectors/pooled/lung.csv tests/vectors/pooled/birthwt.csv \
 	tests/vectors/pooled/figures.csv
+check_PROGRAMS += %D%/test_result_files
+%C%_test_result_files_SOURCES = %D%/test_result_files.c \
+	ctl/result_files.c
+%C%_test_result_files_LDADD = study/libstudy.a \
+	model/libresult.a model/libstep.a crypto/libauthority.a \
+	common/libcommon.a $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
+# The daemon is the test itself: it has a ctl_call() of its own.
+check_PROGRAMS += %D%/test_online
+%C%_test_online_SOURCES = %D%/test_online.c \
+	ctl/cmd_online.c ctl/ctl.c ctl/ctl.h ctl/passphrase.c ctl/result_files.c \
+	ctl/rows.c ctl/rows.h ctl/result_files.h
+%C%_test_online_LDADD = study/libstudy.a \
+	model/libresult.a model/libstep.a crypto/libauthority.a \
+	crypto/libhash.a privsep/libprivsep.a common/libcommon.a \
+	$(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
 check_SCRIPTS += %D%/offline.sh
 EXTRA_DIST += %D%/offline.sh

@@ -203,6 +203,15 @@ echo 'a passphrase of some lengtx' >pass
 refuse 1 'wrong passphrase' join --root safe h/request --out h/welcome \
     --passphrase-file pass
 
+echo "the manual's first example"
+mkdir example
+sed -n '/^A consortium with one site/,/^\.Ed/s/^consiliumctl /"$ctl" /p' \
+    "$top_srcdir/man/consiliumctl.1" >example.sh
+[ "$(wc -l <example.sh)" = 8 ] || fail "the manual's example changed"
+export ctl
+(cd example && sh -e ../example.sh >out) || fail "the manual's example"
+[ -s example/manifest.signed ] || fail "the manual's example signs nothing"
+
 echo "no secret left the members' and the root's folders"
 find . -name '*.key' ! -perm 400 | grep . && fail "an open key"
 exit 0

@@ -1,0 +1,48 @@
+#include "ctl/ctl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+
+int
+ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,
+    uint64_t *v, struct err *err)
+{
+	char *end;
+
+	errno = 0;
+	*v = strtoull(s, &end, 10);
+	if (errno != 0 || *s < '0' || *s > '9' || *end != '\0' || *v < min ||
+	    *v > max)
+		return err_set(err, ERR_CONFIG,
+		    "%s: expected a whole number from %llu to %llu", name,
+		    (unsigned long long)min, (unsigned long long)max);
+	return 0;
+}
+
+const char *
+ctl_path(const char *dir, const char *name, struct err *err)
+{
+	static struct kept {
+		struct kept *next;
+		char path[];
+	} * all; /* until the program ends */
+	size_t size = (dir != NULL ? strlen(dir) : 0) + strlen(name) + 2;
+	struct kept *k = size <= PATH_MAX ? malloc(sizeof(*k) + size) : NULL;
+
+	if (k == NULL) {
+		err_set(err, ERR_CONFIG, "%s: the name is too long", name);
+		return NULL;
+	}
+	if (dir == NULL)
+		snprintf(k->path, size, "%s", name);
+	else
+		snprintf(k->path, size, "%s/%s", dir, name);
+	k->next = all;
+	all = k;
+	return k->path;
+}
