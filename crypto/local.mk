@@ -20,3 +20,4 @@ noinst_LIBRARIES += %D%/libauthority.a
 	%D%/signed.c %D%/signed.h \
 	%D%/signed_study.c %D%/signed_study.h
 %C%_libauthority_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)
+dist_doc_DATA += docs/AUTHORITY.md
