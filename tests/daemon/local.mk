@@ -6,7 +6,7 @@ check_PROGRAMS += %D%/test_config
 check_PROGRAMS += %D%/test_train
 %C%_test_train_SOURCES = %D%/test_train.c tests/study/small.h
 %C%_test_train_LDADD = daemon/libtrain.a model/libmodel.a model/libstep.a \
-	study/libstudy.a crypto/libhash.a privsep/libprivsep.a \
+	study/libstudy.a crypto/libhash.a privsep/libfamily.a privsep/libprivsep.a \
 	common/libcommon.a \
 	$(BLAS_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS) -lm
 
