@@ -8,3 +8,7 @@ sbin_PROGRAMS += %D%/consilium-coordinator
 %C%_consilium_coordinator_LDADD = %D%/libcoordconfig.a privsep/libfamily.a \
 	privsep/libprivsep.a crypto/libauthority.a common/libcommon.a \
 	$(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS)
+
+# What the coordinator keeps; apart, for its test.
+noinst_LIBRARIES += %D%/libbook.a
+%C%_libbook_a_SOURCES = %D%/book.c %D%/book.h

@@ -26,3 +26,8 @@ sbin_PROGRAMS += %D%/consiliumd
 	privsep/libprivsep.a study/libstudy.a crypto/libauthority.a \
 	crypto/libhash.a common/libcommon.a \
 	$(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS)
+
+# What the gate keeps; apart, for its test.
+noinst_LIBRARIES += %D%/libstore.a
+%C%_libstore_a_SOURCES = %D%/store.c %D%/store.h
+%C%_libstore_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)

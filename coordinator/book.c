@@ -1,0 +1,366 @@
+#include "coordinator/book.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/db.h"
+#include "common/err.h"
+#include "common/macros.h"
+
+struct book {
+	struct db *db;
+};
+
+static const char *const schema[] = {
+	"CREATE TABLE manifest ("
+	" epoch INTEGER PRIMARY KEY,"
+	" object BLOB NOT NULL) STRICT;"
+	"CREATE TABLE study ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" name TEXT NOT NULL UNIQUE,"
+	" digest BLOB NOT NULL UNIQUE,"
+	" object BLOB NOT NULL,"
+	" status INTEGER NOT NULL DEFAULT 0,"
+	" why TEXT NOT NULL DEFAULT '',"
+	" last_round INTEGER NOT NULL DEFAULT 0,"
+	" cohort BLOB) STRICT;"
+	"CREATE TABLE step ("
+	" study INTEGER NOT NULL REFERENCES study(id),"
+	" idx INTEGER NOT NULL,"
+	" state BLOB NOT NULL,"
+	" plan BLOB NOT NULL,"
+	" round INTEGER NOT NULL,"
+	" kind TEXT NOT NULL,"
+	" utc INTEGER NOT NULL,"
+	" sites BLOB NOT NULL,"
+	" result BLOB NOT NULL,"
+	" PRIMARY KEY (study, idx)) STRICT;"
+	"CREATE TABLE round ("
+	" study INTEGER PRIMARY KEY REFERENCES study(id),"
+	" number INTEGER NOT NULL,"
+	" body BLOB NOT NULL) STRICT;",
+};
+
+static const char *const status_names[] = {
+	[BOOK_RUNNING] = "running",
+	[BOOK_DONE] = "done",
+	[BOOK_STOPPED] = "stopped",
+};
+
+const char *
+book_status_name(enum book_status status)
+{
+	return status_names[status];
+}
+
+struct book *
+book_open(const char *path, struct err *err)
+{
+	struct book *b = calloc(1, sizeof(*b));
+
+	if (b == NULL) {
+		err_sys(err, "open %s", path);
+		return NULL;
+	}
+	if ((b->db = db_open(path, schema, nitems(schema), err)) == NULL) {
+		free(b);
+		return NULL;
+	}
+	return b;
+}
+
+void
+book_close(struct book *b)
+{
+	if (b == NULL)
+		return;
+	db_close(b->db);
+	free(b);
+}
+
+int
+book_begin(struct book *b, struct err *err)
+{
+	return db_begin(b->db, err);
+}
+
+int
+book_commit(struct book *b, struct err *err)
+{
+	return db_commit(b->db, err);
+}
+
+void
+book_rollback(struct book *b)
+{
+	db_rollback(b->db);
+}
+
+#define ROW(q, err) ((q) == NULL ? -1 : db_row((q), (err)))
+
+/* Append column of q's row to out, which may be NULL. */
+static int
+append(struct db_query *q, int column, struct canon *out, struct err *err)
+{
+	size_t len;
+	const uint8_t *p;
+
+	if (out == NULL)
+		return 0;
+	p = db_blob(q, column, &len);
+	canon_raw(out, p, len);
+	return out->failed ? err_set(err, ERR_SYSTEM, "out of memory") : 0;
+}
+
+/* The first column of the one row of q, if there is one. */
+static int
+get_blob(struct db_query *q, struct canon *out, struct err *err)
+{
+	int rv = ROW(q, err);
+
+	if (rv == 1) {
+		rv = append(q, 0, out, err) < 0 ? -1 : 1;
+		db_done(q);
+	}
+	return rv;
+}
+
+int
+book_put_manifest(struct book *b, uint32_t epoch, const void *object,
+    size_t len, struct err *err)
+{
+	return db_run(b->db, err,
+	    "INSERT INTO manifest (epoch, object) VALUES (?, ?)", "ib",
+	    (int64_t)epoch, object, len);
+}
+
+int
+book_get_manifest(struct book *b, struct canon *out, struct err *err)
+{
+	return get_blob(
+	    db_query(b->db, err,
+		"SELECT object FROM manifest ORDER BY epoch DESC LIMIT 1", ""),
+	    out, err);
+}
+
+int
+book_add_study(struct book *b, const char *name,
+    const uint8_t digest[BOOK_DIGEST], const void *object, size_t len,
+    struct err *err)
+{
+	return db_run(b->db, err,
+	    "INSERT INTO study (name, digest, object) VALUES (?, ?, ?)", "sbb",
+	    name, digest, (size_t)BOOK_DIGEST, object, len);
+}
+
+static size_t
+read_sites(struct db_query *q, int column, uint16_t *out)
+{
+	size_t len;
+	const uint8_t *p = db_blob(q, column, &len);
+	size_t n = MIN(len / 2, BOOK_SITES_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint16_t)(p[2 * i] << 8 | p[2 * i + 1]);
+	return n;
+}
+
+static void
+copy_digest(struct db_query *q, int column, uint8_t out[BOOK_DIGEST])
+{
+	size_t len;
+	const uint8_t *p = db_blob(q, column, &len);
+
+	memset(out, 0, BOOK_DIGEST);
+	if (p != NULL && len == BOOK_DIGEST)
+		memcpy(out, p, BOOK_DIGEST);
+}
+
+#define STUDY_COLUMNS                                                          \
+	"SELECT id, name, digest, status, why, last_round, cohort FROM study "
+
+static int
+read_study(struct db_query *q, struct book_study *out, struct err *err)
+{
+	int rv = ROW(q, err);
+
+	if (rv != 1)
+		return rv;
+	out->id = db_int(q, 0);
+	snprintf(out->name, sizeof(out->name), "%s", db_str(q, 1));
+	copy_digest(q, 2, out->digest);
+	out->status = (enum book_status)db_int(q, 3);
+	snprintf(out->why, sizeof(out->why), "%s", db_str(q, 4));
+	out->last_round = (uint64_t)db_int(q, 5);
+	out->n_cohort = read_sites(q, 6, out->cohort);
+	db_done(q);
+	if ((size_t)out->status >= nitems(status_names))
+		return err_set(err, ERR_FORMAT, "study %s: unknown status %d",
+		    out->name, (int)out->status);
+	return 1;
+}
+
+int
+book_study_by_name(
+    struct book *b, const char *name, struct book_study *out, struct err *err)
+{
+	return read_study(
+	    db_query(b->db, err, STUDY_COLUMNS "WHERE name = ?", "s", name),
+	    out, err);
+}
+
+int
+book_study_after(
+    struct book *b, int64_t id, struct book_study *out, struct err *err)
+{
+	return read_study(
+	    db_query(b->db, err,
+		STUDY_COLUMNS "WHERE id > ? ORDER BY id LIMIT 1", "i", id),
+	    out, err);
+}
+
+int
+book_study_object(
+    struct book *b, int64_t id, struct canon *out, struct err *err)
+{
+	return get_blob(db_query(b->db, err,
+			    "SELECT object FROM study WHERE id = ?", "i", id),
+	    out, err);
+}
+
+int
+book_set_status(struct book *b, int64_t study, enum book_status status,
+    const char *why, struct err *err)
+{
+	return db_run(b->db, err,
+	    "UPDATE study SET status = ?, why = ? WHERE id = ?", "isi",
+	    (int64_t)status, why, study);
+}
+
+static void
+put_sites(struct canon *c, const uint16_t *sites, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		canon_u16(c, sites[i]);
+}
+
+int
+book_set_cohort(struct book *b, int64_t study, const uint16_t *sites, size_t n,
+    struct err *err)
+{
+	struct canon c = { 0 };
+	int rv;
+
+	put_sites(&c, sites, n);
+	rv = db_run(b->db, err, "UPDATE study SET cohort = ? WHERE id = ?",
+	    "bi", c.data, c.len, study);
+	canon_free(&c);
+	return rv;
+}
+
+int
+book_add_step(struct book *b, int64_t study, const struct book_step *step,
+    const void *plan, size_t plan_len, const void *result, size_t result_len,
+    struct err *err)
+{
+	struct canon c = { 0 };
+	int rv;
+
+	put_sites(&c, step->sites, step->n_sites);
+	rv = db_run(b->db, err,
+	    "INSERT INTO step (study, idx, state, plan, round, kind, utc,"
+	    " sites, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "iibbisibb", study, (int64_t)step->idx, step->state,
+	    (size_t)BOOK_DIGEST, plan, plan_len, (int64_t)step->round,
+	    step->kind, clock_utc(), c.len != 0 ? (const void *)c.data : "",
+	    c.len, result_len != 0 ? result : "", result_len);
+	canon_free(&c);
+	return rv;
+}
+
+int
+book_get_step(struct book *b, int64_t study, uint32_t idx,
+    struct book_step *step, struct canon *plan, struct canon *result,
+    struct err *err)
+{
+	struct db_query *q = db_query(b->db, err,
+	    "SELECT idx, state, round, sites, plan, result, kind, utc"
+	    " FROM step"
+	    " WHERE study = ? AND idx <= ? ORDER BY idx DESC LIMIT 1",
+	    "ii", study, (int64_t)idx);
+	int rv = ROW(q, err);
+
+	if (rv != 1)
+		return rv;
+	step->idx = (uint32_t)db_int(q, 0);
+	copy_digest(q, 1, step->state);
+	step->round = (uint64_t)db_int(q, 2);
+	step->n_sites = read_sites(q, 3, step->sites);
+	snprintf(step->kind, sizeof(step->kind), "%s", db_str(q, 6));
+	step->utc = db_int(q, 7);
+	if (append(q, 4, plan, err) < 0 || append(q, 5, result, err) < 0)
+		rv = -1;
+	db_done(q);
+	if (rv == 1 && idx != UINT32_MAX && step->idx != idx)
+		rv = 0;
+	return rv;
+}
+
+int
+book_new_round(struct book *b, int64_t study, uint64_t *round, struct err *err)
+{
+	struct db_query *q;
+
+	if (db_run(b->db, err,
+		"UPDATE study SET last_round = last_round + 1 WHERE id = ?",
+		"i", study) < 0)
+		return -1;
+	q = db_query(b->db, err, "SELECT last_round FROM study WHERE id = ?",
+	    "i", study);
+	switch (ROW(q, err)) {
+	case 1:
+		*round = (uint64_t)db_int(q, 0);
+		db_done(q);
+		return 0;
+	case 0:
+		return err_set(err, ERR_FORMAT, "no such study");
+	default:
+		return -1;
+	}
+}
+
+int
+book_put_round(struct book *b, int64_t study, uint64_t round, const void *body,
+    size_t len, struct err *err)
+{
+	return db_run(b->db, err,
+	    "INSERT INTO round (study, number, body) VALUES (?, ?, ?)"
+	    " ON CONFLICT (study) DO UPDATE SET number = excluded.number,"
+	    " body = excluded.body",
+	    "iib", study, (int64_t)round, body, len);
+}
+
+int
+book_get_round(struct book *b, int64_t study, uint64_t *round,
+    struct canon *body, struct err *err)
+{
+	struct db_query *q = db_query(b->db, err,
+	    "SELECT body, number FROM round WHERE study = ?", "i", study);
+	int rv = ROW(q, err);
+
+	if (rv != 1)
+		return rv;
+	rv = append(q, 0, body, err) < 0 ? -1 : 1;
+	*round = (uint64_t)db_int(q, 1);
+	db_done(q);
+	return rv;
+}
+
+int
+book_drop_round(struct book *b, int64_t study, struct err *err)
+{
+	return db_run(
+	    b->db, err, "DELETE FROM round WHERE study = ?", "i", study);
+}

@@ -1,0 +1,569 @@
+#include "daemon/store.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/db.h"
+#include "common/err.h"
+#include "common/macros.h"
+#include "crypto/vault.h"
+
+struct store {
+	struct db *db;
+	uint8_t vault[VAULT_KEY];
+};
+
+static const char *const schema[] = {
+	"CREATE TABLE manifest ("
+	" epoch INTEGER PRIMARY KEY,"
+	" object BLOB NOT NULL) STRICT;"
+	"CREATE TABLE prekey ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" record BLOB NOT NULL,"
+	" secret BLOB NOT NULL,"
+	" expires INTEGER NOT NULL,"
+	" study INTEGER,"
+	" round INTEGER) STRICT;"
+	"CREATE TABLE study ("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" name TEXT NOT NULL UNIQUE,"
+	" digest BLOB NOT NULL UNIQUE,"
+	" object BLOB NOT NULL,"
+	" status INTEGER NOT NULL,"
+	" why TEXT NOT NULL,"
+	" last_round INTEGER NOT NULL DEFAULT 0,"
+	" job INTEGER NOT NULL DEFAULT 0,"
+	" report BLOB, digest_table BLOB,"
+	" n_rows INTEGER NOT NULL DEFAULT 0,"
+	" cohort BLOB) STRICT;"
+	"CREATE TABLE job ("
+	" number INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" study INTEGER NOT NULL REFERENCES study(id),"
+	" utc INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE decision ("
+	" number INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" study INTEGER NOT NULL REFERENCES study(id),"
+	" utc INTEGER NOT NULL,"
+	" object BLOB NOT NULL) STRICT;"
+	"CREATE TABLE step ("
+	" study INTEGER NOT NULL REFERENCES study(id),"
+	" idx INTEGER NOT NULL,"
+	" state BLOB NOT NULL,"
+	" plan BLOB NOT NULL,"
+	" round INTEGER NOT NULL,"
+	" kind TEXT NOT NULL,"
+	" utc INTEGER NOT NULL,"
+	" sites BLOB NOT NULL,"
+	" result BLOB NOT NULL,"
+	" PRIMARY KEY (study, idx)) STRICT;"
+	"CREATE TABLE round ("
+	" study INTEGER NOT NULL REFERENCES study(id),"
+	" number INTEGER NOT NULL,"
+	" idx INTEGER NOT NULL,"
+	" body BLOB NOT NULL,"
+	" PRIMARY KEY (study, number)) STRICT;",
+};
+
+static const char *const status_names[] = {
+	[STATUS_RECEIVED] = "received",
+	[STATUS_REFUSED_POLICY] = "refused by policy",
+	[STATUS_PREPARED] = "waits for the officer",
+	[STATUS_APPROVED] = "approved",
+	[STATUS_REFUSED] = "refused by the officer",
+	[STATUS_DONE] = "done",
+};
+
+const char *
+study_status_name(enum study_status status)
+{
+	return status_names[status];
+}
+
+struct store *
+store_open(const char *path, const struct key *identity, struct err *err)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_sys(err, "open %s", path);
+		return NULL;
+	}
+	vault_key(identity, s->vault);
+	if ((s->db = db_open(path, schema, nitems(schema), err)) == NULL) {
+		store_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	db_close(s->db);
+	sodium_memzero(s->vault, sizeof(s->vault));
+	free(s);
+}
+
+int
+store_begin(struct store *s, struct err *err)
+{
+	return db_begin(s->db, err);
+}
+
+int
+store_commit(struct store *s, struct err *err)
+{
+	return db_commit(s->db, err);
+}
+
+void
+store_rollback(struct store *s)
+{
+	db_rollback(s->db);
+}
+
+/* Append column of q's row to out. */
+static int
+append(struct db_query *q, int column, struct canon *out, struct err *err)
+{
+	size_t len;
+	const uint8_t *p = db_blob(q, column, &len);
+
+	canon_raw(out, p, len);
+	return out->failed ? err_set(err, ERR_SYSTEM, "out of memory") : 0;
+}
+
+/* One row or none; the caller reads it, then calls db_done(). */
+#define ROW(q, err) ((q) == NULL ? -1 : db_row((q), (err)))
+
+int
+store_put_manifest(struct store *s, uint32_t epoch, const void *object,
+    size_t len, struct err *err)
+{
+	return db_run(s->db, err,
+	    "INSERT INTO manifest (epoch, object) VALUES (?, ?)", "ib",
+	    (int64_t)epoch, object, len);
+}
+
+int
+store_get_manifest(struct store *s, struct canon *out, struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT object FROM manifest ORDER BY epoch DESC LIMIT 1", "");
+	int rv = ROW(q, err);
+
+	if (rv == 1) {
+		rv = append(q, 0, out, err) < 0 ? -1 : 1;
+		db_done(q);
+	}
+	return rv;
+}
+
+static void
+prekey_ad(uint32_t id, char out[32])
+{
+	snprintf(out, 32, "prekey %u", id);
+}
+
+int
+store_put_prekey(struct store *s, uint32_t id, const void *record,
+    size_t record_len, const uint8_t secret[32], int64_t expires,
+    struct err *err)
+{
+	struct canon box = { 0 };
+	char ad[32];
+	int rv = -1;
+
+	prekey_ad(id, ad);
+	if (vault_seal(s->vault, ad, secret, 32, &box, err) == 0)
+		rv = db_run(s->db, err,
+		    "INSERT INTO prekey (id, record, secret, expires)"
+		    " VALUES (?, ?, ?, ?)",
+		    "ibbi", (int64_t)id, record, record_len, box.data, box.len,
+		    expires);
+	canon_free(&box);
+	return rv;
+}
+
+int
+store_promise_prekey(struct store *s, int64_t study, uint64_t round,
+    int64_t utc, uint32_t *id, struct canon *record, struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT id, record FROM prekey"
+	    " WHERE study IS NULL AND expires > ? ORDER BY id LIMIT 1",
+	    "i", utc);
+	int rv = ROW(q, err);
+
+	if (rv != 1)
+		return rv;
+	*id = (uint32_t)db_int(q, 0);
+	rv = append(q, 1, record, err);
+	db_done(q);
+	if (rv < 0)
+		return -1;
+	if (db_run(s->db, err,
+		"UPDATE prekey SET study = ?, round = ? WHERE id = ?", "iii",
+		study, (int64_t)round, (int64_t)*id) < 0)
+		return -1;
+	return 1;
+}
+
+int
+store_take_prekey(
+    struct store *s, uint32_t id, uint8_t secret[32], struct err *err)
+{
+	struct canon box = { 0 }, plain = { 0 };
+	struct db_query *q;
+	char ad[32];
+	int rv = -1;
+
+	q = db_query(s->db, err, "SELECT secret FROM prekey WHERE id = ?", "i",
+	    (int64_t)id);
+	switch (ROW(q, err)) {
+	case 0:
+		return err_set(
+		    err, ERR_REFUSED, "prekey %u has been used already", id);
+	case -1:
+		return -1;
+	}
+	rv = append(q, 0, &box, err);
+	db_done(q);
+	if (rv < 0)
+		goto out;
+	rv = -1;
+	prekey_ad(id, ad);
+	if (vault_open(s->vault, ad, box.data, box.len, &plain, err) < 0)
+		goto out;
+	if (plain.len != 32) {
+		err_set(err, ERR_FORMAT, "%s: %zu bytes", ad, plain.len);
+		goto out;
+	}
+	if (db_run(s->db, err, "DELETE FROM prekey WHERE id = ?", "i",
+		(int64_t)id) < 0)
+		goto out;
+	memcpy(secret, plain.data, 32);
+	rv = 0;
+out:
+	canon_free(&box);
+	canon_free(&plain);
+	return rv;
+}
+
+int
+store_count_prekeys(
+    struct store *s, int64_t utc, size_t *n, uint32_t *next_id, struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT (SELECT count(*) FROM prekey"
+	    "  WHERE study IS NULL AND expires > ?),"
+	    " coalesce((SELECT seq FROM sqlite_sequence"
+	    "  WHERE name = 'prekey'), 0)",
+	    "i", utc);
+
+	if (ROW(q, err) != 1)
+		return -1;
+	*n = (size_t)db_int(q, 0);
+	*next_id = (uint32_t)db_int(q, 1) + 1;
+	db_done(q);
+	return 0;
+}
+
+int
+store_add_study(struct store *s, const char *name,
+    const uint8_t digest[STORE_DIGEST], const void *object, size_t len,
+    enum study_status status, const char *why, struct err *err)
+{
+	return db_run(s->db, err,
+	    "INSERT INTO study (name, digest, object, status, why)"
+	    " VALUES (?, ?, ?, ?, ?)",
+	    "sbbis", name, digest, (size_t)STORE_DIGEST, object, len,
+	    (int64_t)status, why);
+}
+
+#define STUDY_COLUMNS                                                          \
+	"SELECT id, name, digest, status, why, last_round, job, report,"       \
+	" digest_table, n_rows, cohort FROM study "
+
+static void
+copy_digest(struct db_query *q, int column, uint8_t out[STORE_DIGEST])
+{
+	size_t len;
+	const uint8_t *p = db_blob(q, column, &len);
+
+	memset(out, 0, STORE_DIGEST);
+	if (p != NULL && len == STORE_DIGEST)
+		memcpy(out, p, STORE_DIGEST);
+}
+
+/* A blob of u16, big-endian. */
+static size_t
+read_sites(struct db_query *q, int column, uint16_t *out, size_t max)
+{
+	size_t len;
+	const uint8_t *p = db_blob(q, column, &len);
+	size_t n = MIN(len / 2, max);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint16_t)(p[2 * i] << 8 | p[2 * i + 1]);
+	return n;
+}
+
+static int
+read_study(struct db_query *q, struct store_study *out, struct err *err)
+{
+	int rv = ROW(q, err);
+
+	if (rv != 1)
+		return rv;
+	out->id = db_int(q, 0);
+	snprintf(out->name, sizeof(out->name), "%s", db_str(q, 1));
+	copy_digest(q, 2, out->digest);
+	out->status = (enum study_status)db_int(q, 3);
+	snprintf(out->why, sizeof(out->why), "%s", db_str(q, 4));
+	out->last_round = (uint64_t)db_int(q, 5);
+	out->job = db_int(q, 6);
+	copy_digest(q, 7, out->report);
+	copy_digest(q, 8, out->table);
+	out->n_rows = (uint64_t)db_int(q, 9);
+	out->n_cohort = read_sites(q, 10, out->cohort, nitems(out->cohort));
+	db_done(q);
+	if ((size_t)out->status >= nitems(status_names))
+		return err_set(err, ERR_FORMAT, "study %s: unknown status %d",
+		    out->name, (int)out->status);
+	return 1;
+}
+
+int
+store_study_by_name(
+    struct store *s, const char *name, struct store_study *out, struct err *err)
+{
+	return read_study(
+	    db_query(s->db, err, STUDY_COLUMNS "WHERE name = ?", "s", name),
+	    out, err);
+}
+
+int
+store_study_by_digest(struct store *s, const uint8_t digest[STORE_DIGEST],
+    struct store_study *out, struct err *err)
+{
+	return read_study(db_query(s->db, err, STUDY_COLUMNS "WHERE digest = ?",
+			      "b", digest, (size_t)STORE_DIGEST),
+	    out, err);
+}
+
+int
+store_study_after(
+    struct store *s, int64_t id, struct store_study *out, struct err *err)
+{
+	return read_study(
+	    db_query(s->db, err,
+		STUDY_COLUMNS "WHERE id > ? ORDER BY id LIMIT 1", "i", id),
+	    out, err);
+}
+
+int
+store_study_object(
+    struct store *s, int64_t id, struct canon *out, struct err *err)
+{
+	struct db_query *q = db_query(
+	    s->db, err, "SELECT object FROM study WHERE id = ?", "i", id);
+	int rv = ROW(q, err);
+
+	if (rv == 1) {
+		rv = append(q, 0, out, err) < 0 ? -1 : 1;
+		db_done(q);
+	}
+	return rv;
+}
+
+int
+store_set_status(struct store *s, int64_t study, enum study_status status,
+    const char *why, struct err *err)
+{
+	return db_run(s->db, err,
+	    "UPDATE study SET status = ?, why = ? WHERE id = ?", "isi",
+	    (int64_t)status, why, study);
+}
+
+int
+store_set_last_round(
+    struct store *s, int64_t study, uint64_t round, struct err *err)
+{
+	return db_run(s->db, err,
+	    "UPDATE study SET last_round = ? WHERE id = ?", "ii",
+	    (int64_t)round, study);
+}
+
+static void
+put_sites(struct canon *c, const uint16_t *sites, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		canon_u16(c, sites[i]);
+}
+
+int
+store_set_cohort(struct store *s, int64_t study, const uint16_t *sites,
+    size_t n, struct err *err)
+{
+	struct canon c = { 0 };
+	int rv;
+
+	put_sites(&c, sites, n);
+	rv = db_run(s->db, err, "UPDATE study SET cohort = ? WHERE id = ?",
+	    "bi", c.data, c.len, study);
+	canon_free(&c);
+	return rv;
+}
+
+int
+store_new_job(struct store *s, int64_t study, int64_t *job, struct err *err)
+{
+	struct db_query *q;
+
+	if (db_run(s->db, err, "INSERT INTO job (study, utc) VALUES (?, ?)",
+		"ii", study, clock_utc()) < 0)
+		return -1;
+	q = db_query(s->db, err, "SELECT max(number) FROM job", "");
+	if (ROW(q, err) != 1)
+		return -1;
+	*job = db_int(q, 0);
+	db_done(q);
+	return 0;
+}
+
+int
+store_set_prepared(struct store *s, int64_t study, int64_t job,
+    const uint8_t report[STORE_DIGEST], const uint8_t table[STORE_DIGEST],
+    uint64_t n_rows, struct err *err)
+{
+	return db_run(s->db, err,
+	    "UPDATE study SET status = ?, why = '', job = ?, report = ?,"
+	    " digest_table = ?, n_rows = ? WHERE id = ?",
+	    "iibbii", (int64_t)STATUS_PREPARED, job, report,
+	    (size_t)STORE_DIGEST, table, (size_t)STORE_DIGEST, (int64_t)n_rows,
+	    study);
+}
+
+int
+store_add_decision(struct store *s, int64_t study, const void *object,
+    size_t len, struct err *err)
+{
+	return db_run(s->db, err,
+	    "INSERT INTO decision (study, utc, object) VALUES (?, ?, ?)", "iib",
+	    study, clock_utc(), object, len);
+}
+
+int
+store_add_step(struct store *s, int64_t study, const struct store_step *step,
+    const void *plan, size_t plan_len, const uint16_t *sites,
+    const void *result, size_t result_len, struct err *err)
+{
+	struct canon c = { 0 };
+	int rv;
+
+	put_sites(&c, sites, step->n_sites);
+	rv = db_run(s->db, err,
+	    "INSERT INTO step (study, idx, state, plan, round, kind, utc,"
+	    " sites, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "iibbisibb", study, (int64_t)step->idx, step->state,
+	    (size_t)STORE_DIGEST, plan, plan_len, (int64_t)step->round,
+	    step->kind, clock_utc(), c.len != 0 ? (const void *)c.data : "",
+	    c.len, result_len != 0 ? result : "", result_len);
+	canon_free(&c);
+	return rv;
+}
+
+int
+store_get_step(struct store *s, int64_t study, uint32_t idx,
+    struct store_step *step, struct canon *plan, uint16_t *sites,
+    struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT idx, state, round, sites, plan, kind, utc FROM step"
+	    " WHERE study = ? AND idx <= ? ORDER BY idx DESC LIMIT 1",
+	    "ii", study, (int64_t)idx);
+	uint16_t list[1024];
+	int rv = ROW(q, err);
+
+	if (rv != 1)
+		return rv;
+	step->idx = (uint32_t)db_int(q, 0);
+	copy_digest(q, 1, step->state);
+	step->round = (uint64_t)db_int(q, 2);
+	step->n_sites = read_sites(q, 3, list, nitems(list));
+	snprintf(step->kind, sizeof(step->kind), "%s", db_str(q, 5));
+	step->utc = db_int(q, 6);
+	if (sites != NULL)
+		memcpy(sites, list, step->n_sites * sizeof(*sites));
+	if (plan != NULL && append(q, 4, plan, err) < 0)
+		rv = -1;
+	db_done(q);
+	if (rv == 1 && idx != UINT32_MAX && step->idx != idx)
+		rv = 0;
+	return rv;
+}
+
+static void
+round_ad(int64_t study, uint64_t round, char out[64])
+{
+	snprintf(out, 64, "round %lld %llu", (long long)study,
+	    (unsigned long long)round);
+}
+
+int
+store_put_round(struct store *s, int64_t study, uint64_t round, uint32_t idx,
+    const void *body, size_t len, struct err *err)
+{
+	struct canon box = { 0 };
+	char ad[64];
+	int rv = -1;
+
+	round_ad(study, round, ad);
+	if (vault_seal(s->vault, ad, body, len, &box, err) == 0)
+		rv = db_run(s->db, err,
+		    "INSERT INTO round (study, number, idx, body)"
+		    " VALUES (?, ?, ?, ?) ON CONFLICT (study, number)"
+		    " DO UPDATE SET body = excluded.body",
+		    "iiib", study, (int64_t)round, (int64_t)idx, box.data,
+		    box.len);
+	canon_free(&box);
+	return rv;
+}
+
+int
+store_get_round(struct store *s, int64_t study, uint64_t round,
+    struct canon *body, struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT body FROM round WHERE study = ? AND number = ?", "ii",
+	    study, (int64_t)round);
+	char ad[64];
+	const uint8_t *p;
+	size_t len;
+	int rv = ROW(q, err);
+
+	if (rv != 1)
+		return rv;
+	round_ad(study, round, ad);
+	p = db_blob(q, 0, &len);
+	rv = vault_open(s->vault, ad, p, len, body, err) < 0 ? -1 : 1;
+	db_done(q);
+	return rv;
+}
+
+int
+store_drop_rounds(
+    struct store *s, int64_t study, uint64_t before, struct err *err)
+{
+	int64_t limit = before > INT64_MAX ? INT64_MAX : (int64_t)before;
+
+	return db_run(s->db, err,
+	    "DELETE FROM round WHERE study = ? AND number < ?", "ii", study,
+	    limit);
+}

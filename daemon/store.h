@@ -1,0 +1,138 @@
+/*
+ * What the gate keeps: manifest, prekeys, studies, preparations, the officer's
+ * decisions, the chain of states and the rounds on them.  SQLite underneath;
+ * every function that changes something is a transaction of its own unless the
+ * caller has opened one with store_begin().  Secrets are sealed at rest.
+ *
+ * One process owns it; nothing here logs.
+ */
+#ifndef DAEMON_STORE_H
+#define DAEMON_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/canon.h"
+#include "crypto/keyfile.h"
+
+struct err;
+struct store;
+
+#define STORE_DIGEST 32
+#define STORE_NAME_MAX 48 /* of a study, bytes */
+
+struct store *store_open(
+    const char *path, const struct key *identity, struct err *err);
+void store_close(struct store *s); /* NULL is fine */
+
+int store_begin(struct store *s, struct err *err);
+int store_commit(struct store *s, struct err *err);
+void store_rollback(struct store *s);
+
+/* Blobs are appended to out by the getters: 1 found, 0 none, -1 error. */
+int store_put_manifest(struct store *s, uint32_t epoch, const void *object,
+    size_t len, struct err *err);
+int store_get_manifest(struct store *s, struct canon *out, struct err *err);
+
+/*
+ * Prekeys.  One that was taken is gone: the same id is never given again.
+ */
+int store_put_prekey(struct store *s, uint32_t id, const void *record,
+    size_t record_len, const uint8_t secret[32], int64_t expires,
+    struct err *err);
+/* The oldest one not promised to a round yet and good at utc: its id, its
+   record.  promise ties it to (study, round). */
+int store_promise_prekey(struct store *s, int64_t study, uint64_t round,
+    int64_t utc, uint32_t *id, struct canon *record, struct err *err);
+/* The secret of a promised prekey, which leaves the store. */
+int store_take_prekey(
+    struct store *s, uint32_t id, uint8_t secret[32], struct err *err);
+int store_count_prekeys(struct store *s, int64_t utc, size_t *n,
+    uint32_t *next_id, struct err *err);
+
+enum study_status {
+	STATUS_RECEIVED, /* nothing prepared yet */
+	STATUS_REFUSED_POLICY, /* below the hospital's floor */
+	STATUS_PREPARED, /* waits for the officer */
+	STATUS_APPROVED, /* takes part */
+	STATUS_REFUSED, /* the officer said no, or took the approval back */
+	STATUS_DONE, /* the plan has ended */
+};
+const char *study_status_name(enum study_status status);
+
+struct store_study {
+	int64_t id;
+	char name[STORE_NAME_MAX + 1];
+	uint8_t digest[STORE_DIGEST];
+	enum study_status status;
+	char why[256]; /* of a refusal */
+	uint64_t last_round; /* the highest that was announced to us */
+	/* Of the preparation that counts; job 0: none. */
+	int64_t job;
+	uint8_t report[STORE_DIGEST], table[STORE_DIGEST];
+	uint64_t n_rows;
+	/* The set that cohort = fixed has fixed, by id; 0: not yet. */
+	size_t n_cohort;
+	uint16_t cohort[1024];
+};
+
+int store_add_study(struct store *s, const char *name,
+    const uint8_t digest[STORE_DIGEST], const void *object, size_t len,
+    enum study_status status, const char *why, struct err *err);
+/* By name, by digest, or the next one after an id; 1, 0 or -1. */
+int store_study_by_name(struct store *s, const char *name,
+    struct store_study *out, struct err *err);
+int store_study_by_digest(struct store *s, const uint8_t digest[STORE_DIGEST],
+    struct store_study *out, struct err *err);
+int store_study_after(
+    struct store *s, int64_t id, struct store_study *out, struct err *err);
+int store_study_object(
+    struct store *s, int64_t id, struct canon *out, struct err *err);
+int store_set_status(struct store *s, int64_t study, enum study_status status,
+    const char *why, struct err *err);
+int store_set_last_round(
+    struct store *s, int64_t study, uint64_t round, struct err *err);
+int store_set_cohort(struct store *s, int64_t study, const uint16_t *sites,
+    size_t n, struct err *err);
+
+/* A number for the next preparation's files, never given twice. */
+int store_new_job(
+    struct store *s, int64_t study, int64_t *job, struct err *err);
+int store_set_prepared(struct store *s, int64_t study, int64_t job,
+    const uint8_t report[STORE_DIGEST], const uint8_t table[STORE_DIGEST],
+    uint64_t n_rows, struct err *err);
+int store_add_decision(struct store *s, int64_t study, const void *object,
+    size_t len, struct err *err);
+
+/* The chain of states: step idx of a study. */
+struct store_step {
+	uint32_t idx;
+	uint8_t state[STORE_DIGEST];
+	uint64_t round; /* that led here; 0 for step 0 */
+	char kind[33]; /* of that round */
+	int64_t utc; /* when it was stored; filled in */
+	size_t n_sites; /* in its sum */
+};
+int store_add_step(struct store *s, int64_t study,
+    const struct store_step *step, const void *plan, size_t plan_len,
+    const uint16_t *sites, const void *result, size_t result_len,
+    struct err *err);
+/* idx UINT32_MAX: the last one.  plan and sites may be NULL. */
+int store_get_step(struct store *s, int64_t study, uint32_t idx,
+    struct store_step *step, struct canon *plan, uint16_t *sites,
+    struct err *err);
+
+/*
+ * Rounds on the last state.  body is the round's saved state (sealed at
+ * rest); root names the spooled vector, or is NULL.
+ */
+int store_put_round(struct store *s, int64_t study, uint64_t round,
+    uint32_t idx, const void *body, size_t len, struct err *err);
+int store_get_round(struct store *s, int64_t study, uint64_t round,
+    struct canon *body, struct err *err);
+/* Forget all rounds of a study before round (UINT64_MAX: all of them). */
+int store_drop_rounds(
+    struct store *s, int64_t study, uint64_t before, struct err *err);
+
+#endif

@@ -1,0 +1,203 @@
+#include "tests/check.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "crypto/keyfile.h"
+#include "daemon/store.h"
+
+static char dir[] = "/tmp/test_store.XXXXXX";
+static char path[64];
+static struct key *identity;
+static const uint8_t digest[STORE_DIGEST] = { 7 };
+
+static int
+setup(void **state)
+{
+	struct err err;
+
+	(void)state;
+	if (sodium_init() < 0 || mkdtemp(dir) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/gate.db", dir);
+	identity = key_new(&err);
+	return identity != NULL ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	key_free(identity);
+	unlink(path);
+	return rmdir(dir);
+}
+
+static void
+a_prekey_is_taken_once(void **state)
+{
+	struct canon record = { 0 };
+	uint8_t secret[32] = { 1, 2, 3 }, got[32];
+	struct store *s;
+	struct err err;
+	uint32_t id, next;
+	size_t n;
+
+	(void)state;
+	s = store_open(path, identity, &err);
+	assert_non_null(s);
+	assert_int_equal(store_count_prekeys(s, 0, &n, &next, &err), 0);
+	assert_int_equal(n, 0);
+	assert_int_equal(next, 1);
+	assert_int_equal(
+	    store_put_prekey(s, next, "rec", 3, secret, 1000, &err), 0);
+	/* An expired one is not promised. */
+	assert_int_equal(
+	    store_promise_prekey(s, 1, 1, 1000, &id, &record, &err), 0);
+	assert_int_equal(
+	    store_promise_prekey(s, 1, 1, 999, &id, &record, &err), 1);
+	assert_int_equal(id, 1);
+	assert_memory_equal(record.data, "rec", 3);
+	/* Promised to one round, it is not promised to another. */
+	assert_int_equal(
+	    store_promise_prekey(s, 1, 2, 999, &id, &record, &err), 0);
+	assert_int_equal(store_take_prekey(s, 1, got, &err), 0);
+	assert_memory_equal(got, secret, 32);
+	assert_int_equal(store_take_prekey(s, 1, got, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+	/* Its number is not given again. */
+	assert_int_equal(store_count_prekeys(s, 0, &n, &next, &err), 0);
+	assert_int_equal(next, 2);
+	canon_free(&record);
+	store_close(s);
+}
+
+static void
+a_transaction_is_all_or_nothing(void **state)
+{
+	uint8_t secret[32] = { 9 }, got[32];
+	struct store *s;
+	struct err err;
+	uint32_t next;
+	size_t n;
+
+	(void)state;
+	s = store_open(path, identity, &err);
+	assert_non_null(s);
+	assert_int_equal(store_count_prekeys(s, 0, &n, &next, &err), 0);
+	assert_int_equal(
+	    store_put_prekey(s, next, "rec", 3, secret, 1000, &err), 0);
+	assert_int_equal(store_begin(s, &err), 0);
+	assert_int_equal(store_take_prekey(s, next, got, &err), 0);
+	/* A crash here must not lose the prekey without its round. */
+	store_close(s);
+	s = store_open(path, identity, &err);
+	assert_non_null(s);
+	assert_int_equal(store_take_prekey(s, next, got, &err), 0);
+	store_close(s);
+}
+
+static void
+keeps_studies_steps_and_rounds(void **state)
+{
+	static const uint16_t sites[] = { 1, 300 };
+	struct store_step step = { .idx = 0, .state = { 5 } }, back;
+	struct canon plan = { 0 }, body = { 0 };
+	struct store_study st;
+	uint16_t got[1024];
+	struct store *s;
+	struct err err;
+	int64_t job1, job2;
+
+	(void)state;
+	s = store_open(path, identity, &err);
+	assert_non_null(s);
+	assert_int_equal(store_add_study(s, "rfs", digest, "obj", 3,
+			     STATUS_RECEIVED, "", &err),
+	    0);
+	assert_int_equal(store_study_by_name(s, "rfs", &st, &err), 1);
+	assert_int_equal(store_study_by_name(s, "other", &st, &err), 0);
+	assert_int_equal(store_study_by_digest(s, digest, &st, &err), 1);
+	assert_int_equal(store_new_job(s, st.id, &job1, &err), 0);
+	assert_int_equal(store_new_job(s, st.id, &job2, &err), 0);
+	assert_true(job2 > job1);
+	assert_int_equal(
+	    store_set_prepared(s, st.id, job2, digest, digest, 40, &err), 0);
+	assert_int_equal(store_set_cohort(s, st.id, sites, 2, &err), 0);
+	assert_int_equal(store_study_after(s, 0, &st, &err), 1);
+	assert_int_equal(st.status, STATUS_PREPARED);
+	assert_true(st.job == job2 && st.n_rows == 40);
+	assert_int_equal(st.n_cohort, 2);
+	assert_int_equal(st.cohort[1], 300);
+	assert_int_equal(store_study_after(s, st.id, &st, &err), 0);
+
+	assert_int_equal(store_study_by_name(s, "rfs", &st, &err), 1);
+	assert_int_equal(
+	    store_get_step(s, st.id, UINT32_MAX, &back, NULL, NULL, &err), 0);
+	assert_int_equal(
+	    store_add_step(s, st.id, &step, "p0", 2, NULL, NULL, 0, &err), 0);
+	step = (struct store_step){
+		.idx = 1,
+		.state = { 6 },
+		.round = 4,
+		.n_sites = 2,
+	};
+	assert_int_equal(
+	    store_add_step(s, st.id, &step, "p1", 2, sites, "r", 1, &err), 0);
+	assert_int_equal(
+	    store_get_step(s, st.id, UINT32_MAX, &back, &plan, got, &err), 1);
+	assert_true(back.idx == 1 && back.round == 4 && back.n_sites == 2);
+	assert_int_equal(got[1], 300);
+	assert_memory_equal(plan.data, "p1", 2);
+	assert_int_equal(
+	    store_get_step(s, st.id, 7, &back, NULL, NULL, &err), 0);
+
+	assert_int_equal(store_put_round(s, st.id, 4, 0, "secret", 6, &err), 0);
+	assert_int_equal(
+	    store_put_round(s, st.id, 4, 0, "secret2", 7, &err), 0);
+	assert_int_equal(store_get_round(s, st.id, 4, &body, &err), 1);
+	assert_memory_equal(body.data, "secret2", 7);
+	assert_int_equal(store_drop_rounds(s, st.id, UINT64_MAX, &err), 0);
+	assert_int_equal(store_get_round(s, st.id, 4, &body, &err), 0);
+	canon_free(&plan);
+	canon_free(&body);
+	store_close(s);
+}
+
+static void
+another_identity_cannot_read_what_is_sealed(void **state)
+{
+	struct canon body = { 0 };
+	struct key *other;
+	struct store *s;
+	struct err err;
+
+	(void)state;
+	other = key_new(&err);
+	assert_non_null(other);
+	s = store_open(path, identity, &err);
+	assert_int_equal(store_put_round(s, 1, 9, 0, "secret", 6, &err), 0);
+	store_close(s);
+	s = store_open(path, other, &err);
+	assert_non_null(s);
+	assert_int_equal(store_get_round(s, 1, 9, &body, &err), -1);
+	assert_int_equal(err.code, ERR_FORMAT);
+	store_close(s);
+	key_free(other);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_prekey_is_taken_once),
+		cmocka_unit_test(a_transaction_is_all_or_nothing),
+		cmocka_unit_test(keeps_studies_steps_and_rounds),
+		cmocka_unit_test(another_identity_cannot_read_what_is_sealed),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
