@@ -22,3 +22,5 @@ noinst_LIBRARIES += %D%/libauthority.a
 	%D%/signed_study.c %D%/signed_study.h \
 	%D%/vault.c %D%/vault.h
 %C%_libauthority_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)
+
+dist_doc_DATA += docs/AUTHORITY.md

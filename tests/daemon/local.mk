@@ -6,13 +6,14 @@ check_PROGRAMS += %D%/test_config
 check_PROGRAMS += %D%/test_train
 %C%_test_train_SOURCES = %D%/test_train.c tests/study/small.h
 %C%_test_train_LDADD = daemon/libtrain.a model/libmodel.a model/libstep.a \
-	study/libstudy.a crypto/libhash.a privsep/libprivsep.a \
+	study/libstudy.a crypto/libhash.a privsep/libfamily.a privsep/libprivsep.a \
 	common/libcommon.a \
 	$(BLAS_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) $(CMOCKA_LIBS) -lm
 
 check_PROGRAMS += %D%/test_reader
 %C%_test_reader_SOURCES = %D%/test_reader.c
-%C%_test_reader_LDADD = privsep/libprivsep.a study/libstudy.a \
+%C%_test_reader_LDADD = privsep/libfamily.a privsep/libprivsep.a \
+	study/libstudy.a \
 	crypto/libhash.a common/libcommon.a \
 	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
 

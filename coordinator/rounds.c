@@ -1,0 +1,437 @@
+/*
+ * Process `rounds`: the coordinator's side of consilium-1.  See rounds.h.
+ */
+#include "coordinator/rounds.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/canon.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "crypto/audit.h"
+#include "crypto/prg.h"
+
+#define AUDIT_FIELDS_MAX 16
+#define HOLD_MS 20000 /* a question is answered by then, if with nothing */
+#define TICK_MS 1000
+#define WAITING_MAX 4096
+
+int
+rounds_audit(struct rounds *s, struct err *err, const char *event, ...)
+{
+	struct audit_field fields[AUDIT_FIELDS_MAX];
+	const char *name;
+	size_t n = 0;
+	va_list ap;
+
+	va_start(ap, event);
+	while (n < nitems(fields) && (name = va_arg(ap, const char *)) != NULL)
+		fields[n++] = (struct audit_field){
+			.name = name,
+			.value = va_arg(ap, const char *),
+		};
+	va_end(ap);
+	return audit_add(s->audit, event, fields, n, err);
+}
+
+/*
+ * Answers to the listener
+ */
+
+static int
+reply(struct rounds *s, uint64_t tag, uint32_t status, const void *body,
+    size_t len, struct err *err)
+{
+	struct canon out = { 0 };
+
+	canon_u32(&out, status);
+	canon_raw(&out, body, len);
+	return chan_send_canon(
+	    child_peer(&s->child, PROC_LISTENER), MSG_REPLY, tag, &out, err);
+}
+
+/* An error of the site's; one of ours ends the process. */
+static int
+reply_error(
+    struct rounds *s, uint64_t tag, const struct err *why, struct err *err)
+{
+	if (why->code == ERR_SYSTEM) {
+		*err = *why;
+		return -1;
+	}
+	return reply(
+	    s, tag, (uint32_t)why->code, why->msg, strlen(why->msg), err);
+}
+
+/*
+ * Next
+ */
+
+static bool
+knows(const struct exchange_next *q, const uint8_t digest[BOOK_DIGEST])
+{
+	for (size_t i = 0; i < q->n; i++) {
+		if (memcmp(q->studies[i].digest, digest, BOOK_DIGEST) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A study that names the site and that it does not have: 1, 0 or -1. */
+static int
+unknown_study(struct rounds *s, uint16_t site, const struct exchange_next *q,
+    struct canon *out, struct err *err)
+{
+	for (struct work *w = s->works; w != NULL; w = w->next) {
+		if (signed_study_index(w->sig, site) == SIZE_MAX ||
+		    knows(q, w->digest))
+			continue;
+		return book_study_object(s->book, w->id, out, err);
+	}
+	return 0;
+}
+
+/* What there is to say to the site: 1 and the message, 0 or -1. */
+static int
+find_answer(struct rounds *s, uint16_t site, const struct exchange_next *q,
+    struct canon *out, struct err *err)
+{
+	int rv;
+
+	if (s->manifest == NULL)
+		return 0;
+	if (q->epoch < s->manifest->epoch)
+		return book_get_manifest(s->book, out, err);
+	if ((rv = unknown_study(s, site, q, out, err)) != 0)
+		return rv;
+	for (size_t i = 0; i < q->n; i++) {
+		const struct exchange_study *x = &q->studies[i];
+		struct work *w = work_find(s, x->digest);
+
+		if (w == NULL || x->standing != EXCHANGE_READY)
+			continue;
+		if ((rv = work_owes(w, site, x, out, err)) != 0)
+			return rv;
+	}
+	return 0;
+}
+
+static int tick(void *self, struct err *err);
+
+int
+rounds_wake(struct rounds *s, struct err *err)
+{
+	int64_t now = clock_mono_ms();
+
+	for (struct waiting **p = &s->waiting; *p != NULL;) {
+		struct waiting *w = *p;
+		struct canon out = { 0 };
+		int rv = find_answer(s, w->site, &w->question, &out, err);
+
+		if (rv == 0 && now < w->until_ms) {
+			p = &w->next;
+			continue;
+		}
+		*p = w->next;
+		if (rv >= 0)
+			rv = reply(s, w->tag, 0, out.data, out.len, err);
+		canon_free(&out);
+		free(w);
+		if (rv < 0)
+			return -1;
+	}
+	return loop_set_timer(
+	    s->loop, s->waiting != NULL ? TICK_MS : -1, tick, s, err);
+}
+
+static int
+tick(void *self, struct err *err)
+{
+	return rounds_wake(self, err);
+}
+
+static int
+on_next(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
+    size_t len, struct err *err)
+{
+	struct waiting *w = calloc(1, sizeof(*w));
+	struct err why;
+	size_t n = 0;
+
+	if (w == NULL)
+		return err_sys(err, "a question");
+	if (exchange_next_read(body, len, &w->question, &why) < 0) {
+		free(w);
+		return reply_error(s, tag, &why, err);
+	}
+	/* A site asks one question at a time: a new one ends the old. */
+	for (struct waiting **p = &s->waiting; *p != NULL;) {
+		struct waiting *old = *p;
+
+		n++;
+		if (old->site != site && n < WAITING_MAX) {
+			p = &old->next;
+			continue;
+		}
+		*p = old->next;
+		if (reply(s, old->tag, 0, NULL, 0, err) < 0) {
+			free(old);
+			free(w);
+			return -1;
+		}
+		free(old);
+	}
+	w->tag = tag;
+	w->site = site;
+	w->until_ms = clock_mono_ms() + HOLD_MS;
+	w->next = s->waiting;
+	s->waiting = w;
+	return rounds_wake(s, err);
+}
+
+/*
+ * Send, PutChunk, GetChunk
+ */
+
+static int
+on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
+    size_t len, struct err *err)
+{
+	uint8_t study[BOOK_DIGEST];
+	const uint8_t *msg;
+	size_t msg_len;
+	struct work *w;
+	struct err why;
+
+	if (exchange_unwrap(body, len, study, &msg, &msg_len, &why) < 0)
+		return reply_error(s, tag, &why, err);
+	if ((w = work_find(s, study)) == NULL) {
+		err_set(&why, ERR_REFUSED, "no such study here");
+		return reply_error(s, tag, &why, err);
+	}
+	if (work_message(w, site, msg, msg_len, &why) < 0) {
+		if (why.code != ERR_SYSTEM)
+			log_fields(LOG_WARNING,
+			    (struct log_field[]){
+				log_field("STUDY", "%s", w->name),
+				log_field("SITE", "%u", site) },
+			    2, "%s of site %u refused: %s",
+			    round_type_name(round_message_type(msg, msg_len)),
+			    site, why.msg);
+		return reply_error(s, tag, &why, err);
+	}
+	if (reply(s, tag, 0, NULL, 0, err) < 0 || work_progress(w, err) < 0)
+		return -1;
+	return rounds_wake(s, err);
+}
+
+static int
+on_put_chunk(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
+    size_t len, struct err *err)
+{
+	struct canon_in in = canon_in(body, len);
+	uint8_t root[ROUND_DIGEST];
+	struct canon out = { 0 };
+	uint32_t index, have;
+	struct err why;
+	int rv;
+
+	canon_get_raw(&in, root, sizeof(root));
+	index = canon_get_u32(&in);
+	if (in.failed) {
+		err_set(&why, ERR_FORMAT, "chunk cut short");
+		return reply_error(s, tag, &why, err);
+	}
+	if (rounds_put_chunk(s, site, root, index, in.p,
+		(size_t)(in.end - in.p), &have, &why) < 0)
+		return reply_error(s, tag, &why, err);
+	canon_u32(&out, have);
+	rv = reply(s, tag, 0, out.data, out.len, err);
+	canon_free(&out);
+	return rv;
+}
+
+static int
+on_get_chunk(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
+    size_t len, struct err *err)
+{
+	struct canon_in in = canon_in(body, len);
+	uint8_t root[ROUND_DIGEST];
+	struct canon out = { 0 }, data = { 0 };
+	uint32_t index, total;
+	struct err why;
+	int rv;
+
+	(void)site;
+	canon_get_raw(&in, root, sizeof(root));
+	index = canon_get_u32(&in);
+	if (canon_end(&in, "GetChunk", &why) < 0 ||
+	    rounds_get_chunk(s, root, index, &total, &data, &why) < 0) {
+		rv = reply_error(s, tag, &why, err);
+	} else {
+		canon_u32(&out, total);
+		canon_raw(&out, data.data, data.len);
+		rv = reply(s, tag, 0, out.data, out.len, err);
+	}
+	canon_free(&out);
+	canon_free(&data);
+	return rv;
+}
+
+static int (*const methods[])(struct rounds *s, uint64_t tag, uint16_t site,
+    const uint8_t *body, size_t len, struct err *err) = {
+	[REQUEST_NEXT] = on_next,
+	[REQUEST_SEND] = on_send,
+	[REQUEST_PUT_CHUNK] = on_put_chunk,
+	[REQUEST_GET_CHUNK] = on_get_chunk,
+};
+
+static int
+on_request(void *self, struct msg *m, struct err *err)
+{
+	struct rounds *s = self;
+	struct canon_in in = canon_in(m->data, m->len);
+	uint8_t method = canon_get_u8(&in);
+	uint32_t site = canon_get_u32(&in);
+	struct err why;
+
+	if (in.failed || method == 0 || method >= nitems(methods))
+		return err_set(err, ERR_PEER, "request %u", method);
+	/* The listener holds the list; a site revoked meanwhile is not on it. */
+	if (s->manifest == NULL || site > UINT16_MAX ||
+	    manifest_by_id(s->manifest, (uint16_t)site) == NULL) {
+		err_set(&why, ERR_REFUSED, "not a member");
+		return reply_error(s, m->tag, &why, err);
+	}
+	return methods[method](
+	    s, m->tag, (uint16_t)site, in.p, (size_t)(in.end - in.p), err);
+}
+
+static const struct handler from_listener[] = {
+	{ MSG_REQUEST, PROC_LISTENER, 5, 4 << 20, on_request },
+};
+
+static const struct handler from_control[] = {
+	{ MSG_CTL_REQUEST, PROC_CONTROL, 1, 2 << 20, rounds_on_control },
+};
+
+/*
+ * Start
+ */
+
+static int
+load_root(struct rounds *s, struct err *err)
+{
+	int fd = child_fd(&s->child, "root.pub");
+	char *text;
+	size_t len;
+	int rv;
+
+	if (fd < 0)
+		return err_set(err, ERR_CONFIG, "root.pub was not handed over");
+	if ((text = (char *)file_read_fd(fd, "root.pub", 256, &len, err)) ==
+	    NULL)
+		return -1;
+	text[strcspn(text, "\r\n")] = '\0';
+	if ((rv = key_public_parse(text, s->root, err)) < 0)
+		err_prefix(err, "root.pub");
+	free(text);
+	return rv;
+}
+
+static int
+open_all(struct rounds *s, struct err *err)
+{
+	const char *state = child_fact(&s->child, "state");
+	char path[600];
+
+	if (state == NULL || strlen(state) >= sizeof(s->state_dir))
+		return err_set(err, ERR_CONFIG, "no folder for the state");
+	snprintf(s->state_dir, sizeof(s->state_dir), "%s", state);
+	s->key = key_load_fd(child_fd(&s->child, "coordinator.key"),
+	    "coordinator.key", NULL, err);
+	if (s->key == NULL || load_root(s, err) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/audit.log", state);
+	if ((s->audit = audit_open(path, s->key, err)) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/db/rounds.db", state);
+	if ((s->book = book_open(path, err)) == NULL)
+		return -1;
+	return rounds_load(s, err);
+}
+
+static int
+start(struct rounds *s, struct err *err)
+{
+	if ((s->loop = loop_new(err)) == NULL ||
+	    loop_add_chan(s->loop,
+		(struct loop_chan){ s->child.parent, NULL, 0, s, NULL },
+		err) < 0 ||
+	    loop_add_chan(s->loop,
+		(struct loop_chan){ child_peer(&s->child, PROC_LISTENER),
+		    from_listener, nitems(from_listener), s, NULL },
+		err) < 0 ||
+	    loop_add_chan(s->loop,
+		(struct loop_chan){ child_peer(&s->child, PROC_CONTROL),
+		    from_control, nitems(from_control), s, NULL },
+		err) < 0 ||
+	    rounds_send_allow_list(s, err) < 0)
+		return -1;
+	for (struct work *w = s->works; w != NULL; w = w->next) {
+		if (work_progress(w, err) < 0)
+			return -1;
+	}
+	return child_ready(&s->child, "", err);
+}
+
+static void
+close_all(struct rounds *s)
+{
+	while (s->works != NULL) {
+		struct work *w = s->works;
+
+		s->works = w->next;
+		work_free(w);
+	}
+	while (s->waiting != NULL) {
+		struct waiting *w = s->waiting;
+
+		s->waiting = w->next;
+		free(w);
+	}
+	loop_free(s->loop);
+	book_close(s->book);
+	audit_close(s->audit);
+	manifest_free(s->manifest);
+	key_free(s->key);
+	child_free(&s->child);
+}
+
+int
+main(void)
+{
+	static struct rounds s;
+	struct err err;
+	int rc = 0;
+
+	if (prg_selftest(&err) < 0 ||
+	    child_start(&s.child, PROC_ROUNDS, &err) < 0 ||
+	    (sodium_init() < 0 &&
+		err_set(&err, ERR_SYSTEM, "libsodium does not start") < 0) ||
+	    open_all(&s, &err) < 0 || start(&s, &err) < 0 ||
+	    loop_run(s.loop, &err) < 0) {
+		log_msg(LOG_ERR, "%s", err.msg);
+		rc = 1;
+	}
+	close_all(&s);
+	return rc;
+}

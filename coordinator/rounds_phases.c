@@ -1,0 +1,813 @@
+/*
+ * A study from round to round.  A phase ends when all have done their part, or
+ * at its deadline if enough have; the table below says which deadline, and
+ * what comes next.
+ */
+#include "coordinator/rounds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "crypto/audit.h"
+#include "model/step/plan.h"
+#include "study/study.h"
+
+#define DIGEST_TEXT (2 * BOOK_DIGEST + 1)
+#define RETRY_S 3 /* after an abort, until the next round */
+
+static const uint8_t verify_of[] = {
+	[STUDY_REPLAY] = ROUND_REPLAY,
+	[STUDY_SAMPLE] = ROUND_SAMPLE,
+	[STUDY_TRUST] = ROUND_TRUST,
+};
+
+static const uint8_t cohort_of[] = {
+	[STUDY_FIXED] = ROUND_FIXED,
+	[STUDY_OPEN] = ROUND_OPEN,
+};
+
+const struct round_ctx *
+work_context(const struct work *w, struct context *c)
+{
+	struct round_ctx *ctx = context_fill(c, w->rounds->manifest, w->sig,
+	    verify_of[w->study->privacy.verify],
+	    cohort_of[w->study->privacy.cohort]);
+
+	ctx->cohort = w->cohort;
+	ctx->n_cohort = w->n_cohort;
+	ctx->secret = key_secret(w->rounds->key);
+	return ctx;
+}
+
+#define WORK_FIELDS(w)                                                         \
+	(struct log_field[]){                                                  \
+		log_field("STUDY", "%s", (w)->name),                           \
+		log_field("ROUND", "%" PRIu64,                                 \
+		    (w)->round != NULL ? coord_round_about((w)->round)->round  \
+				       : 0),                                   \
+		log_field("KIND", "%s", plan_kind((w)->plan)),                 \
+	},                                                                     \
+	    3
+
+static int
+keep(struct work *w, struct err *err)
+{
+	struct canon body = { 0 };
+	int rv = -1;
+
+	coord_round_save(w->round, &body);
+	if (body.failed)
+		err_set(err, ERR_SYSTEM, "out of memory");
+	else
+		rv = book_put_round(w->rounds->book, w->id,
+		    coord_round_about(w->round)->round, body.data, body.len,
+		    err);
+	canon_free(&body);
+	return rv;
+}
+
+/*
+ * The spool: SITE-ROOT.part is coming in, ROOT.up is verified and part of a
+ * round, ROOT is an input of a sum, for the sites to repeat it.
+ */
+
+enum spool { SPOOL_PART, SPOOL_UP, SPOOL_PUBLIC };
+
+static void
+spool_path(const struct rounds *s, enum spool kind, uint16_t site,
+    const uint8_t root[ROUND_DIGEST], char out[PATH_MAX])
+{
+	char hex[DIGEST_TEXT];
+
+	hex_text(root, ROUND_DIGEST, hex);
+	if (kind == SPOOL_PART)
+		snprintf(out, PATH_MAX, "%s/spool/%u-%s.part", s->state_dir,
+		    site, hex);
+	else
+		snprintf(out, PATH_MAX, "%s/spool/%s%s", s->state_dir, hex,
+		    kind == SPOOL_UP ? ".up" : "");
+}
+
+static int
+spool_move(const struct rounds *s, enum spool from, enum spool to,
+    uint16_t site, const uint8_t root[ROUND_DIGEST], struct err *err)
+{
+	char a[PATH_MAX], b[PATH_MAX], folder[PATH_MAX];
+
+	spool_path(s, from, site, root, a);
+	spool_path(s, to, site, root, b);
+	if (rename(a, b) < 0) {
+		/* Before a crash it had been moved already. */
+		if (errno == ENOENT && access(b, R_OK) == 0)
+			return 0;
+		return err_sys(err, "rename %s", a);
+	}
+	snprintf(folder, sizeof(folder), "%s/spool", s->state_dir);
+	return file_sync_dir(folder, err);
+}
+
+static void
+drop_parts(struct work *w)
+{
+	while (w->parts != NULL) {
+		struct part *p = w->parts;
+		char path[PATH_MAX];
+
+		spool_path(w->rounds, SPOOL_PART, p->site, p->root, path);
+		unlink(path);
+		w->parts = p->next;
+		free(p);
+	}
+}
+
+/* Where an upload of this root and site belongs, or NULL. */
+static struct part *
+find_part(struct rounds *s, uint16_t site, const uint8_t root[ROUND_DIGEST],
+    struct work **work)
+{
+	struct work *free_work = NULL;
+	struct part *p;
+	struct context c;
+
+	for (struct work *w = s->works; w != NULL; w = w->next) {
+		if (w->round == NULL ||
+		    coord_round_phase(w->round) != COORD_UPLOADS ||
+		    coord_round_owed(w->round, work_context(w, &c), site) !=
+			ROUND_SHARESET)
+			continue;
+		for (p = w->parts; p != NULL && p->site != site; p = p->next)
+			continue;
+		if (p != NULL && memcmp(p->root, root, ROUND_DIGEST) == 0) {
+			*work = w;
+			return p;
+		}
+		if (free_work == NULL || p == NULL)
+			free_work = w;
+	}
+	if ((*work = free_work) == NULL)
+		return NULL;
+	for (p = free_work->parts; p != NULL && p->site != site; p = p->next)
+		continue;
+	if (p != NULL) { /* another upload of the same site: begin anew */
+		char path[PATH_MAX];
+
+		spool_path(s, SPOOL_PART, site, p->root, path);
+		unlink(path);
+	} else if ((p = calloc(1, sizeof(*p))) != NULL) {
+		p->next = free_work->parts;
+		free_work->parts = p;
+	} else {
+		return NULL;
+	}
+	p->site = site;
+	p->have = 0;
+	memcpy(p->root, root, ROUND_DIGEST);
+	return p;
+}
+
+int
+rounds_put_chunk(struct rounds *s, uint16_t site,
+    const uint8_t root[ROUND_DIGEST], uint32_t index, const void *data,
+    size_t len, uint32_t *have, struct err *err)
+{
+	struct work *w;
+	struct part *p = find_part(s, site, root, &w);
+	char path[PATH_MAX];
+	uint64_t offset = (uint64_t)index * ROUND_CHUNK;
+	int fd, rv = -1;
+
+	if (p == NULL)
+		return err_set(err, ERR_REFUSED, "no upload is due");
+	if (len == 0 || len > ROUND_CHUNK ||
+	    offset + len > coord_round_about(w->round)->words * 8)
+		return err_set(err, ERR_PEER,
+		    "chunk %u of %zu bytes is more "
+		    "than the round's upload",
+		    index, len);
+	if (index != p->have) {
+		*have = p->have;
+		return 0;
+	}
+	spool_path(s, SPOOL_PART, site, root, path);
+	fd = open(path,
+	    O_WRONLY | O_CREAT | O_CLOEXEC | (index == 0 ? O_TRUNC : 0), 0600);
+	if (fd < 0)
+		return err_sys(err, "create %s", path);
+	if (lseek(fd, (off_t)offset, SEEK_SET) < 0 ||
+	    file_write_all(fd, data, len) < 0) {
+		err_sys(err, "write %s", path);
+		goto out;
+	}
+	*have = ++p->have;
+	rv = 0;
+out:
+	close(fd);
+	return rv;
+}
+
+int
+rounds_get_chunk(struct rounds *s, const uint8_t root[ROUND_DIGEST],
+    uint32_t index, uint32_t *total, struct canon *out, struct err *err)
+{
+	char path[PATH_MAX];
+	uint8_t *buf = NULL;
+	struct stat st;
+	ssize_t n;
+	int fd, rv = -1;
+
+	spool_path(s, SPOOL_PUBLIC, 0, root, path);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
+		if (errno == ENOENT)
+			return err_set(
+			    err, ERR_REFUSED, "no upload of that name is kept");
+		return err_sys(err, "open %s", path);
+	}
+	if (fstat(fd, &st) < 0 || (buf = malloc(ROUND_CHUNK)) == NULL) {
+		err_sys(err, "%s", path);
+		goto out;
+	}
+	*total = (uint32_t)((st.st_size + ROUND_CHUNK - 1) / ROUND_CHUNK);
+	if (index >= *total) {
+		err_set(err, ERR_PEER, "chunk %u of %u", index, *total);
+		goto out;
+	}
+	n = pread(fd, buf, ROUND_CHUNK, (off_t)index * ROUND_CHUNK);
+	if (n < 0) {
+		err_sys(err, "read %s", path);
+		goto out;
+	}
+	canon_raw(out, buf, (size_t)n);
+	rv = 0;
+out:
+	free(buf);
+	close(fd);
+	return rv;
+}
+
+/* All words of a spooled upload; the caller frees them. */
+static uint64_t *
+read_words(const char *path, size_t n, struct err *err)
+{
+	size_t len;
+	uint8_t *data = file_read(path, n * sizeof(uint64_t), &len, err);
+
+	if (data != NULL && len != n * sizeof(uint64_t)) {
+		err_set(err, ERR_PEER, "an upload of %zu bytes, expected %zu",
+		    len, n * sizeof(uint64_t));
+		free(data);
+		return NULL;
+	}
+	return (uint64_t *)(void *)data;
+}
+
+static int
+sync_file(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	if (fsync(fd) < 0) {
+		err_sys(err, "fsync %s", path);
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+/* The trailer of an upload whose chunks should all be here. */
+static int
+take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
+    size_t len, uint16_t *from, struct err *err)
+{
+	struct rounds *s = w->rounds;
+	size_t n = coord_round_about(w->round)->words;
+	struct round_input in;
+	char path[PATH_MAX], up[PATH_MAX];
+	uint64_t *words;
+	int rv;
+
+	if (coord_round_peek_upload(w->round, ctx, msg, len, &in, err) < 0)
+		return -1;
+	spool_path(s, SPOOL_PART, in.site, in.root, path);
+	spool_path(s, SPOOL_UP, in.site, in.root, up);
+	if (access(path, R_OK) < 0 && access(up, R_OK) == 0)
+		snprintf(path, sizeof(path), "%s", up); /* sent again */
+	if (access(path, R_OK) < 0)
+		return err_set(err, ERR_REFUSED, "its chunks are not here");
+	if ((words = read_words(path, n, err)) == NULL)
+		rv = -1;
+	else
+		rv = coord_round_add_upload(
+		    w->round, ctx, msg, len, words, n, from, err);
+	free(words);
+	if (rv < 0) {
+		if (err->code != ERR_SYSTEM && strcmp(path, up) != 0)
+			drop_parts(w);
+		return -1;
+	}
+	if (strcmp(path, up) == 0)
+		return 0;
+	if (sync_file(path, err) < 0)
+		return -1;
+	return spool_move(s, SPOOL_PART, SPOOL_UP, in.site, in.root, err);
+}
+
+/*
+ * Phases
+ */
+
+static int
+on_deadline(void *self, struct err *err)
+{
+	struct work *w = self;
+
+	w->timer = false;
+	w->overdue = true;
+	if (work_progress(w, err) < 0)
+		return -1;
+	return rounds_wake(w->rounds, err);
+}
+
+static int
+set_deadline(struct work *w, size_t seconds, struct err *err)
+{
+	if (w->timer || w->overdue)
+		return 0;
+	w->timer = true;
+	return loop_set_timer(
+	    w->rounds->loop, (int64_t)seconds * 1000, on_deadline, w, err);
+}
+
+static int
+clear_deadline(struct work *w, struct err *err)
+{
+	w->timer = w->overdue = false;
+	return loop_set_timer(w->rounds->loop, -1, on_deadline, w, err);
+}
+
+static int
+start_round(struct work *w, struct err *err)
+{
+	struct round_about about = {
+		.step = plan_index(w->plan),
+		.words = plan_words(w->plan),
+	};
+	struct context c;
+
+	snprintf(about.kind, sizeof(about.kind), "%s", plan_kind(w->plan));
+	memcpy(about.state, w->state, ROUND_DIGEST);
+	if (clear_deadline(w, err) < 0 || book_begin(w->rounds->book, err) < 0)
+		return -1;
+	if (book_new_round(w->rounds->book, w->id, &about.round, err) < 0)
+		goto fail;
+	coord_round_free(w->round);
+	w->round = coord_round_start(work_context(w, &c), &about, err);
+	if (w->round == NULL || keep(w, err) < 0)
+		goto fail;
+	if (book_commit(w->rounds->book, err) < 0)
+		return -1;
+	log_fields(LOG_INFO, WORK_FIELDS(w), "round announced");
+	return 0;
+fail:
+	book_rollback(w->rounds->book);
+	return -1;
+}
+
+int
+work_abort(struct work *w, const char *why, struct err *err)
+{
+	struct context c;
+	char round[24];
+
+	if (coord_round_phase(w->round) == COORD_ABORTED)
+		return 0;
+	snprintf(round, sizeof(round), "%" PRIu64,
+	    coord_round_about(w->round)->round);
+	if (coord_round_abort(w->round, work_context(w, &c), why, err) < 0 ||
+	    rounds_audit(w->rounds, err, "abort", "study", w->name, "round",
+		round, "why", why, NULL) < 0 ||
+	    keep(w, err) < 0 || clear_deadline(w, err) < 0)
+		return -1;
+	log_fields(LOG_WARNING, WORK_FIELDS(w), "round aborted: %s", why);
+	drop_parts(w);
+	return set_deadline(w, RETRY_S, err);
+}
+
+struct sources {
+	struct work *w;
+	struct round_input inputs[ROUND_SITES_MAX];
+	size_t n;
+	uint64_t *words;
+};
+
+/* An input of the sum; where it lies follows from the trailer's root, which
+   the result names. */
+static int
+get_words(void *arg, uint16_t site, const uint64_t **words, struct err *err)
+{
+	struct sources *src = arg;
+	const struct rounds *s = src->w->rounds;
+	char path[PATH_MAX];
+
+	free(src->words);
+	src->words = NULL;
+	for (size_t i = 0; i < src->n; i++) {
+		if (src->inputs[i].site != site)
+			continue;
+		spool_path(s, SPOOL_UP, site, src->inputs[i].root, path);
+		if (access(path, R_OK) < 0)
+			spool_path(
+			    s, SPOOL_PUBLIC, site, src->inputs[i].root, path);
+		src->words = read_words(
+		    path, coord_round_about(src->w->round)->words, err);
+		*words = src->words;
+		return src->words != NULL ? 0 : -1;
+	}
+	return err_set(err, ERR_FORMAT, "site %u has no upload", site);
+}
+
+/* The uploads of a result become public, or go: the study says which. */
+static int
+publish(struct work *w, const struct sources *src, struct err *err)
+{
+	for (size_t i = 0; i < src->n; i++) {
+		const struct round_input *in = &src->inputs[i];
+		char path[PATH_MAX];
+
+		if (w->study->privacy.verify == STUDY_REPLAY) {
+			if (spool_move(w->rounds, SPOOL_UP, SPOOL_PUBLIC,
+				in->site, in->root, err) < 0)
+				return -1;
+			continue;
+		}
+		spool_path(w->rounds, SPOOL_UP, in->site, in->root, path);
+		unlink(path);
+	}
+	return 0;
+}
+
+/* Uploads of the step that is keep-uploads rounds past are deleted. */
+static int
+expire_uploads(struct work *w, struct err *err)
+{
+	struct book_step *step;
+	struct canon result = { 0 };
+	struct round_result *r = NULL;
+	uint32_t idx = plan_index(w->plan);
+	struct err why;
+	int rv;
+
+	if (idx <= w->study->rounds.keep_uploads)
+		return 0;
+	if ((step = calloc(1, sizeof(*step))) == NULL)
+		return err_sys(err, "uploads");
+	rv = book_get_step(w->rounds->book, w->id,
+	    idx - (uint32_t)w->study->rounds.keep_uploads, step, NULL, &result,
+	    err);
+	if (rv == 1 && result.len != 0) {
+		struct context c;
+
+		r = round_result_open(
+		    work_context(w, &c), NULL, result.data, result.len, &why);
+	}
+	for (size_t i = 0; r != NULL && i < round_result_inputs(r); i++) {
+		char path[PATH_MAX];
+
+		spool_path(w->rounds, SPOOL_PUBLIC, 0,
+		    round_result_input(r, i)->root, path);
+		unlink(path);
+	}
+	round_result_free(r);
+	canon_free(&result);
+	free(step);
+	return rv < 0 ? -1 : 0;
+}
+
+static int
+store_next(struct work *w, const struct book_step *step,
+    const struct canon *plan, const struct canon *result, bool done,
+    struct err *err)
+{
+	struct book *b = w->rounds->book;
+
+	if (book_begin(b, err) < 0)
+		return -1;
+	if (book_add_step(b, w->id, step, plan->data, plan->len, result->data,
+		result->len, err) < 0 ||
+	    book_drop_round(b, w->id, err) < 0 ||
+	    (w->study->privacy.cohort == STUDY_FIXED && w->n_cohort == 0 &&
+		book_set_cohort(b, w->id, step->sites, step->n_sites, err) <
+		    0) ||
+	    (done && book_set_status(b, w->id, BOOK_DONE, "", err) < 0)) {
+		book_rollback(b);
+		return -1;
+	}
+	return book_commit(b, err);
+}
+
+/* The sum is opened: step the model, keep both, and forget the round. */
+static int
+advance(struct work *w, const struct round_ctx *ctx, const uint64_t *sum,
+    const struct sources *src, const struct canon *result, struct err *err)
+{
+	const struct round_about *about = coord_round_about(w->round);
+	struct book_step *step = calloc(1, sizeof(*step));
+	struct canon bytes = { 0 }, after = { 0 };
+	struct plan *next = NULL;
+	uint8_t sum_root[ROUND_DIGEST];
+	char round[24], n_text[16], state[DIGEST_TEXT];
+	int rv = -1;
+
+	(void)ctx;
+	if (step == NULL)
+		return err_sys(err, "a step");
+	plan_save(w->plan, &bytes);
+	next = plan_load(w->spec, bytes.data, bytes.len, err);
+	if (next == NULL ||
+	    plan_step(next, sum, about->words, (uint32_t)src->n, err) < 0 ||
+	    round_words_root(sum, about->words, sum_root, err) < 0)
+		goto out;
+	plan_save(next, &after);
+	step->idx = plan_index(next);
+	step->round = about->round;
+	step->n_sites = src->n;
+	for (size_t i = 0; i < src->n; i++)
+		step->sites[i] = src->inputs[i].site;
+	snprintf(step->kind, sizeof(step->kind), "%s", about->kind);
+	round_state_next(w->digest, step->idx, plan_kind(next), w->state,
+	    sum_root, after.data, after.len, step->state);
+	hex_text(step->state, BOOK_DIGEST, state);
+	snprintf(round, sizeof(round), "%" PRIu64, about->round);
+	snprintf(n_text, sizeof(n_text), "%zu", src->n);
+	if (rounds_audit(w->rounds, err, "sum", "study", w->name, "round",
+		round, "kind", step->kind, "sites", n_text, "state", state,
+		NULL) < 0 ||
+	    store_next(w, step, &after, result, plan_done(next), err) < 0)
+		goto out;
+	/* From here on the book is ahead; memory follows. */
+	log_fields(LOG_INFO, WORK_FIELDS(w), "sum over %zu sites; %s", src->n,
+	    plan_done(next) ? "the study is done" : plan_kind(next));
+	coord_round_free(w->round);
+	w->round = NULL;
+	plan_free(w->plan);
+	w->plan = next;
+	next = NULL;
+	memcpy(w->state, step->state, BOOK_DIGEST);
+	if (w->study->privacy.cohort == STUDY_FIXED && w->n_cohort == 0) {
+		memcpy(
+		    w->cohort, step->sites, step->n_sites * sizeof(*w->cohort));
+		w->n_cohort = step->n_sites;
+	}
+	if (plan_done(w->plan))
+		w->status = BOOK_DONE;
+	drop_parts(w);
+	rv = clear_deadline(w, err);
+	if (rv == 0)
+		rv = expire_uploads(w, err);
+out:
+	plan_free(next);
+	canon_free(&bytes);
+	canon_free(&after);
+	free(step);
+	return rv;
+}
+
+static int
+finish(struct work *w, const struct round_ctx *ctx, struct err *err)
+{
+	size_t n = coord_round_about(w->round)->words;
+	struct sources src = { .w = w };
+	struct round_uploads uploads = { .get = get_words, .arg = &src };
+	uint64_t *sum = malloc(n * sizeof(*sum));
+	struct canon result = { 0 };
+	int rv = -1;
+
+	if (sum == NULL)
+		return err_sys(err, "%zu words", n);
+	src.n = coord_round_inputs(w->round, src.inputs);
+	if (coord_round_finish(w->round, ctx, &uploads, sum, err) < 0 ||
+	    coord_round_message(w->round, ctx, ROUND_RESULT, 0, &result, err) <
+		0 ||
+	    publish(w, &src, err) < 0)
+		goto out;
+	rv = advance(w, ctx, sum, &src, &result, err);
+out:
+	canon_free(&result);
+	free(src.words);
+	explicit_bzero(sum, n * sizeof(*sum));
+	free(sum);
+	return rv;
+}
+
+/* What ends a phase, and how. */
+static const struct phase {
+	enum coord_phase phase;
+	size_t deadline; /* offset into struct study_rounds */
+	bool waits_for_all; /* until the deadline; else enough is enough */
+	bool aborts; /* if there are not enough at the deadline */
+	int (*next)(struct coord_round *c, const struct round_ctx *ctx,
+	    struct err *err);
+} phases[] = {
+	{ COORD_READY, offsetof(struct study_rounds, ready_wait_s), true, false,
+	    coord_round_roster },
+	{ COORD_SHARES, offsetof(struct study_rounds, share_s), true, true,
+	    coord_round_shareset },
+	{ COORD_UPLOADS, offsetof(struct study_rounds, upload_s), true, true,
+	    coord_round_list },
+	{ COORD_CONFIRMS, offsetof(struct study_rounds, confirm_s), false, true,
+	    coord_round_certificate },
+};
+
+static const struct phase *
+find_phase(enum coord_phase phase)
+{
+	for (size_t i = 0; i < nitems(phases); i++) {
+		if (phases[i].phase == phase)
+			return &phases[i];
+	}
+	return NULL;
+}
+
+/* 1: the phase ended, look again; 0: wait; -1. */
+static int
+end_phase(struct work *w, const struct round_ctx *ctx,
+    const struct coord_tally *t, struct err *err)
+{
+	const struct phase *p = find_phase(t->phase);
+	bool enough = t->have >= t->need;
+	size_t seconds;
+	char why[128];
+
+	memcpy(&seconds, (const char *)&w->study->rounds + p->deadline,
+	    sizeof(seconds));
+	if (t->have >= t->most ||
+	    (enough && (!p->waits_for_all || w->overdue))) {
+		if (p->next(w->round, ctx, err) < 0 || keep(w, err) < 0 ||
+		    clear_deadline(w, err) < 0)
+			return -1;
+		log_fields(LOG_INFO, WORK_FIELDS(w),
+		    "%s: %zu of %zu sites, going on to %s",
+		    coord_phase_name(t->phase), t->have, t->most,
+		    coord_phase_name(coord_round_phase(w->round)));
+		return 1;
+	}
+	if (w->overdue && p->aborts) {
+		snprintf(why, sizeof(why),
+		    "%s: %zu of %zu sites at the deadline, expected %zu",
+		    coord_phase_name(t->phase), t->have, t->most, t->need);
+		return work_abort(w, why, err) < 0 ? -1 : 1;
+	}
+	/* Before the roster, time runs from when there are enough. */
+	if (p->aborts || enough)
+		return set_deadline(w, seconds, err);
+	return 0;
+}
+
+int
+work_progress(struct work *w, struct err *err)
+{
+	for (;;) {
+		struct coord_tally t;
+		const struct round_ctx *ctx;
+		struct context c;
+		int rv;
+
+		if (w->status != BOOK_RUNNING)
+			return 0;
+		if (w->round == NULL && start_round(w, err) < 0)
+			return -1;
+		ctx = work_context(w, &c);
+		t = coord_round_tally(w->round, ctx);
+		switch (t.phase) {
+		case COORD_ABORTED:
+			if (!w->overdue)
+				return set_deadline(w, RETRY_S, err);
+			if (start_round(w, err) < 0)
+				return -1;
+			break;
+		case COORD_UNMASKS:
+			if (t.have < t.need)
+				return 0;
+			if (finish(w, ctx, err) < 0)
+				return -1;
+			break;
+		default:
+			if ((rv = end_phase(w, ctx, &t, err)) <= 0)
+				return rv;
+		}
+	}
+}
+
+/*
+ * Messages
+ */
+
+int
+work_message(
+    struct work *w, uint16_t site, const void *msg, size_t len, struct err *err)
+{
+	enum round_type type = round_message_type(msg, len);
+	const struct round_ctx *ctx;
+	struct context c;
+	uint16_t from = 0, liar = 0;
+	char why[96];
+	int rv;
+
+	if (w->round == NULL)
+		return err_set(err, ERR_REFUSED, "no round is open");
+	ctx = work_context(w, &c);
+	switch (type) {
+	case ROUND_READY:
+		rv = coord_round_add_ready(
+		    w->round, ctx, msg, len, clock_utc(), &from, err);
+		break;
+	case ROUND_SHARES:
+		rv =
+		    coord_round_add_shares(w->round, ctx, msg, len, &from, err);
+		break;
+	case ROUND_UPLOAD:
+		rv = take_upload(w, ctx, msg, len, &from, err);
+		break;
+	case ROUND_COMPLAINT:
+		rv = coord_round_add_complaint(
+		    w->round, ctx, msg, len, &from, &liar, err);
+		break;
+	case ROUND_CONFIRM:
+		rv = coord_round_add_confirm(
+		    w->round, ctx, msg, len, &from, err);
+		break;
+	case ROUND_UNMASK:
+		rv =
+		    coord_round_add_unmask(w->round, ctx, msg, len, &from, err);
+		break;
+	default:
+		return err_set(err, ERR_FORMAT, "not a message of a site's");
+	}
+	if (rv < 0)
+		return -1;
+	/* A signed message is good whoever brings it; say so if it was not
+	   its author. */
+	if (from != site)
+		log_fields(LOG_WARNING, WORK_FIELDS(w),
+		    "a %s of site %u came from site %u", round_type_name(type),
+		    from, site);
+	log_fields(LOG_DEBUG, WORK_FIELDS(w), "%s of site %u",
+	    round_type_name(type), from);
+	if (liar != 0) {
+		snprintf(why, sizeof(why),
+		    "site %u is convicted by a complaint of site %u", liar,
+		    from);
+		return work_abort(w, why, err);
+	}
+	return keep(w, err);
+}
+
+int
+work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
+    struct canon *out, struct err *err)
+{
+	struct canon msg = { 0 };
+	struct book_step *step;
+	enum round_type type;
+	struct context c;
+	int rv = 0;
+
+	if (q->idx > plan_index(w->plan))
+		return 0; /* it knows more than we do: a restored coordinator */
+	if (q->idx < plan_index(w->plan)) {
+		if ((step = calloc(1, sizeof(*step))) == NULL)
+			return err_sys(err, "a result");
+		rv = book_get_step(
+		    w->rounds->book, w->id, q->idx + 1, step, NULL, &msg, err);
+		free(step);
+	} else if (w->round != NULL &&
+	    memcmp(q->state, w->state, BOOK_DIGEST) == 0) {
+		const struct round_ctx *ctx = work_context(w, &c);
+
+		type = coord_round_owed(w->round, ctx, site);
+		if (type != ROUND_NONE)
+			rv = coord_round_message(
+				 w->round, ctx, type, site, &msg, err) < 0
+			    ? -1
+			    : 1;
+	}
+	if (rv == 1)
+		exchange_wrap(w->digest, msg.data, msg.len, out);
+	canon_free(&msg);
+	return rv;
+}

@@ -1,0 +1,530 @@
+/*
+ * The coordinator's manifest and studies, and what its operator may ask on
+ * the control socket.  The root has signed both: the operator submits them,
+ * and can alter neither.
+ */
+#include "coordinator/rounds.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/hex.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "crypto/finished.h"
+#include "crypto/signed.h"
+#include "model/spec.h"
+#include "model/step/plan.h"
+#include "privsep/ctl_msg.h"
+#include "study/study.h"
+
+#define DIGEST_TEXT (2 * BOOK_DIGEST + 1)
+
+void
+work_free(struct work *w)
+{
+	if (w == NULL)
+		return;
+	while (w->parts != NULL) {
+		struct part *p = w->parts;
+
+		w->parts = p->next;
+		free(p);
+	}
+	coord_round_free(w->round);
+	plan_free(w->plan);
+	free(w->spec);
+	study_free(w->study);
+	signed_study_free(w->sig);
+	free(w);
+}
+
+struct work *
+work_find(struct rounds *s, const uint8_t digest[BOOK_DIGEST])
+{
+	struct work *w = s->works;
+
+	while (w != NULL && memcmp(w->digest, digest, BOOK_DIGEST) != 0)
+		w = w->next;
+	return w;
+}
+
+/*
+ * Load
+ */
+
+/* Study text, spec and rules: what a signed study must hold to be run. */
+static int
+read_study(struct rounds *s, struct work *w, const void *object, size_t len,
+    struct err *err)
+{
+	struct round_params params;
+	struct context c;
+
+	if ((w->sig = signed_study_open(object, len, s->root, err)) == NULL ||
+	    (w->study = study_parse(
+		 "study", w->sig->text, w->sig->text_len, err)) == NULL)
+		return -1;
+	if ((w->spec = calloc(1, sizeof(*w->spec))) == NULL)
+		return err_sys(err, "study");
+	if (study_model_spec(w->study, w->sig->n_sites, w->spec, err) < 0 ||
+	    signed_study_fits(w->sig, s->manifest, err) < 0)
+		return -1;
+	memcpy(w->digest, w->sig->digest, BOOK_DIGEST);
+	snprintf(w->name, sizeof(w->name), "%s", w->study->name);
+	w->rounds = s;
+	return round_params(&work_context(w, &c)->rules, w->sig->n_sites,
+	    w->sig->n_sites, &params, err);
+}
+
+static int
+load_step(struct rounds *s, struct work *w, struct err *err)
+{
+	struct canon bytes = { 0 };
+	struct book_step *step = calloc(1, sizeof(*step));
+	int rv = -1;
+
+	if (step == NULL)
+		return err_sys(err, "study %s", w->name);
+	switch (book_get_step(
+	    s->book, w->id, UINT32_MAX, step, &bytes, NULL, err)) {
+	case 1:
+		w->plan = plan_load(w->spec, bytes.data, bytes.len, err);
+		break;
+	case 0:
+		round_state_first(w->digest, step->state);
+		if ((w->plan = plan_new(w->spec, err)) == NULL)
+			break;
+		plan_save(w->plan, &bytes);
+		if (book_add_step(s->book, w->id, step, bytes.data, bytes.len,
+			NULL, 0, err) < 0)
+			goto out;
+		break;
+	}
+	if (w->plan == NULL)
+		goto out;
+	memcpy(w->state, step->state, BOOK_DIGEST);
+	rv = 0;
+out:
+	free(step);
+	canon_free(&bytes);
+	return rv;
+}
+
+static int
+load_work(struct rounds *s, const struct book_study *st, struct err *err)
+{
+	struct canon object = { 0 }, body = { 0 };
+	struct work *w = calloc(1, sizeof(*w));
+	uint64_t number;
+	int rv = -1;
+
+	if (w == NULL)
+		return err_sys(err, "study %s", st->name);
+	if (book_study_object(s->book, st->id, &object, err) != 1 ||
+	    read_study(s, w, object.data, object.len, err) < 0)
+		goto out;
+	w->id = st->id;
+	w->status = st->status;
+	w->n_cohort = st->n_cohort;
+	memcpy(w->cohort, st->cohort, sizeof(w->cohort));
+	if (load_step(s, w, err) < 0)
+		goto out;
+	rv = book_get_round(s->book, w->id, &number, &body, err);
+	if (rv == 1) {
+		w->round = coord_round_load(body.data, body.len, err);
+		rv = w->round != NULL ? 0 : -1;
+	}
+	if (rv < 0)
+		goto out;
+	w->next = s->works;
+	s->works = w;
+	w = NULL;
+out:
+	canon_free(&object);
+	canon_free(&body);
+	work_free(w);
+	return rv;
+}
+
+static int
+load_manifest(struct rounds *s, struct err *err)
+{
+	struct canon object = { 0 };
+	int rv = book_get_manifest(s->book, &object, err);
+
+	if (rv == 1) {
+		s->manifest =
+		    manifest_open(object.data, object.len, s->root, err);
+		rv = s->manifest != NULL ? 0 : -1;
+	}
+	canon_free(&object);
+	return rv;
+}
+
+int
+rounds_load(struct rounds *s, struct err *err)
+{
+	struct book_study *st = calloc(1, sizeof(*st));
+	int64_t id = 0;
+	int rv = -1;
+
+	if (st == NULL)
+		return err_sys(err, "studies");
+	if (load_manifest(s, err) < 0)
+		goto out;
+	while ((rv = book_study_after(s->book, id, st, err)) == 1) {
+		id = st->id;
+		if ((rv = load_work(s, st, err)) < 0)
+			break;
+	}
+out:
+	free(st);
+	return rv;
+}
+
+int
+rounds_send_allow_list(struct rounds *s, struct err *err)
+{
+	struct canon out = { 0 };
+	uint32_t n = 0;
+
+	for (size_t i = 0; s->manifest != NULL && i < s->manifest->n_sites; i++)
+		n += s->manifest->sites[i].active;
+	canon_u32(&out, n);
+	for (size_t i = 0; s->manifest != NULL && i < s->manifest->n_sites;
+	     i++) {
+		const struct manifest_site *m = &s->manifest->sites[i];
+
+		if (!m->active)
+			continue;
+		canon_u32(&out, m->id);
+		canon_raw(&out, m->member.tls, MANIFEST_ID);
+	}
+	return chan_send_canon(
+	    child_peer(&s->child, PROC_LISTENER), MSG_ALLOW_LIST, 0, &out, err);
+}
+
+/*
+ * Control
+ */
+
+static int
+reply(struct rounds *s, uint64_t tag, struct ctl_reply *r, struct err *err)
+{
+	struct canon out = { 0 };
+	int rv = ctl_reply_write(r, &out, err);
+
+	ctl_reply_free(r);
+	if (rv < 0) {
+		canon_free(&out);
+		return -1;
+	}
+	return chan_send_canon(
+	    child_peer(&s->child, PROC_CONTROL), MSG_CTL_REPLY, tag, &out, err);
+}
+
+static int
+take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
+    struct err *err)
+{
+	struct manifest *m = manifest_open(p, len, s->root, err);
+	char epoch[16], digest[DIGEST_TEXT];
+
+	if (m == NULL)
+		return -1;
+	if (s->manifest != NULL && m->epoch <= s->manifest->epoch) {
+		err_set(err, ERR_REFUSED, "epoch %u, expected one above %u",
+		    m->epoch, s->manifest->epoch);
+		goto fail;
+	}
+	if (memcmp(m->coordinator.key, key_public(s->key), KEY_PUBLIC) != 0) {
+		err_set(err, ERR_REFUSED,
+		    "the manifest names another coordinator than this one");
+		goto fail;
+	}
+	for (struct work *w = s->works; w != NULL; w = w->next) {
+		if (w->round == NULL ||
+		    coord_round_phase(w->round) != COORD_UNMASKS)
+			continue;
+		err_set(err, ERR_REFUSED,
+		    "a sum of study %s is being unmasked; submit again when "
+		    "that is done",
+		    w->name);
+		goto fail;
+	}
+	snprintf(epoch, sizeof(epoch), "%u", m->epoch);
+	hex_text(m->digest, sizeof(m->digest), digest);
+	/* Rounds of the old epoch cannot go on under the new one. */
+	for (struct work *w = s->works; w != NULL; w = w->next) {
+		if (w->round != NULL &&
+		    work_abort(w, "a new membership manifest", err) < 0)
+			goto fail;
+	}
+	if (rounds_audit(s, err, "manifest", "consortium", m->consortium,
+		"epoch", epoch, "digest", digest, NULL) < 0 ||
+	    book_put_manifest(s->book, m->epoch, p, len, err) < 0)
+		goto fail;
+	manifest_free(s->manifest);
+	s->manifest = m;
+	log_msg(LOG_NOTICE, "manifest of %s, epoch %u, %zu sites",
+	    m->consortium, m->epoch, m->n_sites);
+	ctl_reply_column(r, "manifest");
+	ctl_reply_column(r, "epoch");
+	ctl_reply_column(r, "sites");
+	ctl_reply_cell(r, "%s", m->consortium);
+	ctl_reply_cell(r, "%s", epoch);
+	ctl_reply_cell(r, "%zu", m->n_sites);
+	return rounds_send_allow_list(s, err);
+fail:
+	manifest_free(m);
+	return -1;
+}
+
+static int
+take_study(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
+    struct err *err)
+{
+	struct book_study *known = calloc(1, sizeof(*known));
+	struct work *w = calloc(1, sizeof(*w));
+	char digest[DIGEST_TEXT];
+	int rv = -1;
+
+	if (known == NULL || w == NULL) {
+		err_sys(err, "study");
+		goto out;
+	}
+	if (s->manifest == NULL) {
+		err_set(err, ERR_REFUSED, "submit the manifest first");
+		goto out;
+	}
+	if (read_study(s, w, p, len, err) < 0)
+		goto out;
+	if (w->study->expires < clock_utc() / 86400) {
+		err_set(err, ERR_REFUSED, "the study has expired");
+		goto out;
+	}
+	if ((rv = book_study_by_name(s->book, w->name, known, err)) != 0) {
+		if (rv == 1)
+			err_set(err, ERR_REFUSED,
+			    "a study of the name %s is here already", w->name);
+		rv = -1;
+		goto out;
+	}
+	rv = -1;
+	hex_text(w->digest, BOOK_DIGEST, digest);
+	if (rounds_audit(s, err, "study", "study", w->name, "digest", digest,
+		NULL) < 0 ||
+	    book_add_study(s->book, w->name, w->digest, p, len, err) < 0 ||
+	    book_study_by_name(s->book, w->name, known, err) != 1)
+		goto out;
+	ctl_reply_column(r, "study");
+	ctl_reply_column(r, "digest");
+	ctl_reply_column(r, "sites");
+	ctl_reply_cell(r, "%s", w->name);
+	ctl_reply_cell(r, "%s", digest);
+	ctl_reply_cell(r, "%zu", w->sig->n_sites);
+	log_fields(LOG_NOTICE,
+	    (struct log_field[]){ log_field("STUDY", "%s", w->name) }, 1,
+	    "study submitted, %zu sites", w->sig->n_sites);
+	if (load_work(s, known, err) < 0 ||
+	    work_progress(work_find(s, known->digest), err) < 0)
+		goto out;
+	rv = 0;
+out:
+	free(known);
+	work_free(w);
+	return rv;
+}
+
+static int
+cmd_submit(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
+    struct err *err)
+{
+	char type[SIGNED_TYPE_MAX + 1];
+
+	if (signed_type(q->body, q->body_len, type, err) < 0)
+		return -1;
+	if (strcmp(type, MANIFEST_TYPE) == 0)
+		return take_manifest(s, q->body, q->body_len, r, err);
+	if (strcmp(type, SIGNED_STUDY_TYPE) == 0)
+		return take_study(s, q->body, q->body_len, r, err);
+	return err_set(err, ERR_FORMAT,
+	    "a signed %s, expected a manifest or a study", type);
+}
+
+/* Who has not done its part of the present phase. */
+static void
+missing(const struct work *w, char *out, size_t size)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < w->sig->n_sites && n < size; i++) {
+		const struct manifest_site *m =
+		    manifest_by_id(w->rounds->manifest, w->sig->sites[i]);
+
+		if (m != NULL && !coord_round_has(w->round, m->id))
+			n += (size_t)snprintf(out + n, size - n, "%s%s",
+			    n != 0 ? " " : "", m->member.name);
+	}
+}
+
+static int
+cmd_status(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
+    struct err *err)
+{
+	static const char *const columns[] = { "study", "status", "step",
+		"kind", "round", "phase", "have", "need", "of", "missing" };
+
+	(void)err;
+	for (size_t i = 0; i < nitems(columns); i++)
+		ctl_reply_column(r, columns[i]);
+	for (const struct work *w = s->works; w != NULL; w = w->next) {
+		struct coord_tally t = { 0 };
+		char names[512] = "";
+		struct context c;
+
+		if (q->study[0] != '\0' && strcmp(q->study, w->name) != 0)
+			continue;
+		if (w->round != NULL) {
+			t = coord_round_tally(w->round, work_context(w, &c));
+			missing(w, names, sizeof(names));
+		}
+		ctl_reply_cell(r, "%s", w->name);
+		ctl_reply_cell(r, "%s", book_status_name(w->status));
+		ctl_reply_cell(r, "%u", plan_index(w->plan));
+		ctl_reply_cell(r, "%s", plan_kind(w->plan));
+		ctl_reply_cell(r, "%" PRIu64,
+		    w->round != NULL ? coord_round_about(w->round)->round : 0);
+		ctl_reply_cell(r, "%s",
+		    w->round != NULL
+			? coord_phase_name(coord_round_phase(w->round))
+			: "");
+		ctl_reply_cell(r, "%zu", t.have);
+		ctl_reply_cell(r, "%zu", t.need);
+		ctl_reply_cell(r, "%zu", t.most);
+		ctl_reply_cell(r, "%s", names);
+	}
+	return 0;
+}
+
+/* The body is a struct finished. */
+static int
+result_body(
+    struct rounds *s, const struct work *w, struct canon *body, struct err *err)
+{
+	struct book_step *step = calloc(1, sizeof(*step));
+	struct round_params params;
+	struct canon plan = { 0 };
+	struct finished f = {
+		.n_sites = (uint32_t)w->sig->n_sites,
+		.corrupted = s->manifest->policy.corrupted,
+		.text = w->sig->text,
+		.text_len = w->sig->text_len,
+		.n_rounds = plan_index(w->plan),
+	};
+	struct context c;
+	int rv = -1;
+
+	snprintf(
+	    f.consortium, sizeof(f.consortium), "%s", s->manifest->consortium);
+	memcpy(f.digest, w->digest, sizeof(f.digest));
+	plan_save(w->plan, &plan);
+	f.plan = plan.data;
+	f.plan_len = plan.len;
+	f.rounds = calloc(f.n_rounds, sizeof(*f.rounds));
+	if (step == NULL || f.rounds == NULL) {
+		err_sys(err, "result");
+		goto out;
+	}
+	if (round_params(&work_context(w, &c)->rules, w->sig->n_sites,
+		w->sig->n_sites, &params, err) < 0)
+		goto out;
+	f.smallest_sites = params.u_min;
+	for (uint32_t i = 0; i < f.n_rounds; i++) {
+		struct finished_round *x = &f.rounds[i];
+
+		if (book_get_step(
+			s->book, w->id, i + 1, step, NULL, NULL, err) != 1)
+			goto out;
+		x->round = step->round;
+		x->step = i;
+		x->n_sites = (uint32_t)step->n_sites;
+		snprintf(x->kind, sizeof(x->kind), "%s", step->kind);
+	}
+	rv = finished_write(&f, body, err);
+out:
+	free(f.rounds);
+	free(step);
+	canon_free(&plan);
+	return rv;
+}
+
+static int
+cmd_result(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
+    struct err *err)
+{
+	struct canon body = { 0 };
+	const struct work *w = s->works;
+	int rv;
+
+	while (w != NULL && strcmp(w->name, q->study) != 0)
+		w = w->next;
+	if (w == NULL)
+		return err_set(
+		    err, ERR_CONFIG, "no study of the name %s here", q->study);
+	if (!plan_done(w->plan))
+		return err_set(
+		    err, ERR_REFUSED, "study %s has no result yet", w->name);
+	if ((rv = result_body(s, w, &body, err)) == 0)
+		ctl_reply_body(r, body.data, body.len);
+	canon_free(&body);
+	return rv;
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(struct rounds *s, const struct ctl_request *q,
+	    struct ctl_reply *r, struct err *err);
+} commands[] = {
+	{ "result", cmd_result },
+	{ "status", cmd_status },
+	{ "submit", cmd_submit },
+};
+
+int
+rounds_on_control(void *self, struct msg *m, struct err *err)
+{
+	struct rounds *s = self;
+	struct ctl_reply r = { 0 };
+	struct ctl_request q;
+	struct err why;
+	int rv;
+
+	if (ctl_request_read(m->data, m->len, &q, err) < 0)
+		return -1;
+	rv = err_set(&why, ERR_CONFIG,
+	    "the coordinator does not know the command %s", q.command);
+	for (size_t i = 0; i < nitems(commands); i++) {
+		if (strcmp(commands[i].name, q.command) == 0)
+			rv = commands[i].fn(s, &q, &r, &why);
+	}
+	if (rv < 0) {
+		if (why.code == ERR_SYSTEM) {
+			ctl_reply_free(&r);
+			*err = why;
+			return -1;
+		}
+		ctl_reply_free(&r);
+		r = (struct ctl_reply){ 0 };
+		ctl_reply_error(&r, &why);
+	}
+	if (reply(s, m->tag, &r, err) < 0)
+		return -1;
+	return rounds_wake(s, err);
+}

@@ -1,0 +1,241 @@
+/*
+ * Process `gate`: decides what leaves the house.  See gate.h.
+ */
+#include "daemon/gate.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "crypto/audit.h"
+#include "crypto/exchange.h"
+#include "crypto/prg.h"
+#include "crypto/signed.h"
+#include "crypto/signed_study.h"
+#include "daemon/config.h"
+#include "model/step/plan.h"
+
+#define AUDIT_FIELDS_MAX 16
+
+int
+gate_audit(struct gate *g, struct err *err, const char *event, ...)
+{
+	struct audit_field fields[AUDIT_FIELDS_MAX];
+	const char *name;
+	size_t n = 0;
+	va_list ap;
+
+	va_start(ap, event);
+	while (n < nitems(fields) && (name = va_arg(ap, const char *)) != NULL)
+		fields[n++] = (struct audit_field){
+			.name = name,
+			.value = va_arg(ap, const char *),
+		};
+	va_end(ap);
+	return audit_add(g->audit, event, fields, n, err);
+}
+
+static enum exchange_standing
+standing(const struct gate *g, const struct run *r)
+{
+	if (r == NULL || r->busy || g->self == 0 || plan_done(r->plan))
+		return EXCHANGE_KNOWN;
+	return EXCHANGE_READY;
+}
+
+int
+gate_poll(struct gate *g, struct err *err)
+{
+	struct exchange_next x = { 0 };
+	struct canon body = { 0 };
+	struct store_study st;
+	int rv;
+
+	x.epoch = g->manifest != NULL ? g->manifest->epoch : 0;
+	for (int64_t id = 0; x.n < EXCHANGE_STUDIES_MAX; id = st.id) {
+		struct exchange_study *s = &x.studies[x.n];
+		const struct run *r;
+
+		if ((rv = store_study_after(g->store, id, &st, err)) < 0)
+			return -1;
+		if (rv == 0)
+			break;
+		x.n++;
+		memcpy(s->digest, st.digest, sizeof(s->digest));
+		r = run_find(g, st.id);
+		s->standing = standing(g, r);
+		if (s->standing != EXCHANGE_READY)
+			continue;
+		s->idx = plan_index(r->plan);
+		memcpy(s->state, r->state, sizeof(s->state));
+	}
+	exchange_next_write(&x, &body);
+	return chan_send_canon(
+	    child_peer(&g->child, PROC_UPLINK), MSG_POLL, 0, &body, err);
+}
+
+/*
+ * One message of the coordinator's: a signed object (manifest, study) or a
+ * message of a round.  What is wrong with it is logged, and changes nothing;
+ * only our own troubles end the gate.
+ */
+static int
+on_coordinator(void *self, struct msg *m, struct err *err)
+{
+	struct gate *g = self;
+	char type[SIGNED_TYPE_MAX + 1] = "";
+	struct err why;
+	int rv;
+
+	signed_type(m->data, m->len, type, &why);
+	if (strcmp(type, MANIFEST_TYPE) == 0)
+		rv = gate_take_manifest(g, m->data, m->len, &why);
+	else if (strcmp(type, SIGNED_STUDY_TYPE) == 0)
+		rv = gate_take_study(g, m->data, m->len, &why);
+	else
+		rv = gate_on_round_message(g, m->data, m->len, &why);
+	if (rv == 0)
+		return 0;
+	if (why.code == ERR_SYSTEM) {
+		*err = why;
+		return -1;
+	}
+	log_msg(
+	    LOG_WARNING, "refused a message of the coordinator: %s", why.msg);
+	return gate_audit(
+	    g, err, "refused", "from", "coordinator", "why", why.msg, NULL);
+}
+
+static const struct handler from_parent[] = {
+	{ MSG_JOB_CHANNEL, PROC_PARENT, 5, 256, gate_on_job_channel },
+	{ MSG_JOB_GONE, PROC_PARENT, 5, 1024, gate_on_job_gone },
+};
+
+static const struct handler from_uplink[] = {
+	{ MSG_FROM_COORDINATOR, PROC_UPLINK, 1, 4 << 20, on_coordinator },
+	{ MSG_FETCHED, PROC_UPLINK, 1, CHAN_MAX, gate_on_fetched },
+	{ MSG_DELIVERED, PROC_UPLINK, 8, 1024, gate_on_delivered },
+};
+
+static const struct handler from_control[] = {
+	{ MSG_CTL_REQUEST, PROC_CONTROL, 1, 2 << 20, gate_on_control },
+};
+
+/* A public key that the parent handed over as a file. */
+static int
+public_key(
+    struct gate *g, const char *name, uint8_t pk[KEY_PUBLIC], struct err *err)
+{
+	int fd = child_fd(&g->child, name);
+	char *text;
+	size_t len;
+	int rv;
+
+	if (fd < 0)
+		return err_set(err, ERR_CONFIG, "%s was not handed over", name);
+	text = (char *)file_read_fd(fd, name, 256, &len, err);
+	if (text == NULL)
+		return -1;
+	text[strcspn(text, "\r\n")] = '\0';
+	if ((rv = key_public_parse(text, pk, err)) < 0)
+		err_prefix(err, "%s", name);
+	free(text);
+	return rv;
+}
+
+static int
+open_all(struct gate *g, struct err *err)
+{
+	const char *state = child_fact(&g->child, "state");
+	char path[600];
+
+	if (state == NULL || strlen(state) >= sizeof(g->state_dir))
+		return err_set(err, ERR_CONFIG, "no folder for the state");
+	snprintf(g->state_dir, sizeof(g->state_dir), "%s", state);
+	g->config = site_config_parse(
+	    g->child.config_path, g->child.config, g->child.config_len, err);
+	if (g->config == NULL)
+		return -1;
+	g->identity = key_load_fd(
+	    child_fd(&g->child, "identity.key"), "identity.key", NULL, err);
+	if (g->identity == NULL ||
+	    public_key(g, "root.pub", g->root, err) < 0 ||
+	    public_key(g, "coordinator.pub", g->coordinator, err) < 0)
+		return -1;
+	snprintf(path, sizeof(path), "%s/audit.log", state);
+	if ((g->audit = audit_open(path, g->identity, err)) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/db/gate.db", state);
+	if ((g->store = store_open(path, g->identity, err)) == NULL)
+		return -1;
+	return gate_load(g, err);
+}
+
+static int
+listen_all(struct gate *g, struct err *err)
+{
+	if ((g->loop = loop_new(err)) == NULL)
+		return -1;
+	if (loop_add_chan(g->loop,
+		(struct loop_chan){ g->child.parent, from_parent,
+		    nitems(from_parent), g, NULL },
+		err) < 0 ||
+	    loop_add_chan(g->loop,
+		(struct loop_chan){ child_peer(&g->child, PROC_UPLINK),
+		    from_uplink, nitems(from_uplink), g, NULL },
+		err) < 0 ||
+	    loop_add_chan(g->loop,
+		(struct loop_chan){ child_peer(&g->child, PROC_CONTROL),
+		    from_control, nitems(from_control), g, NULL },
+		err) < 0)
+		return -1;
+	return 0;
+}
+
+static void
+close_all(struct gate *g)
+{
+	while (g->runs != NULL)
+		run_close(g, g->runs->id);
+	while (g->jobs != NULL) {
+		struct job *j = g->jobs;
+
+		g->jobs = j->next;
+		chan_free(j->chan);
+		free(j);
+	}
+	loop_free(g->loop);
+	store_close(g->store);
+	audit_close(g->audit);
+	manifest_free(g->manifest);
+	key_free(g->identity);
+	site_config_free(g->config);
+	child_free(&g->child);
+}
+
+int
+main(void)
+{
+	static struct gate g;
+	struct err err;
+	int rc = 0;
+
+	if (prg_selftest(&err) < 0 ||
+	    child_start(&g.child, PROC_GATE, &err) < 0 ||
+	    (sodium_init() < 0 &&
+		err_set(&err, ERR_SYSTEM, "libsodium does not start") < 0) ||
+	    open_all(&g, &err) < 0 || listen_all(&g, &err) < 0 ||
+	    child_ready(&g.child, "", &err) < 0 || gate_poll(&g, &err) < 0 ||
+	    loop_run(g.loop, &err) < 0) {
+		log_msg(LOG_ERR, "%s", err.msg);
+		rc = 1;
+	}
+	close_all(&g);
+	return rc;
+}
