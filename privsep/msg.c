@@ -47,6 +47,7 @@ static const char *const msg_names[MSG_COUNT] = {
 	[MSG_REPLY] = "REPLY",
 	[MSG_CTL_REQUEST] = "CTL_REQUEST",
 	[MSG_CTL_REPLY] = "CTL_REPLY",
+	[MSG_BOARD] = "BOARD",
 };
 
 const char *

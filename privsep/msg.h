@@ -111,6 +111,8 @@ enum msg_type {
 	MSG_CTL_REQUEST,
 	MSG_CTL_REPLY,
 
+	MSG_BOARD, /* gate|rounds -> board: board/snapshot.h; after each change */
+
 	MSG_COUNT
 };
 

@@ -16,3 +16,4 @@ include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
 include %D%/privsep/local.mk
+include %D%/board/local.mk
