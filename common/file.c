@@ -184,3 +184,14 @@ file_mkdirs(const char *path, mode_t mode, struct err *err)
 			return 0;
 	}
 }
+
+bool
+file_name_ok(const char *s)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._-";
+	size_t len = strlen(s);
+
+	return len > 0 && len < 200 && s[0] != '.' && strspn(s, allowed) == len;
+}

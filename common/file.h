@@ -5,6 +5,7 @@
 #ifndef COMMON_FILE_H
 #define COMMON_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,5 +36,9 @@ int file_mkdirs(const char *path, mode_t mode, struct err *err);
 
 /* fsync a folder, so that its names last. */
 int file_sync_dir(const char *path, struct err *err);
+
+/* May s name a file in a folder of ours?  1 to 199 letters, digits, ".", "_",
+   "-", and no "." first. */
+bool file_name_ok(const char *s);
 
 #endif

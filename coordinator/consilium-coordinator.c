@@ -3,7 +3,7 @@
  * what the others need, starts and watches them.  It parses nothing that came
  * from outside.
  */
-#include "config.h"
+#include <config.h> /* not the one beside this file */
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * trainer when the gate asks for one.  It parses nothing that came from
  * outside.
  */
-#include "config.h"
+#include <config.h> /* not the one beside this file */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -260,7 +260,7 @@ order_job(struct consiliumd *d, uint64_t tag, const char *study,
 	struct job *j = job_slot(d, 0);
 	bool known = tag == 0 || job_slot(d, tag) != NULL;
 
-	if (!house_name_ok(study) || (table != NULL && !house_name_ok(table)))
+	if (!file_name_ok(study) || (table != NULL && !file_name_ok(table)))
 		return err_set(err, ERR_PEER,
 		    "the gate asks for a file that "
 		    "no study or table can have");
@@ -312,7 +312,7 @@ on_drop_table(void *self, struct msg *m, struct err *err)
 	canon_get_text(&in, table, sizeof(table));
 	if (canon_end(&in, "DROP_TABLE", err) < 0)
 		return -1;
-	if (!house_name_ok(table))
+	if (!file_name_ok(table))
 		return err_set(err, ERR_PEER, "the gate names no table");
 	if (unlinkat(d->tables, table, 0) < 0)
 		log_msg(LOG_WARNING, "table %s: %m", table);

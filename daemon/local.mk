@@ -31,3 +31,9 @@ sbin_PROGRAMS += %D%/consiliumd
 noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = %D%/store.c %D%/store.h
 %C%_libstore_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+
+# On both sides.
+pkglibexec_PROGRAMS += %D%/control
+%C%_control_SOURCES = %D%/control.c
+%C%_control_LDADD = privsep/libctl.a privsep/libprivsep.a proto/libproto.a \
+	common/libcommon.a $(PROTOBUFC_LIBS) $(SECCOMP_LIBS)

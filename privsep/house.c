@@ -122,18 +122,6 @@ fail:
 	return -1;
 }
 
-bool
-house_name_ok(const char *name)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789._-";
-	size_t len = strlen(name);
-
-	return len > 0 && len < 200 && name[0] != '.' &&
-	    strspn(name, allowed) == len;
-}
-
 int
 house_open(const char *folder, const char *name, struct err *err)
 {

@@ -32,10 +32,6 @@ int house_options(
 int house_state(
     const char *state, const char *const *folders, size_t n, struct err *err);
 
-/* May name be part of a file's name?  Letters, digits, ".", "_", "-", and no
-   leading ".". */
-bool house_name_ok(const char *name);
-
 /* Open an existing file of folder for reading; folder NULL: name is a path. */
 int house_open(const char *folder, const char *name, struct err *err);
 

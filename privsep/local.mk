@@ -16,3 +16,10 @@ noinst_LIBRARIES += %D%/libfamily.a
 	%D%/spawn.c %D%/spawn.h
 %C%_libfamily_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 EXTRA_DIST += %D%/README.md
+
+# The control socket's frames: for process control and for consiliumctl.
+noinst_LIBRARIES += %D%/libctl.a
+%C%_libctl_a_SOURCES = \
+	%D%/ctl_client.c %D%/ctl_client.h \
+	%D%/ctl_wire.c %D%/ctl_wire.h
+%C%_libctl_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUFC_CFLAGS)
