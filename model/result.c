@@ -177,6 +177,7 @@ warn_of_status(const struct plan *p, struct result *r)
 {
 	char names[RESULT_WARNING_SIZE];
 	uint32_t step = p->spec.risk_set_step;
+	bool several;
 
 	names_of(p, p->blamed, names);
 	switch (p->status) {
@@ -204,11 +205,13 @@ warn_of_status(const struct plan *p, struct result *r)
 		    "fit");
 		break;
 	case FIT_SEPARATED:
+		several = strchr(names, ',') != NULL;
 		warn(r,
 		    "separation: %s %s the outcome so well that no finite "
-		    "coefficient is best; it has no estimate, and the others "
-		    "are those at the point where the fit was stopped",
-		    names, strchr(names, ',') != NULL ? "predict" : "predicts");
+		    "coefficient is best; %s no estimate, and the others are "
+		    "those at the point where the fit was stopped",
+		    names, several ? "predict" : "predicts",
+		    several ? "they have" : "it has");
 		break;
 	case FIT_SINGULAR:
 		warn(r,

@@ -25,11 +25,14 @@ check_PROGRAMS += \
 %C%_test_textbook_LDADD = $(MODEL_TEST_LIBS)
 
 EXTRA_DIST += \
+	tests/reference/auc_sklearn.py \
 	tests/reference/models.R \
 	tests/vectors/model/README.md \
+	tests/vectors/model/auc.csv \
 	tests/vectors/model/biopsy.csv \
 	tests/vectors/model/birthwt.csv \
 	tests/vectors/model/lung.csv \
 	tests/vectors/model/models_coef.csv \
 	tests/vectors/model/models_fit.csv \
-	tests/vectors/model/rotgbsg.csv
+	tests/vectors/model/rotgbsg.csv \
+	tests/vectors/model/wdbc.csv

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/macros.h"
 #include "tests/model/consortium.h"
 
 #define TOLERANCE 1e-9
@@ -198,6 +199,70 @@ biopsies_are_as_in_r(void **state)
 	run_logistic("biopsy.csv", "biopsy", 7);
 }
 
+static double
+read_auc(const char *model)
+{
+	char line[256], m[64];
+	FILE *f = open_vectors("auc.csv");
+	double auc = 0;
+	bool found = false;
+
+	while (!found && fgets(line, sizeof(line), f) != NULL)
+		found = sscanf(line, "%63[^,],%lf", m, &auc) == 2 &&
+		    strcmp(m, model) == 0;
+	fclose(f);
+	assert_true(found);
+	return auc;
+}
+
+static void
+areas_under_the_roc_are_as_in_scikit_learn(void **state)
+{
+	static const char *const models[] = { "birthwt", "biopsy" };
+
+	(void)state;
+	for (size_t k = 0; k < nitems(models); k++) {
+		char file[64];
+		struct model_spec s;
+		struct consortium c;
+		struct result got;
+		struct rows r;
+
+		snprintf(file, sizeof(file), "%s.csv", models[k]);
+		r = rows_read(file);
+		s = spec_for(&r, MODEL_LOGISTIC, 4);
+		consortium_open(&c, &s, &r, deal_in_turn);
+		consortium_run(&c);
+		got = consortium_result(&c);
+		assert_true(fabs(got.concordance - read_auc(models[k])) <=
+		    got.concordance_bound + 1e-12);
+		consortium_close(&c);
+		rows_free(&r);
+	}
+}
+
+/* 30 highly correlated terms separate these tumours completely. */
+static void
+breast_tumours_are_found_to_be_separated(void **state)
+{
+	struct rows r = rows_read("wdbc.csv");
+	struct model_spec s = spec_for(&r, MODEL_LOGISTIC, 4);
+	struct consortium c;
+	struct result got;
+
+	(void)state;
+	consortium_open(&c, &s, &r, deal_in_turn);
+	consortium_run(&c);
+	got = consortium_result(&c);
+	assert_int_equal(got.n, 569);
+	assert_false(got.converged);
+	assert_int_equal(got.n_warnings, 1);
+	assert_non_null(strstr(got.warnings[0], "separation: "));
+	print_message("%u rounds: %s\n", got.iterations, got.warnings[0]);
+	consortium_close(&c);
+	rows_free(&r);
+}
+
 int
 main(void)
 {
@@ -209,6 +274,8 @@ main(void)
 		cmocka_unit_test(breast_cancer_by_cohort_is_as_in_r),
 		cmocka_unit_test(birth_weight_is_as_in_r),
 		cmocka_unit_test(biopsies_are_as_in_r),
+		cmocka_unit_test(areas_under_the_roc_are_as_in_scikit_learn),
+		cmocka_unit_test(breast_tumours_are_found_to_be_separated),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
