@@ -24,3 +24,28 @@ noinst_LIBRARIES += %D%/libauthority.a
 %C%_libauthority_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)
 
 dist_doc_DATA += docs/AUTHORITY.md
+
+# The one source of randomness of programs; tests have another.
+noinst_LIBRARIES += %D%/librandom.a
+%C%_librandom_a_SOURCES = %D%/random.c %D%/random.h
+%C%_librandom_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+
+# The round: primitives, a site's side, the coordinator's side.
+noinst_LIBRARIES += %D%/libround.a
+%C%_libround_a_SOURCES = \
+	%D%/aead.c %D%/aead.h \
+	%D%/group.c %D%/group.h \
+	%D%/merkle.c %D%/merkle.h \
+	%D%/prg.c %D%/prg.h \
+	%D%/proof.c %D%/proof.h \
+	%D%/round.c %D%/round.h \
+	%D%/round_coord.c %D%/round_coord.h \
+	%D%/round_keys.c %D%/round_keys.h \
+	%D%/round_msg.c %D%/round_msg.h \
+	%D%/round_result.c %D%/round_result.h \
+	%D%/round_roster.c \
+	%D%/round_shares.c \
+	%D%/round_site.c %D%/round_site.h \
+	%D%/round_sum.h \
+	%D%/shamir.c %D%/shamir.h
+%C%_libround_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)

@@ -15,3 +15,16 @@ authority_libs = crypto/libauthority.a common/libcommon.a \
 %C%_test_keyfile_LDADD = $(authority_libs)
 %C%_test_manifest_SOURCES = %D%/test_manifest.c
 %C%_test_manifest_LDADD = $(authority_libs)
+
+# A whole round in one process, with randomness from a seed.
+check_LIBRARIES += %D%/libworld.a
+%C%_libworld_a_SOURCES = \
+	%D%/random_fixed.c %D%/random_fixed.h \
+	%D%/world.c %D%/world.h
+%C%_libworld_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CMOCKA_CFLAGS)
+round_libs = tests/crypto/libworld.a crypto/libround.a \
+	tests/crypto/libworld.a crypto/libhash.a common/libcommon.a \
+	$(SODIUM_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_round
+%C%_test_round_SOURCES = %D%/test_round.c
+%C%_test_round_LDADD = $(round_libs)

@@ -1,0 +1,74 @@
+#include "crypto/round.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/macros.h"
+#include "crypto/hash.h"
+#include "crypto/merkle.h"
+#include "crypto/round_msg.h"
+
+_Static_assert(ROUND_CHUNK == MERKLE_CHUNK, "one size of chunk");
+
+void
+round_state_first(
+    const uint8_t study[ROUND_DIGEST], uint8_t state[ROUND_DIGEST])
+{
+	struct hash h;
+
+	hash_label(&h, "first-state");
+	hash_add(&h, study, ROUND_DIGEST);
+	hash_end(&h, state);
+}
+
+void
+round_state_next(const uint8_t study[ROUND_DIGEST], uint32_t step,
+    const char *kind, const uint8_t previous[ROUND_DIGEST],
+    const uint8_t sum[ROUND_DIGEST], const void *model, size_t len,
+    uint8_t state[ROUND_DIGEST])
+{
+	struct hash h;
+
+	hash_label(&h, "state");
+	hash_add(&h, study, ROUND_DIGEST);
+	hash_u32(&h, step);
+	hash_text(&h, kind);
+	hash_add(&h, previous, ROUND_DIGEST);
+	hash_add(&h, sum, ROUND_DIGEST);
+	hash_bytes(&h, model, len);
+	hash_end(&h, state);
+}
+
+int
+round_words_root(const uint64_t *words, size_t n, uint8_t root[ROUND_DIGEST],
+    struct err *err)
+{
+	size_t per = ROUND_CHUNK / sizeof(*words), chunks, m;
+	uint8_t(*leaves)[HASH_LEN];
+
+	if (n < 1 || n > ROUND_WORDS_MAX)
+		return err_set(err, ERR_FORMAT, "a vector of %zu words", n);
+	chunks = (n + per - 1) / per;
+	if ((leaves = calloc(chunks, sizeof(*leaves))) == NULL)
+		return msg_no_memory(err);
+	for (size_t i = 0; i < chunks; i++) {
+		m = MIN(per, n - i * per);
+		merkle_chunk(words + i * per, m * sizeof(*words), leaves[i]);
+	}
+	merkle_root(leaves, chunks, root);
+	free(leaves);
+	return 0;
+}
+
+int
+round_announce_open(const struct round_ctx *ctx, const void *msg, size_t len,
+    struct round_about *about, struct err *err)
+{
+	struct msg_announce a;
+
+	if (msg_get_announce(ctx, msg, len, &a, err) != 0)
+		return -1;
+	*about = a.about;
+	return 0;
+}
