@@ -74,6 +74,23 @@ static const struct command {
 	    "root: sign a study for its sites" },
 	{ "audit verify", ctl_audit_verify, OPT(PUBLIC_KEY), OPT(EXPECT),
 	    OPERAND, "FILE", false, "check an audit log" },
+	{ "submit", ctl_submit, OPT(SOCKET), 0, OPERAND, "FILE", true,
+	    "coordinator: hand in a signed manifest or study" },
+	{ "prepare", ctl_ask, OPT(SOCKET), 0, OPERAND, "STUDY", true,
+	    "site: make the study's anonymized table and its report" },
+	{ "report", ctl_report, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
+	    true, "site: write the table's report to a folder" },
+	{ "approve", ctl_decide, OPT(SOCKET) | OPT(KEY),
+	    OPT(PASSPHRASE_FILE) | OPT(REPORT), OPERAND, "STUDY", true,
+	    "privacy officer: let the table take part" },
+	{ "refuse", ctl_decide, OPT(SOCKET) | OPT(KEY), OPT(PASSPHRASE_FILE),
+	    OPERAND, "STUDY", true, "privacy officer: do not let it" },
+	{ "revoke", ctl_decide, OPT(SOCKET) | OPT(KEY), OPT(PASSPHRASE_FILE),
+	    OPERAND, "STUDY", true, "privacy officer: take an approval back" },
+	{ "status", ctl_ask, OPT(SOCKET), 0, MAY_OPERAND, "STUDY", true,
+	    "what the daemon does in its studies" },
+	{ "result", ctl_result, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
+	    true, "write a finished study's result to a folder" },
 };
 
 static void

@@ -10,17 +10,21 @@ bin_PROGRAMS += %D%/consiliumctl
 %C%_consiliumctl_SOURCES = \
 	%D%/cmd_audit.c \
 	%D%/cmd_enrol.c \
+	%D%/cmd_online.c \
 	%D%/cmd_sign.c \
 	%D%/cmd_study.c \
 	%D%/consiliumctl.c \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/members.c %D%/members.h \
 	%D%/passphrase.c %D%/passphrase.h \
-	%D%/rootkey.c %D%/rootkey.h
+	%D%/result_files.c %D%/result_files.h \
+	%D%/rootkey.c %D%/rootkey.h \
+	%D%/rows.c %D%/rows.h
 %C%_consiliumctl_LDADD = study/libstudy.a \
 	anonymize/libanonymize.a model/libresult.a model/libstep.a \
-	crypto/libauthority.a \
-	common/libcommon.a $(SODIUM_LIBS) $(CRYPTO_LIBS) -lm
+	crypto/libauthority.a crypto/libhash.a privsep/libctl.a \
+	privsep/libprivsep.a proto/libproto.a common/libcommon.a \
+	$(SODIUM_LIBS) $(CRYPTO_LIBS) $(PROTOBUFC_LIBS) -lm
 EXTRA_DIST += %D%/README.md
 
 bin_PROGRAMS += %D%/consilium-local
