@@ -30,9 +30,7 @@ struct local_site {
 	const char *name;
 	const char *csv; /* absolute */
 	const char *dir, *conf, *socket;
-	char table[512]; /* the approved table's file; once prepared */
 	struct proc *proc;
-	uint64_t last_sent; /* newest round of which a message left */
 };
 
 enum local_kill_state {
@@ -53,8 +51,6 @@ struct local {
 
 	/* Programs, absolute. */
 	const char *ctl, *coordinatord, *sited;
-	/* In the build tree: where their processes are; else NULL. */
-	const char *coordinator_libexec, *site_libexec;
 
 	struct procs procs; /* the coordinator, then the sites */
 	struct local_site *sites; /* (n_sites) */
@@ -71,7 +67,7 @@ struct local {
 
 	/* What the coordinator's log has said. */
 	uint64_t round, completed, aborted;
-	char kind[24], phase[24];
+	char kind[24], phase[64];
 	size_t contributors; /* of the round that completed last */
 	bool counted; /* the killed site's input is in its round's sum */
 	bool line_open; /* a status line stands on the terminal */

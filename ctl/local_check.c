@@ -194,8 +194,8 @@ fit(struct check *c, bool raw, struct pooled_fit *fit, struct err *err)
 
 	for (size_t i = 0; rv == 0 && i < l->n_sites; i++) {
 		const struct local_site *s = &l->sites[i];
-		char *path = raw ? local_text(l, "%s/raw.table", s->dir)
-				 : local_text(l, "%s", s->table);
+		char *path =
+		    local_text(l, "%s/%s", s->dir, raw ? "raw" : "table");
 
 		if (raw)
 			rv = raw_table(study, s, path, err);

@@ -1,6 +1,6 @@
 #include <sys/stat.h>
 
-#include <ctype.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,18 +90,17 @@ static void
 on_site_line(struct local *l, struct local_site *s, const char *line)
 {
 	uint64_t round = field_number(line, "ROUND");
-	char kind[24];
+	char message[24], kind[24] = "";
 
-	if (!says(line, "sent "))
+	if (!says(line, "sent ") || s != l->kill_site)
 		return;
-	snprintf(kind, sizeof(kind), "%s", strstr(line, ": sent ") + 7);
-	kind[strcspn(kind, " ")] = '\0';
-	if (round > s->last_sent)
-		s->last_sent = round;
-	if (s != l->kill_site)
-		return;
-	if (l->kill == KILL_WAITING && strcasecmp(kind, l->kill_phase) == 0 &&
-	    l->kill_round == round)
+	snprintf(message, sizeof(message), "%s", strstr(line, ": sent ") + 7);
+	message[strcspn(message, " ")] = '\0';
+	field(line, "KIND", kind, sizeof(kind));
+	if (l->kill_round == 0 && strcmp(kind, "newton") == 0)
+		l->kill_round = round;
+	if (l->kill == KILL_WAITING && l->kill_round == round &&
+	    strcasecmp(message, l->kill_phase) == 0)
 		kill_now(l, s, round);
 	if (l->kill == KILL_RESTARTED && round > l->kill_round) {
 		l->kill = KILL_BACK;
@@ -116,7 +115,6 @@ static void
 on_coordinator_line(struct local *l, const char *line)
 {
 	uint64_t round = field_number(line, "ROUND");
-	char buf[24];
 
 	if (says(line, "listening on ") && l->address[0] == '\0') {
 		const char *at = strstr(line, "listening on ") + 13;
@@ -129,27 +127,33 @@ on_coordinator_line(struct local *l, const char *line)
 	if (says(line, "round announced")) {
 		l->round = round;
 		field(line, "KIND", l->kind, sizeof(l->kind));
-		if (l->kill == KILL_WAITING && l->kill_round == 0 &&
-		    strcmp(l->kind, "newton") == 0)
-			l->kill_round = round;
+		snprintf(l->phase, sizeof(l->phase), "announced");
 		if (!l->terminal)
 			local_say(l, "round %llu: %s",
 			    (unsigned long long)round, l->kind);
-	}
-	if (field(line, "PHASE", buf, sizeof(buf)))
-		snprintf(l->phase, sizeof(l->phase), "%s", buf);
-	if (says(line, "round complete")) {
+	} else if (says(line, "sum over ")) {
 		l->completed = round;
-		l->contributors = (size_t)field_number(line, "SITES");
+		l->contributors =
+		    strtoull(strstr(line, ": sum over ") + 11, NULL, 10);
 		snprintf(l->phase, sizeof(l->phase), "complete");
 		if (!l->terminal || l->kill == KILL_DONE)
 			local_say(l,
 			    "round %llu: complete, %zu sites in the sum",
 			    (unsigned long long)round, l->contributors);
-	}
-	if (says(line, "round aborted")) {
+	} else if (says(line, "round aborted")) {
+		const char *why = strstr(line, ": round aborted") + 2;
+		const char *end = strstr(why, " STUDY=");
+
 		l->aborted = round;
-		local_say(l, "round %llu: aborted", (unsigned long long)round);
+		local_say(l, "round %llu: %.*s", (unsigned long long)round,
+		    (int)(end != NULL ? (size_t)(end - why) : strlen(why)),
+		    why);
+	} else if (strstr(line, ", going on to ") != NULL) {
+		/* PHASE: HAVE of MOST sites, going on to NEXT */
+		const char *at = strstr(line, ": ") + 2;
+
+		snprintf(l->phase, sizeof(l->phase), "%.*s",
+		    (int)strcspn(at, ","), at);
 	}
 	show_status(l);
 }
@@ -193,10 +197,9 @@ status(struct local *l, const char *socket, const char *column, char *buf,
 {
 	struct canon out = { 0 };
 	struct json_value *v;
-	const struct json_value *rows;
 
 	buf[0] = '\0';
-	if (local_ctl(l, &out, err, "--json", "status", "--socket", socket,
+	if (local_ctl(l, &out, err, "status", "--socket", socket, "--json",
 		NULL) < 0) {
 		canon_free(&out);
 		return -1;
@@ -205,12 +208,11 @@ status(struct local *l, const char *socket, const char *column, char *buf,
 	canon_free(&out);
 	if (v == NULL)
 		return -1;
-	rows = v->kind == JSON_OBJECT ? json_get(v, "rows") : v;
-	for (size_t i = 0; rows != NULL && i < rows->n; i++)
-		if (strcmp(json_get_text(&rows->items[i], "study", ""),
+	for (size_t i = 0; i < v->n; i++)
+		if (strcmp(json_get_text(&v->items[i], "study", ""),
 			l->study->name) == 0)
 			snprintf(buf, size, "%s",
-			    json_get_text(&rows->items[i], column, ""));
+			    json_get_text(&v->items[i], column, ""));
 	json_read_free(v);
 	return 0;
 }
@@ -282,8 +284,6 @@ start_coordinator(struct local *l, struct err *err)
 		local_text(l, "-f"),
 		local_text(l, "%s/consilium-coordinator.conf", dir), NULL };
 
-	if (l->coordinator_libexec != NULL)
-		setenv("CONSILIUM_LIBEXEC", l->coordinator_libexec, 1);
 	if (proc_start(p, local_text(l, "%s/log", dir), argv, err) < 0)
 		return -1;
 	while (l->address[0] == '\0') {
@@ -303,8 +303,6 @@ start_site(struct local *l, struct local_site *s, struct err *err)
 	char *argv[] = { local_text(l, "%s", l->sited), local_text(l, "-f"),
 		local_text(l, "%s", s->conf), NULL };
 
-	if (l->site_libexec != NULL)
-		setenv("CONSILIUM_LIBEXEC", l->site_libexec, 1);
 	return proc_start(s->proc, local_text(l, "%s/log", s->dir), argv, err);
 }
 
@@ -334,6 +332,30 @@ submit(struct local *l, struct err *err)
 	    NULL);
 }
 
+/*
+ * Keep the table that was prepared under another name, for the check at the
+ * end: a site drops it when the study has ended.
+ */
+static int
+keep_table(struct local *l, const struct local_site *s, struct err *err)
+{
+	char *folder = local_text(l, "%s/state/tables", s->dir);
+	struct dirent *e;
+	DIR *d = opendir(folder);
+	int rv = 1;
+
+	if (d == NULL)
+		return err_sys(err, "open %s", folder);
+	while (rv == 1 && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.')
+			rv = link(local_text(l, "%s/%s", folder, e->d_name),
+			    local_text(l, "%s/table", s->dir));
+	closedir(d);
+	if (rv == 1)
+		return err_set(err, ERR_PEER, "%s: no table", folder);
+	return rv == 0 ? 0 : err_sys(err, "link %s/table", s->dir);
+}
+
 /* Each site anonymizes its source; the officer reads and signs. */
 static int
 prepare(struct local *l, struct err *err)
@@ -352,7 +374,8 @@ prepare(struct local *l, struct err *err)
 	for (size_t i = 0; i < l->n_sites; i++) {
 		struct local_site *s = &l->sites[i];
 
-		if (wait_status(l, s, "prepared", PREPARE_MS, err) < 0)
+		if (wait_status(l, s, "prepared", PREPARE_MS, err) < 0 ||
+		    keep_table(l, s, err) < 0)
 			return -1;
 		if (local_ctl(l, NULL, err, "report", "--socket", s->socket,
 			name, "--out", s->dir, NULL) < 0)
@@ -405,7 +428,7 @@ static int
 follow(struct local *l, struct err *err)
 {
 	int64_t since = 0;
-	char state[64], why[300];
+	char state[64];
 
 	for (;;) {
 		if (wait_ms(l, POLL_MS, err) < 0 ||
@@ -415,12 +438,11 @@ follow(struct local *l, struct err *err)
 			return -1;
 		if (strcmp(state, "done") == 0)
 			return 0;
-		if (strcmp(state, "ended") == 0 || strcmp(state, "failed") == 0)
-			break;
+		if (strcmp(state, "") == 0 || strcmp(state, "stopped") == 0)
+			return err_set(err, ERR_REFUSED,
+			    "the coordinator does not go on with study %s",
+			    l->study->name);
 	}
-	if (status(l, l->coordinator_socket, "why", why, sizeof(why), err) < 0)
-		return -1;
-	return err_set(err, ERR_REFUSED, "study %s: %s", l->study->name, why);
 }
 
 /* Blank out the line of when it was computed: each has its own clock. */

@@ -76,12 +76,11 @@ find_programs(struct local *l, struct err *err)
 	dirs[1] = local_text(l, "%s/../sbin", self);
 	dirs[2] = local_text(l, "%s/../daemon", self);
 	dirs[3] = local_text(l, "%s/../coordinator", self);
-	if (getenv("CONSILIUM_LIBEXEC") == NULL &&
-	    access(local_text(l, "%s/gate", dirs[2]), X_OK) == 0 &&
-	    access(local_text(l, "%s/rounds", dirs[3]), X_OK) == 0) {
-		l->site_libexec = dirs[2];
-		l->coordinator_libexec = dirs[3];
-	}
+	/* In the build tree the daemons' processes lie beside them. */
+	if (access(local_text(l, "%s/gate", dirs[2]), X_OK) == 0 &&
+	    access(local_text(l, "%s/rounds", dirs[3]), X_OK) == 0)
+		setenv("CONSILIUM_LIBEXEC",
+		    local_text(l, "%s:%s", dirs[2], dirs[3]), 0);
 	if ((l->ctl = find_program(l, "consiliumctl", dirs)) == NULL ||
 	    (l->sited = find_program(l, "consiliumd", dirs)) == NULL ||
 	    (l->coordinatord =
