@@ -195,8 +195,9 @@ warn_of_status(const struct plan *p, struct result *r)
 	case FIT_TOO_FEW:
 		warn(r,
 		    "too few events or patients for the study's smallest step "
-		    "of %" PRIu32 ": a sum over fewer would be about single "
-		    "patients, so nothing was fitted",
+		    "of %" PRIu32 " (with Efron's ties also: fewer censored "
+		    "patients than that, but some): a sum over fewer would be "
+		    "about single patients, so nothing was fitted",
 		    step);
 		break;
 	case FIT_NO_TERMS:
@@ -243,6 +244,16 @@ warn_of_data(const struct plan *p, struct result *r)
 {
 	char names[RESULT_WARNING_SIZE];
 
+	if (p->restarts > 0 && p->status != FIT_CHANGING)
+		warn(r,
+		    "the patients in the sums changed with the sites that "
+		    "took part; the fit began anew %" PRIu32 " times",
+		    p->restarts);
+	if (p->suspects > 0 && p->status != FIT_SUSPECT)
+		warn(r,
+		    "%" PRIu32 " sums were beyond what the sites can have "
+		    "sent and were not used",
+		    p->suspects);
 	if (p->constant != 0)
 		warn(r,
 		    "the same in all patients, and left out of the model: %s",

@@ -183,6 +183,8 @@ counts_that_contradict_each_other_are_suspect(void **state)
 	free(sum);
 	consortium_run(&c);
 	assert_true(consortium_result(&c).converged);
+	assert_non_null(
+	    strstr(consortium_result(&c).warnings[0], "1 sums were beyond"));
 	consortium_close(&c);
 	rows_free(&r);
 }
@@ -206,6 +208,8 @@ other_rows_than_before_begin_anew(void **state)
 	consortium_run(&c);
 	assert_true(consortium_result(&c).converged);
 	assert_int_equal(consortium_result(&c).n, 141);
+	assert_non_null(
+	    strstr(consortium_result(&c).warnings[0], "began anew 1 times"));
 	consortium_close(&c);
 	rows_free(&r);
 }
