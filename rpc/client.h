@@ -24,7 +24,8 @@ struct rpc_op;
  */
 struct rpc_client *rpc_client_new(struct rpc_loop *l, const char *address,
     const char *server_name, const struct rpc_tls *tls, struct err *err);
-/* Cancels all calls without a word.  NULL is fine. */
+/* Cancels all calls without a word.  Then the loop is at its end, too.  NULL
+   is fine. */
 void rpc_client_free(struct rpc_client *c);
 
 /* Other certificates: for a new connection, which the next call makes. */

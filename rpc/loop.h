@@ -23,7 +23,8 @@ struct rpc_loop;
 typedef void rpc_log_fn(const char *text);
 
 struct rpc_loop *rpc_loop_new(rpc_log_fn *log, struct err *err);
-/* After all servers and clients on it.  Takes up to some 200 ms. */
+/* After all servers and clients on it, of which the first to be freed ends
+   the service of descriptors.  Takes up to some 200 ms. */
 void rpc_loop_free(struct rpc_loop *l); /* NULL is fine */
 
 /* events and revents as for poll(2).  Setting an fd again replaces. */

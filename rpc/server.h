@@ -64,7 +64,8 @@ int rpc_server_set_tls(
  */
 int rpc_server_stop(struct rpc_server *s, int64_t grace_ms, rpc_timer_fn *done,
     void *self, struct err *err);
-/* Cancels what still runs.  NULL is fine. */
+/* Cancels what still runs, gone() being told.  Then the loop is at its end,
+   too.  NULL is fine. */
 void rpc_server_free(struct rpc_server *s);
 
 int rpc_call_reply(

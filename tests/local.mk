@@ -17,3 +17,4 @@ include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
 include %D%/privsep/local.mk
 include %D%/board/local.mk
+include %D%/rpc/local.mk
