@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "crypto/manifest.h"
+#include "crypto/round.h"
 #include "crypto/signed_study.h"
 #include "ctl/ctl.h"
 #include "ctl/members.h"
@@ -243,9 +244,32 @@ choose_sites(struct signed_study *s, const struct manifest *m,
 	return 0;
 }
 
+/* Could so many sites make a round by these rules?  p says how. */
+static int
+check_rules(const struct signed_study *s, const struct manifest *m,
+    const struct study *study, struct round_params *p, struct err *err)
+{
+	const struct round_rules rules = {
+		.corrupted = m->policy.corrupted,
+		.honest_min = m->policy.honest_min,
+		.u_frac_ppm = m->policy.u_frac_ppm,
+		.suite = (m->policy.suites & 1) != 0 ? ROUND_AES256CTR
+						     : ROUND_CHACHA20,
+		.bits = 64,
+		.verify = study->privacy.verify == STUDY_REPLAY ? ROUND_REPLAY
+		    : study->privacy.verify == STUDY_SAMPLE     ? ROUND_SAMPLE
+								: ROUND_TRUST,
+		.cohort = study->privacy.cohort == STUDY_FIXED ? ROUND_FIXED
+							       : ROUND_OPEN,
+	};
+
+	return round_params(&rules, s->n_sites, s->n_sites, p, err);
+}
+
 static void
 print_signed(const struct signed_study *s, const struct manifest *m,
-    const struct study *study, const struct canon *out)
+    const struct study *study, const struct round_params *p,
+    const struct canon *out)
 {
 	uint8_t digest[SIGNED_DIGEST];
 	char hex[2 * SIGNED_DIGEST + 1];
@@ -256,7 +280,9 @@ print_signed(const struct signed_study *s, const struct manifest *m,
 	for (size_t i = 0; i < s->n_sites; i++)
 		printf("%s %s", i == 0 ? "" : ",",
 		    manifest_by_id(m, s->sites[i])->member.name);
-	printf("\ndigest %s\n", hex);
+	printf("\nat least %u inputs in every sum, %u sites may be absent, up "
+	       "to %u corrupted\ndigest %s\n",
+	    p->u_min, p->d_max, p->corrupted, hex);
 }
 
 static int
@@ -265,6 +291,7 @@ sign_study(const struct ctl_args *a, const struct key *root,
     struct err *err)
 {
 	static struct model_spec spec; /* some KiB */
+	struct round_params p;
 	struct canon out = { 0 };
 	int rv = -1;
 
@@ -274,11 +301,12 @@ sign_study(const struct ctl_args *a, const struct key *root,
 	memcpy(s->consortium_id, m->consortium_id, MANIFEST_ID);
 	if (study_model_spec(study, s->n_sites, &spec, err) < 0 ||
 	    model_spec_check(&spec, err) < 0 ||
+	    check_rules(s, m, study, &p, err) < 0 ||
 	    signed_study_sign(s, root, &out, err) < 0)
 		err_prefix(err, "%s", a->operand);
 	else if ((rv = file_write(
 		      a->opt[CTL_OUT], out.data, out.len, 0644, err)) == 0)
-		print_signed(s, m, study, &out);
+		print_signed(s, m, study, &p, &out);
 	canon_free(&out);
 	return rv;
 }

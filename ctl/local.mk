@@ -22,7 +22,8 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/rows.c %D%/rows.h
 %C%_consiliumctl_LDADD = study/libstudy.a \
 	anonymize/libanonymize.a model/libresult.a model/libstep.a \
-	crypto/libauthority.a crypto/libhash.a privsep/libctl.a \
+	crypto/libround.a crypto/librandom.a crypto/libauthority.a \
+	crypto/libhash.a privsep/libctl.a \
 	privsep/libprivsep.a proto/libproto.a common/libcommon.a \
 	$(SODIUM_LIBS) $(CRYPTO_LIBS) $(PROTOBUFC_LIBS) -lm
 EXTRA_DIST += %D%/README.md

@@ -152,6 +152,7 @@ echo "study"
 run 'quasi-identifiers' study check "$study"
 run 'for berlin, lyon, turin' \
     study sign --root root "$study" --out study.signed
+grep -q '^at least 3 inputs in every sum' out || fail "no rules: $(cat out)"
 grep -q -a 'name = rfs' study.signed || fail "the study's text is not signed"
 refuse 1 'expected 3 to' \
     study sign --root root "$study" --sites berlin,lyon --out bad
@@ -163,6 +164,9 @@ sed 's/^kind = cox/kind = cux/' "$study" >wrong.study
 refuse 1 'wrong.study:[0-9]*:[0-9]*: ' study check wrong.study
 refuse 1 'wrong.study:[0-9]*:[0-9]*: ' \
     study sign --root root wrong.study --out bad
+run 'up to 2 corrupted' manifest sign --root root --out two --corrupted 2
+refuse 1 'rfs.study: ' study sign --root root "$study" --out unsafe
+[ ! -e unsafe ] || fail "a refused study was written"
 sed -i '/^\[site turin\]/,/^status/s/^status = active/status = revoked/' \
     root/members
 run '3 sites, 2 active' manifest sign --root root --out manifest
