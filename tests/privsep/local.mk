@@ -6,3 +6,14 @@ check_PROGRAMS += %D%/test_chan %D%/test_ctl_msg %D%/test_lock
 %C%_test_lock_SOURCES = %D%/test_lock.c
 %C%_test_lock_LDADD = privsep/libprivsep.a common/libcommon.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
+
+# The parent as it is, and doubles for the processes that it starts.
+check_PROGRAMS += %D%/test_parents
+%C%_test_parents_SOURCES = %D%/test_parents.c
+%C%_test_parents_LDADD = privsep/libctl.a privsep/libprivsep.a \
+	proto/libproto.a crypto/libauthority.a common/libcommon.a \
+	$(PROTOBUFC_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
+EXTRA_%C%_test_parents_DEPENDENCIES = %D%/double daemon/consiliumd daemon/control
+noinst_PROGRAMS += %D%/double
+%C%_double_SOURCES = %D%/double.c
+%C%_double_LDADD = privsep/libprivsep.a common/libcommon.a $(SECCOMP_LIBS)

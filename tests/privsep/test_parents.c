@@ -1,0 +1,729 @@
+/*
+ * consiliumd, with process control as it is and doubles for the others:
+ * start, restart, jobs, reload, stop, and what keeps it from starting.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/canon.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/macros.h"
+#include "crypto/cert.h"
+#include "privsep/ctl_client.h"
+
+#define WAIT_MS 20000
+
+static char dir[] = "/tmp/consilium-parents-XXXXXX";
+static struct join_request site = { .role = JOIN_SITE, .name = "freiburg" };
+static struct cert_key *ca, *tls;
+static struct canon ca_pem;
+
+/* The daemon under test. */
+static struct {
+	pid_t pid;
+	int out; /* its standard error */
+	int notify; /* what systemd would hear */
+	char log[65536], heard[65536];
+	size_t log_len, heard_len;
+} d;
+
+static const char *
+path(const char *name)
+{
+	static char p[8][256];
+	static int next;
+	char *s = p[next++ % 8];
+
+	snprintf(s, sizeof(p[0]), "%s/%s", dir, name);
+	return s;
+}
+
+static void
+put(const char *name, const void *data, size_t len)
+{
+	struct err err;
+
+	if (file_write(path(name), data, len, 0600, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void
+put_text(const char *name, const char *text)
+{
+	put(name, text, strlen(text));
+}
+
+static void
+put_certificate(int64_t from, int64_t until)
+{
+	struct cert_life life = { from, until };
+	struct cert_pem pem = { "ca.crt", (const char *)ca_pem.data,
+		ca_pem.len };
+	struct canon out = { 0 };
+	struct err err;
+
+	if (cert_issue(ca, pem, "eurobreast", &site, life, &out, &err) < 0)
+		fail_msg("%s", err.msg);
+	put("keys/tls.crt", out.data, out.len);
+	canon_free(&out);
+}
+
+static void
+put_config(const char *more)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+	    "[site]\nname = freiburg\nstate = %s\nkeys = %s\n"
+	    "[coordinator]\naddress = 127.0.0.1:7443\n"
+	    "[officer]\npublic-key = d75a980182b10ab7d54bfed3c964073a0ee172f3"
+	    "daa62325af021a68f707511a\n"
+	    "[source rfs]\ncsv = %s\n"
+	    "[control]\nsocket = %s\n%s",
+	    path("state"), path("keys"), path("rfs.csv"), path("socket"), more);
+	put_text("consiliumd.conf", text);
+}
+
+static int
+set_up(void **state)
+{
+	static const char *const keys[] = { "identity.key", "root.pub",
+		"coordinator.pub", "pseudonym.key" };
+	static const char *const doubles[] = { "gate", "uplink", "reader",
+		"trainer" };
+	const char *build = getenv("builddir");
+	struct cert_life life = { clock_utc() - 100 * CERT_DAY,
+		clock_utc() + 1000 * CERT_DAY };
+	struct canon spki = { 0 };
+	char target[4096];
+	struct err err;
+
+	(void)state;
+	if (mkdtemp(dir) == NULL || (ca = cert_key_new(&err)) == NULL ||
+	    (tls = cert_key_new(&err)) == NULL ||
+	    cert_make_ca(ca, "eurobreast", life, &ca_pem, &err) < 0 ||
+	    cert_key_spki(tls, &spki, &err) < 0)
+		return -1;
+	memcpy(site.spki, spki.data, spki.len);
+	site.spki_len = spki.len;
+	canon_free(&spki);
+	mkdir(path("keys"), 0700);
+	mkdir(path("libexec"), 0700);
+	mkdir(path("state"), 0700);
+	for (size_t i = 0; i < nitems(keys); i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "keys/%s", keys[i]);
+		put_text(name, "a key");
+	}
+	if (cert_key_save(tls, path("keys/tls.key"), &err) < 0)
+		return -1;
+	put("keys/ca.crt", ca_pem.data, ca_pem.len);
+	put_certificate(clock_utc() - CERT_DAY, clock_utc() + 90 * CERT_DAY);
+	put_text("rfs.csv", "pid,age\n");
+	put_config("");
+	for (size_t i = 0; i < nitems(doubles); i++) {
+		char name[64];
+
+		snprintf(
+		    target, sizeof(target), "%s/tests/privsep/double", build);
+		snprintf(name, sizeof(name), "libexec/%s", doubles[i]);
+		if (symlink(target, path(name)) < 0)
+			return -1;
+	}
+	snprintf(target, sizeof(target), "%s/daemon/control", build);
+	return symlink(target, path("libexec/control"));
+}
+
+static int
+tear_down(void **state)
+{
+	char command[300];
+
+	(void)state;
+	cert_key_free(ca);
+	cert_key_free(tls);
+	canon_free(&ca_pem);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static int
+notify_socket(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path("notify"));
+	unlink(sun.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	return fd;
+}
+
+static void
+become_consiliumd(int out, const char *option)
+{
+	char program[4096];
+
+	dup2(out, STDERR_FILENO);
+	snprintf(program, sizeof(program), "%s/daemon/consiliumd",
+	    getenv("builddir"));
+	setenv("CONSILIUM_LIBEXEC", path("libexec"), 1);
+	setenv("NOTIFY_SOCKET", path("notify"), 1);
+	execl(program, program, "-f", path("consiliumd.conf"), option, NULL);
+	_exit(99);
+}
+
+static void
+start(const char *order)
+{
+	int out[2];
+
+	put_text("state/order", order);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	d.log_len = d.heard_len = 0;
+	d.log[0] = d.heard[0] = '\0';
+	d.notify = notify_socket();
+	d.out = out[0];
+	assert_true((d.pid = fork()) >= 0);
+	if (d.pid == 0)
+		become_consiliumd(out[1], NULL);
+	close(out[1]);
+}
+
+static void
+take(int fd, char *buf, size_t size, size_t *len)
+{
+	ssize_t n = read(fd, buf + *len, size - 1 - *len);
+
+	if (n <= 0)
+		return;
+	*len += (size_t)n;
+	buf[*len] = '\0';
+}
+
+/* Hear and read what there is, for up to ms; false at the end of the log. */
+static bool
+listen_for(int ms)
+{
+	struct pollfd p[2] = { { d.out, POLLIN, 0 }, { d.notify, POLLIN, 0 } };
+	size_t before = d.log_len;
+
+	poll(p, 2, ms);
+	if ((p[1].revents & POLLIN) != 0)
+		take(d.notify, d.heard, sizeof(d.heard), &d.heard_len);
+	if (p[0].revents != 0)
+		take(d.out, d.log, sizeof(d.log), &d.log_len);
+	return p[0].revents == 0 || d.log_len > before;
+}
+
+static int
+count(const char *text, const char *what)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, what)) != NULL; text++)
+		n++;
+	return n;
+}
+
+/* Until what has been in text n times. */
+static void
+await(const char *text, const char *what, int n)
+{
+	int64_t end = clock_mono_ms() + WAIT_MS;
+
+	while (count(text, what) < n) {
+		if (clock_mono_ms() > end || !listen_for(100))
+			break;
+	}
+	if (count(text, what) < n)
+		fail_msg("no \"%s\" in:\n%s\n%s", what, d.log, d.heard);
+}
+
+/* Its exit status, once it has ended. */
+static int
+ended(int sig)
+{
+	int64_t end = clock_mono_ms() + WAIT_MS;
+	int status;
+
+	if (sig != 0)
+		kill(d.pid, sig);
+	while (waitpid(d.pid, &status, WNOHANG) == 0) {
+		if (clock_mono_ms() > end) {
+			kill(d.pid, SIGKILL);
+			waitpid(d.pid, &status, 0);
+			fail_msg("it does not end:\n%s", d.log);
+		}
+		listen_for(10);
+	}
+	while (listen_for(0) && d.log_len < sizeof(d.log) - 1) {
+		struct pollfd p = { d.out, POLLIN, 0 };
+
+		if (poll(&p, 1, 0) == 0)
+			break;
+	}
+	while (recv(d.notify, d.heard + d.heard_len,
+		   sizeof(d.heard) - 1 - d.heard_len, MSG_DONTWAIT) > 0)
+		d.heard_len = strlen(d.heard);
+	close(d.out);
+	close(d.notify);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The pid that the n-th process of that name logged. */
+static pid_t
+pid_of(const char *name, int n)
+{
+	char what[64];
+	const char *p = d.log;
+
+	snprintf(what, sizeof(what), "%s info: pid ", name);
+	await(d.log, what, n);
+	for (int i = 0; i < n; i++)
+		p = strstr(p, what) + strlen(what);
+	return atoi(p);
+}
+
+static void
+all_start_and_all_stop(void **state)
+{
+	(void)state;
+	start("");
+	await(d.heard, "READY=1", 1);
+	await(d.heard, "STATUS=gate: idle; uplink: idle", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_non_null(strstr(d.heard, "STOPPING=1"));
+	assert_non_null(strstr(d.log, "gate info: pid "));
+	/* Each has its own files and no others: see consiliumd's grants. */
+	assert_non_null(strstr(d.log, ", 3 files, 2 peers"));
+	assert_non_null(strstr(d.log, ", 3 files, 1 peers"));
+	assert_null(strstr(d.log, "error"));
+	assert_int_equal(access(path("socket"), F_OK), -1);
+}
+
+static void
+one_killed_all_start_again(void **state)
+{
+	pid_t uplink, gate;
+
+	(void)state;
+	start("");
+	await(d.log, "notice: ready", 1);
+	uplink = pid_of("uplink", 1);
+	gate = pid_of("gate", 1);
+	kill(uplink, SIGKILL);
+	await(d.log, "notice: ready", 2);
+	assert_non_null(strstr(d.log, "was killed by SIGKILL"));
+	assert_int_not_equal(pid_of("gate", 2), gate);
+	assert_int_not_equal(pid_of("uplink", 2), uplink);
+	assert_int_equal(ended(SIGINT), 0);
+}
+
+static void
+who_dies_again_and_again_is_given_up(void **state)
+{
+	(void)state;
+	start("gate crash");
+	assert_int_equal(ended(0), 1);
+	assert_int_equal(count(d.log, "gate info: pid "), 5);
+	assert_non_null(strstr(d.log, "5 times within a minute: giving up"));
+}
+
+static void
+who_cannot_start_ends_the_parent(void **state)
+{
+	(void)state;
+	start("uplink fail early");
+	assert_int_equal(ended(0), 1);
+	assert_int_equal(count(d.log, "uplink error: "), 1);
+	assert_non_null(strstr(d.log, "error: this uplink cannot start"));
+	assert_null(strstr(d.heard, "READY=1"));
+}
+
+static void
+no_process_outlives_its_parent(void **state)
+{
+	pid_t pids[2];
+
+	(void)state;
+	start("");
+	await(d.log, "notice: ready", 1);
+	pids[0] = pid_of("gate", 1);
+	pids[1] = pid_of("uplink", 1);
+	assert_int_equal(ended(SIGKILL), 128 + SIGKILL);
+	for (size_t i = 0; i < nitems(pids); i++) {
+		int64_t end = clock_mono_ms() + WAIT_MS;
+
+		while (kill(pids[i], 0) == 0 && clock_mono_ms() < end)
+			usleep(10000);
+		assert_int_equal(kill(pids[i], 0), -1);
+	}
+}
+
+static bool
+there(const char *name)
+{
+	return access(path(name), F_OK) == 0;
+}
+
+static void
+remove_outputs(void)
+{
+	unlink(path("state/tables/rfs.7.table"));
+	unlink(path("state/reports/rfs.7.json"));
+	unlink(path("state/reports/rfs.7.html"));
+}
+
+static void
+a_reader_makes_what_a_trainer_can_only_read(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	start("gate read and train");
+	await(d.log, "job 8 gone", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_non_null(strstr(d.log, "job 7 works on rfs.7.table"));
+	assert_non_null(strstr(d.log, "reader says: read it"));
+	assert_non_null(strstr(d.log, "job 7 gone, ok 1"));
+	assert_non_null(strstr(d.log, "trainer says: trained on it"));
+	assert_non_null(strstr(d.log, "job 8 gone, ok 1"));
+	assert_int_equal(stat(path("state/tables/rfs.7.table"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_true(there("state/reports/rfs.7.json"));
+
+	/* A job's number is used once. */
+	start("gate read");
+	await(d.log, "job 7 gone, ok 0: make rfs.7.table: File exists", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	remove_outputs();
+}
+
+static void
+a_reader_that_fails_leaves_nothing(void **state)
+{
+	(void)state;
+	start("gate read and fail");
+	await(d.log, "job 7 gone, ok 0: was killed by SIGABRT", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_false(there("state/tables/rfs.7.table"));
+	assert_false(there("state/reports/rfs.7.json"));
+	assert_false(there("state/reports/rfs.7.html"));
+}
+
+static void
+a_study_without_a_source_is_the_gates_business(void **state)
+{
+	(void)state;
+	start("gate read nothing");
+	await(d.log, "job 7 gone, ok 0: ", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_int_equal(count(d.log, "notice: ready"), 1);
+}
+
+static void
+a_gate_that_asks_for_another_file_is_stopped(void **state)
+{
+	(void)state;
+	start("gate climb");
+	await(d.log, "asks for a file that no study or table can have", 2);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_null(strstr(d.log, "job 7 works on"));
+}
+
+static void
+new_certificates_come_without_a_restart(void **state)
+{
+	(void)state;
+	start("");
+	await(d.log, "notice: ready", 1);
+	kill(d.pid, SIGHUP);
+	await(d.log, "uplink info: new certificates", 1);
+	await(d.heard, "RELOADING=1\nMONOTONIC_USEC=", 1);
+	await(d.heard, "READY=1", 2);
+
+	put_certificate(clock_utc() - 90 * CERT_DAY, clock_utc() - CERT_DAY);
+	kill(d.pid, SIGHUP);
+	await(d.log, "error: not reloaded: ", 1);
+	await(d.log, "expired", 1);
+	put_certificate(
+	    clock_utc() - CERT_DAY, clock_utc() + 9 * CERT_DAY - 60);
+	kill(d.pid, SIGHUP);
+	await(d.log, "uplink info: new certificates", 2);
+	put_certificate(clock_utc() - CERT_DAY, clock_utc() + 90 * CERT_DAY);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_non_null(strstr(d.log, "expires in 8 days: have it renewed"));
+	assert_int_equal(count(d.log, "gate info: pid "), 1);
+}
+
+static void
+the_watchdog_is_fed_only_when_all_answer(void **state)
+{
+	(void)state;
+	setenv("WATCHDOG_USEC", "300000", 1);
+	start("");
+	await(d.heard, "WATCHDOG=1", 4);
+	assert_int_equal(ended(SIGTERM), 0);
+
+	start("uplink mute");
+	await(d.log, "uplink does not answer", 3);
+	unsetenv("WATCHDOG_USEC");
+	/* Once when all were ready, and never again. */
+	assert_int_equal(count(d.heard, "WATCHDOG=1"), 1);
+	assert_int_equal(ended(SIGTERM), 0);
+}
+
+/* What it says at once, and that it then ends with status. */
+static void
+says(const char *what, int status)
+{
+	assert_int_equal(ended(0), status);
+	if (strstr(d.log, what) == NULL)
+		fail_msg("no \"%s\" in:\n%s", what, d.log);
+	assert_int_equal(count(d.log, "\n"), 1);
+}
+
+static void
+what_is_wrong_is_one_line(void **state)
+{
+	int fd, out[2];
+	char line[256];
+	pid_t first;
+
+	(void)state;
+	put_config("[contol]\n");
+	start("");
+	says("consiliumd.conf:13:2", 1);
+	rename(path("consiliumd.conf"), path("gone"));
+	start("");
+	says("consiliumd.conf: No such file", 1);
+	put_config("operator-group = nobody-has-this-group\n");
+	start("");
+	says("no group nobody-has-this-group", 1);
+	put_config("");
+
+	rename(path("keys/identity.key"), path("gone"));
+	start("");
+	says("keys/identity.key: No such file", 1);
+	rename(path("gone"), path("keys/identity.key"));
+	put_certificate(clock_utc() - 90 * CERT_DAY, clock_utc() - CERT_DAY);
+	start("");
+	says("keys/tls.crt: ", 1);
+	assert_non_null(strstr(d.log, "expired"));
+	put_certificate(clock_utc() - CERT_DAY, clock_utc() + 90 * CERT_DAY);
+
+	rename(path("libexec/uplink"), path("gone"));
+	start("");
+	says("no executable uplink in ", 1);
+	rename(path("gone"), path("libexec/uplink"));
+
+	rename(path("state/tables"), path("gone"));
+	fd = open(path("state/tables"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	close(fd);
+	start("");
+	says("state/tables", 1);
+	unlink(path("state/tables"));
+	rename(path("gone"), path("state/tables"));
+
+	start("");
+	await(d.log, "notice: ready", 1);
+	/* A second one, on the same state and socket. */
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	first = fork();
+	if (first == 0)
+		become_consiliumd(out[1], NULL);
+	close(out[1]);
+	waitpid(first, &fd, 0);
+	assert_int_equal(WEXITSTATUS(fd), 1);
+	line[read(out[0], line, sizeof(line) - 1)] = '\0';
+	close(out[0]);
+	assert_non_null(strstr(line, "another daemon works in this folder"));
+	assert_int_equal(ended(SIGTERM), 0);
+}
+
+static void
+a_check_starts_and_touches_nothing(void **state)
+{
+	int out[2], status;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0)
+		become_consiliumd(out[1], "-n");
+	close(out[1]);
+	close(out[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_false(there("socket"));
+}
+
+/* Control. */
+
+static int
+call(const char *command, const char *study, const void *body, size_t len,
+    struct ctl_reply *r, struct err *err)
+{
+	return ctl_call(path("socket"), command, study, body, len, r, err);
+}
+
+static void
+a_command_reaches_the_gate_and_its_answer_the_caller(void **state)
+{
+	static uint8_t big[CTL_BODY_MAX];
+	struct ctl_reply r;
+	struct err err;
+
+	(void)state;
+	start("");
+	await(d.log, "notice: ready", 1);
+	memset(big, 'x', sizeof(big));
+	assert_int_equal(call("status", NULL, NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_NONE);
+	assert_string_equal(r.columns[0], "command");
+	assert_string_equal(r.cells[0], "status");
+	assert_string_equal(r.cells[1], "");
+	assert_string_equal(r.cells[2], "3"); /* both roles: its own user */
+	ctl_reply_free(&r);
+	assert_int_equal(call("approve", "rfs", big, sizeof(big), &r, &err), 0);
+	assert_int_equal(r.code, ERR_NONE);
+	assert_string_equal(r.cells[1], "rfs");
+	assert_int_equal(r.body_len, sizeof(big));
+	assert_memory_equal(r.body, big, sizeof(big));
+	ctl_reply_free(&r);
+	assert_int_equal(call("dance", NULL, NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_CONFIG);
+	assert_string_equal(r.error, "no daemon knows the command dance");
+	ctl_reply_free(&r);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_int_equal(call("status", NULL, NULL, 0, &r, &err), -1);
+	assert_non_null(strstr(err.msg, "no daemon at "));
+}
+
+static void
+a_report_is_read_from_its_folder_and_from_nowhere_else(void **state)
+{
+	struct ctl_reply r;
+	struct canon_in in;
+	struct err err;
+	size_t len;
+
+	(void)state;
+	start("gate read");
+	await(d.log, "job 7 gone, ok 1", 1);
+	assert_int_equal(call("report", "rfs.7", NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_NONE);
+	in = canon_in(r.body, r.body_len);
+	assert_memory_equal(canon_get_bytes(&in, 8, 8, &len), "pid,age\n", 8);
+	assert_memory_equal(canon_get_bytes(&in, 8, 8, &len), "pid,age\n", 8);
+	assert_int_equal(canon_end(&in, "report", &err), 0);
+	ctl_reply_free(&r);
+	assert_int_equal(call("report", "rfs.8", NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_SYSTEM);
+	ctl_reply_free(&r);
+	assert_int_equal(call("report", "../order", NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_PEER);
+	ctl_reply_free(&r);
+	assert_int_equal(ended(SIGTERM), 0);
+	remove_outputs();
+}
+
+static int
+dial(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path("socket"));
+	assert_int_equal(connect(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	return fd;
+}
+
+static void
+others_are_served_whatever_one_client_sends(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+	} bad[] = {
+		{ "", 0 }, { "\0\0", 2 }, { "\xff\xff\xff\xff", 4 },
+		{ "\0\0\0\0", 4 }, { "\0\0\0\3\xff\xff\xff", 7 },
+		{ "\0\0\0\4\x0a\x02\x01x", 8 }, /* a control character */
+	};
+	struct ctl_reply r;
+	struct err err;
+	int fds[15];
+
+	(void)state;
+	start("");
+	await(d.log, "notice: ready", 1);
+	for (size_t i = 0; i < nitems(bad); i++) {
+		int fd = dial();
+
+		assert_int_equal(
+		    send(fd, bad[i].bytes, bad[i].len, MSG_NOSIGNAL),
+		    bad[i].len);
+		if (i >= 2) { /* a refusal with its reason, and the end */
+			char answer[512];
+
+			assert_true(recv(fd, answer, sizeof(answer), 0) > 6);
+		}
+		close(fd);
+	}
+	for (size_t i = 0; i < nitems(fds); i++)
+		fds[i] = dial(); /* and say nothing */
+	assert_int_equal(call("status", NULL, NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_NONE);
+	ctl_reply_free(&r);
+	for (size_t i = 0; i < nitems(fds); i++)
+		close(fds[i]);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_null(strstr(d.log, "error"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_start_and_all_stop),
+		cmocka_unit_test(one_killed_all_start_again),
+		cmocka_unit_test(who_dies_again_and_again_is_given_up),
+		cmocka_unit_test(who_cannot_start_ends_the_parent),
+		cmocka_unit_test(no_process_outlives_its_parent),
+		cmocka_unit_test(a_reader_makes_what_a_trainer_can_only_read),
+		cmocka_unit_test(a_reader_that_fails_leaves_nothing),
+		cmocka_unit_test(
+		    a_study_without_a_source_is_the_gates_business),
+		cmocka_unit_test(a_gate_that_asks_for_another_file_is_stopped),
+		cmocka_unit_test(new_certificates_come_without_a_restart),
+		cmocka_unit_test(the_watchdog_is_fed_only_when_all_answer),
+		cmocka_unit_test(what_is_wrong_is_one_line),
+		cmocka_unit_test(a_check_starts_and_touches_nothing),
+		cmocka_unit_test(
+		    a_command_reaches_the_gate_and_its_answer_the_caller),
+		cmocka_unit_test(
+		    a_report_is_read_from_its_folder_and_from_nowhere_else),
+		cmocka_unit_test(others_are_served_whatever_one_client_sends),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
