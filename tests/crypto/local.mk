@@ -28,3 +28,9 @@ round_libs = tests/crypto/libworld.a crypto/libround.a \
 check_PROGRAMS += %D%/test_round
 %C%_test_round_SOURCES = %D%/test_round.c
 %C%_test_round_LDADD = $(round_libs)
+check_PROGRAMS += %D%/test_golden
+%C%_test_golden_SOURCES = %D%/test_golden.c
+%C%_test_golden_LDADD = $(round_libs)
+EXTRA_DIST += tests/reference/oracle.py \
+	tests/vectors/round/complaint.txt tests/vectors/round/n3.txt \
+	tests/vectors/round/n4.txt tests/vectors/round/n5.txt

@@ -1,0 +1,261 @@
+/* Whole rounds, byte for byte those of tests/reference/oracle.py. */
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/hex.h"
+#include "crypto/hash.h"
+#include "crypto/round_msg.h"
+#include "tests/crypto/random_fixed.h"
+#include "tests/crypto/world.h"
+
+static enum round_type
+type_of(const char *name)
+{
+	for (int t = ROUND_ANNOUNCE; t <= ROUND_ABORT; t++)
+		if (strcmp(name, round_type_name((enum round_type)t)) == 0)
+			return (enum round_type)t;
+	fail_msg("no message \"%s\"", name);
+	return ROUND_NONE;
+}
+
+/* data as text is what the transcript has. */
+static void
+assert_is(const char *what, unsigned site, const uint8_t *data, size_t len,
+    const char *text)
+{
+	uint8_t digest[HASH_LEN];
+	char *hex;
+
+	if (strncmp(text, "sha256:", 7) == 0) {
+		hash_sha256(data, len, digest);
+		data = digest;
+		len = sizeof(digest);
+		text += 7;
+	}
+	hex = malloc(2 * len + 1);
+	assert_non_null(hex);
+	hex_text(data, len, hex);
+	if (strcmp(hex, text) != 0)
+		fail_msg("%s of %u differs from the oracle's", what, site);
+	free(hex);
+}
+
+/* The message of that type that went from or to a site (0: to any). */
+static const struct canon *
+message(const struct world *w, enum round_type type, unsigned site)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		const struct world_site *s = &w->site[i];
+
+		if (site != 0 && site != w->members[i].id)
+			continue;
+		if (s->sent[type].len != 0)
+			return &s->sent[type];
+		if (s->got[type].len != 0)
+			return &s->got[type];
+	}
+	fail_msg("no %s of site %u", round_type_name(type), site);
+	return NULL;
+}
+
+static void
+check_state(const struct world *w, const char *text)
+{
+	uint8_t root[ROUND_DIGEST], state[ROUND_DIGEST];
+	struct err err;
+
+	assert_int_equal(
+	    round_words_root(w->sum, w->about.words, root, &err), 0);
+	round_state_next(w->ctx.study, w->about.step + 1, "moments",
+	    w->about.state, root, "model", 5, state);
+	assert_is("state", 0, state, sizeof(state), text);
+}
+
+static void
+compare(const struct world *w, const char *name, size_t n_lines)
+{
+	char path[512], what[32], *line = NULL, *text;
+	const struct canon *msg;
+	size_t cap = 0, n = 0;
+	unsigned site;
+	FILE *f;
+	int at;
+
+	snprintf(path, sizeof(path), "%s/tests/vectors/round/%s",
+	    getenv("top_srcdir"), name);
+	if ((f = fopen(path, "r")) == NULL)
+		fail_msg("%s is missing", path);
+	while (getline(&line, &cap, f) > 0) {
+		if (line[0] == '#')
+			continue;
+		assert_int_equal(
+		    sscanf(line, "%31s %u %n", what, &site, &at), 2);
+		text = line + at;
+		text[strcspn(text, "\n")] = '\0';
+		n++;
+		if (strcmp(what, "state") == 0) {
+			check_state(w, text);
+			continue;
+		}
+		msg = message(w, type_of(what), site);
+		assert_is(what, site, msg->data, msg->len, text);
+	}
+	assert_int_equal(n, n_lines);
+	free(line);
+	fclose(f);
+}
+
+static void
+three_sites_one_silent_at_the_end(void **state)
+{
+	struct world *w = world_new(3, 5);
+
+	(void)state;
+	w->site[2].leaves = LEAVES_BEFORE_UNMASK;
+	assert_int_equal(world_run(w), 0);
+	compare(w, "n3.txt", 23);
+	world_free(w);
+}
+
+static void
+four_sites_one_gone_before_its_upload(void **state)
+{
+	struct world *w = world_new(4, 33000);
+
+	(void)state;
+	w->site[2].leaves = LEAVES_BEFORE_UPLOAD;
+	/* It is sent a share set, as the others are. */
+	assert_int_equal(world_ready(w), 0);
+	assert_int_equal(world_shares(w), 0);
+	assert_int_equal(coord_round_message(w->coord, &w->ctx, ROUND_SHARESET,
+			     30, &w->site[2].got[ROUND_SHARESET], &w->err),
+	    0);
+	assert_int_equal(world_uploads(w), 0);
+	assert_int_equal(world_confirms(w), 0);
+	assert_int_equal(world_unmasks(w), 0);
+	assert_int_equal(world_result(w), 0);
+	compare(w, "n4.txt", 27);
+	world_free(w);
+}
+
+static void
+five_of_six_sites_suite_2_one_gone(void **state)
+{
+	struct world *w = world_new(6, 100);
+
+	(void)state;
+	w->ctx.rules.suite = ROUND_CHACHA20;
+	w->about.round = 9;
+	w->about.step = 3;
+	strcpy(w->about.kind, "newton");
+	hash_sha256("some state", 10, w->about.state);
+	w->site[5].leaves = LEAVES_BEFORE_READY;
+	w->site[1].leaves = LEAVES_BEFORE_UPLOAD;
+	assert_int_equal(world_ready(w), 0);
+	assert_int_equal(world_shares(w), 0);
+	assert_int_equal(coord_round_message(w->coord, &w->ctx, ROUND_SHARESET,
+			     20, &w->site[1].got[ROUND_SHARESET], &w->err),
+	    0);
+	assert_int_equal(world_uploads(w), 0);
+	assert_int_equal(world_confirms(w), 0);
+	assert_int_equal(world_unmasks(w), 0);
+	assert_int_equal(world_result(w), 0);
+	compare(w, "n5.txt", 33);
+	world_free(w);
+}
+
+/* Site 10 seals a wrong share for site 30, and signs it. */
+static void
+spoil(struct world *w, size_t site, enum round_type type, struct canon *msg)
+{
+	uint8_t sealed[2 * MSG_SEALED], leaves[3][HASH_LEN];
+	struct round_ctx ctx = w->ctx;
+	struct canon header = { 0 };
+	struct msg_shares s;
+	struct roster r;
+	struct err err;
+
+	if (type == ROUND_SHARESET && site == 2)
+		random_fixed_seed("complaint");
+	if (type != ROUND_SHARES || site != 0)
+		return;
+	ctx.secret = w->site[0].sk;
+	assert_int_equal(roster_read(w->site[0].got[ROUND_ROSTER].data,
+			     w->site[0].got[ROUND_ROSTER].len, &r, &err),
+	    0);
+	assert_int_equal(msg_read_shares(&r, msg->data, msg->len, &s, &err), 0);
+	memcpy(sealed, s.sealed, sizeof(sealed));
+	sealed[MSG_SEALED] ^= 1;
+	msg_sealed_leaves(&r, 0, sealed, leaves);
+	merkle_root(leaves, 3, s.dealing.sealed_root);
+	assert_int_equal(msg_put_dealing(&ctx, &s.dealing, &header, &err), 0);
+	/* As long as before, so in place. */
+	memcpy(msg->data + (s.header - msg->data), header.data, header.len);
+	memcpy(msg->data + (s.sealed - msg->data), sealed, sizeof(sealed));
+	canon_free(&header);
+	/* The dealer knows its own header, or it would not go on. */
+	site_round_free(w->site[0].round);
+	w->site[0].round = NULL;
+	w->site[0].leaves = LEAVES_BEFORE_UPLOAD;
+}
+
+static void
+a_swapped_share_is_complained_of(void **state)
+{
+	struct world *w = world_new(3, 5);
+	const struct canon *complaint, *roster;
+	struct canon abort = { 0 };
+	uint16_t complainer, liar;
+	char why[64];
+
+	(void)state;
+	w->tamper = spoil;
+	assert_int_equal(world_ready(w), 0);
+	assert_int_equal(world_shares(w), 0);
+	assert_int_equal(coord_round_message(w->coord, &w->ctx, ROUND_SHARESET,
+			     10, &w->site[0].got[ROUND_SHARESET], &w->err),
+	    0);
+	assert_int_equal(world_uploads(w), -1);
+	/* The complainer keeps nothing and never uploads. */
+	assert_int_equal(site_round_phase(w->site[2].round), SITE_ENDED);
+	complaint = &w->site[2].sent[ROUND_COMPLAINT];
+	roster = &w->site[2].got[ROUND_ROSTER];
+	assert_int_equal(
+	    round_complaint_check(&w->ctx, roster->data, roster->len,
+		complaint->data, complaint->len, &complainer, &liar, &w->err),
+	    0);
+	assert_int_equal(complainer, 30);
+	assert_int_equal(liar, 10);
+	/* The coordinator can only give up, and everybody learns why. */
+	assert_int_equal(coord_round_abort(w->coord, &w->ctx,
+			     "a site has complained", &w->err),
+	    0);
+	assert_int_equal(coord_round_message(w->coord, &w->ctx, ROUND_ABORT, 20,
+			     &abort, &w->err),
+	    0);
+	w->site[1].got[ROUND_ABORT] = abort;
+	assert_int_equal(
+	    site_round_abort(w->site[1].round, &w->site[1].ctx, abort.data,
+		abort.len, &liar, why, sizeof(why), &w->err),
+	    0);
+	assert_int_equal(liar, 10);
+	assert_string_equal(why, "a site has complained");
+	assert_int_equal(site_round_phase(w->site[1].round), SITE_ENDED);
+	compare(w, "complaint.txt", 13);
+	world_free(w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(three_sites_one_silent_at_the_end),
+		cmocka_unit_test(four_sites_one_gone_before_its_upload),
+		cmocka_unit_test(five_of_six_sites_suite_2_one_gone),
+		cmocka_unit_test(a_swapped_share_is_complained_of),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
