@@ -160,7 +160,7 @@ main(int argc, char **argv)
 	int rc = 1;
 
 	if (house_options(argc, argv,
-		SYSCONFDIR "/consilium/consilium-coordinator.conf",
+		SYSCONFDIR "/consilium-coordinator/consilium-coordinator.conf",
 		&c.options) < 0)
 		return 2;
 	log_open("consilium-coordinator", c.options.log_priority);

@@ -16,5 +16,6 @@ include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
 include %D%/privsep/local.mk
+include %D%/systemd/local.mk
 include %D%/board/local.mk
 include %D%/rpc/local.mk
