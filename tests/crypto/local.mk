@@ -41,3 +41,6 @@ check_PROGRAMS += %D%/test_group %D%/test_prg %D%/test_seal
 %C%_test_prg_LDADD = $(round_libs)
 %C%_test_seal_SOURCES = %D%/test_seal.c
 %C%_test_seal_LDADD = $(round_libs)
+check_PROGRAMS += %D%/test_round_refusals
+%C%_test_round_refusals_SOURCES = %D%/test_round_refusals.c
+%C%_test_round_refusals_LDADD = $(round_libs)
