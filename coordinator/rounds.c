@@ -207,6 +207,7 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 {
 	uint8_t study[BOOK_DIGEST];
 	const uint8_t *msg;
+	enum round_type type;
 	size_t msg_len;
 	struct work *w;
 	struct err why;
@@ -217,15 +218,20 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 		err_set(&why, ERR_REFUSED, "no such study here");
 		return reply_error(s, tag, &why, err);
 	}
+	type = round_message_type(msg, msg_len);
 	if (work_message(w, site, msg, msg_len, &why) < 0) {
+		/* A round goes on when enough have confirmed or unmasked; the
+		   others did right, and nobody waits for them. */
+		if (why.code == ERR_REFUSED &&
+		    (type == ROUND_CONFIRM || type == ROUND_UNMASK))
+			return reply(s, tag, 0, NULL, 0, err);
 		if (why.code != ERR_SYSTEM)
 			log_fields(LOG_WARNING,
 			    (struct log_field[]){
 				log_field("STUDY", "%s", w->name),
 				log_field("SITE", "%u", site) },
 			    2, "%s of site %u refused: %s",
-			    round_type_name(round_message_type(msg, msg_len)),
-			    site, why.msg);
+			    round_type_name(type), site, why.msg);
 		return reply_error(s, tag, &why, err);
 	}
 	if (reply(s, tag, 0, NULL, 0, err) < 0 || work_progress(w, err) < 0)

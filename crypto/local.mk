@@ -12,6 +12,7 @@ noinst_LIBRARIES += %D%/libauthority.a
 	%D%/approval.c %D%/approval.h \
 	%D%/audit.c %D%/audit.h \
 	%D%/cert.c %D%/cert.h \
+	%D%/context.c %D%/context.h \
 	%D%/exchange.c %D%/exchange.h \
 	%D%/finished.c %D%/finished.h \
 	%D%/cert_own.c %D%/cert_own.h \

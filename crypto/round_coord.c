@@ -627,6 +627,21 @@ coord_round_add_complaint(struct coord_round *c, const struct round_ctx *ctx,
 	return keep(&c->complaint, msg, len, err);
 }
 
+size_t
+coord_round_inputs(const struct coord_round *c, struct round_input *inputs)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		if (!c->u3[i])
+			continue;
+		inputs[n].site = c->m[i].id;
+		memcpy(inputs[n].root, c->m[i].upload.root, ROUND_DIGEST);
+		n++;
+	}
+	return n;
+}
+
 int
 coord_round_list(
     struct coord_round *c, const struct round_ctx *ctx, struct err *err)
@@ -643,13 +658,7 @@ coord_round_list(
 		return -1;
 	memcpy(l.roster, c->roster.hash, ROUND_DIGEST);
 	memcpy(l.u2, c->u2_hash, ROUND_DIGEST);
-	for (size_t i = 0; i < c->n; i++) {
-		if (!c->u3[i])
-			continue;
-		l.input[l.n].site = c->m[i].id;
-		memcpy(l.input[l.n].root, c->m[i].upload.root, ROUND_DIGEST);
-		l.n++;
-	}
+	l.n = coord_round_inputs(c, l.input);
 	if (msg_put_list(ctx, &l, &msg, err) != 0 ||
 	    round_message_digest(msg.data, msg.len, c->u3_hash, err) != 0) {
 		canon_free(&msg);

@@ -106,6 +106,10 @@ int coord_round_add_complaint(struct coord_round *c,
     uint16_t *liar, struct err *err);
 int coord_round_list(
     struct coord_round *c, const struct round_ctx *ctx, struct err *err);
+/* U3 once the list is fixed, else nothing: how many; inputs has room for
+   ROUND_SITES_MAX. */
+size_t coord_round_inputs(
+    const struct coord_round *c, struct round_input *inputs);
 
 int coord_round_add_confirm(struct coord_round *c, const struct round_ctx *ctx,
     const void *msg, size_t len, uint16_t *from, struct err *err);

@@ -17,6 +17,7 @@
 #include "crypto/merkle.h"
 #include "crypto/proof.h"
 #include "crypto/round.h"
+#include "crypto/round_result.h"
 
 #define MSG_SEALED 80 /* two scalars and a tag */
 #define MSG_HEADER_MAX 512 /* bytes of a dealing */
@@ -191,10 +192,7 @@ int msg_get_upload(const struct round_ctx *ctx, const void *msg, size_t len,
 struct msg_list {
 	uint8_t roster[ROUND_DIGEST], u2[ROUND_DIGEST];
 	size_t n;
-	struct {
-		uint16_t site;
-		uint8_t root[ROUND_DIGEST];
-	} input[ROUND_SITES_MAX]; /* by increasing site */
+	struct round_input input[ROUND_SITES_MAX]; /* by increasing site */
 	uint8_t hash[ROUND_DIGEST]; /* U3_hash: of the signed part */
 };
 

@@ -22,6 +22,7 @@
 #include "model/step/plan.h"
 
 #define AUDIT_FIELDS_MAX 16
+#define RETRY_MS 1000
 
 int
 gate_audit(struct gate *g, struct err *err, const char *event, ...)
@@ -80,6 +81,18 @@ gate_poll(struct gate *g, struct err *err)
 	    child_peer(&g->child, PROC_UPLINK), MSG_POLL, 0, &body, err);
 }
 
+static int
+poll_again(void *self, struct err *err)
+{
+	return gate_poll(self, err);
+}
+
+int
+gate_poll_later(struct gate *g, struct err *err)
+{
+	return loop_set_timer(g->loop, RETRY_MS, poll_again, g, err);
+}
+
 /*
  * One message of the coordinator's: a signed object (manifest, study) or a
  * message of a round.  What is wrong with it is logged, and changes nothing;
@@ -108,8 +121,10 @@ on_coordinator(void *self, struct msg *m, struct err *err)
 	}
 	log_msg(
 	    LOG_WARNING, "refused a message of the coordinator: %s", why.msg);
-	return gate_audit(
-	    g, err, "refused", "from", "coordinator", "why", why.msg, NULL);
+	if (gate_audit(g, err, "refused", "from", "coordinator", "why", why.msg,
+		NULL) < 0)
+		return -1;
+	return gate_poll_later(g, err);
 }
 
 static const struct handler from_parent[] = {

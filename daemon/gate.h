@@ -98,8 +98,13 @@ struct gate {
 int gate_audit(struct gate *g, struct err *err, const char *event, ...)
     __attribute__((sentinel));
 
-/* Send the uplink what to ask the coordinator from now on. */
+/*
+ * Have the uplink ask the coordinator, until a message comes.  So each message
+ * is followed by one of these, when we are ready for the next: soon, or later
+ * where something went wrong and would go wrong again.
+ */
 int gate_poll(struct gate *g, struct err *err);
+int gate_poll_later(struct gate *g, struct err *err);
 
 /* gate_studies.c */
 int gate_load(struct gate *g, struct err *err);

@@ -29,7 +29,6 @@
 #define DIGEST_TEXT (2 * STORE_DIGEST + 1)
 #define PREKEYS_LOW 16
 #define PREKEY_LIFE_S ((int64_t)90 * 86400)
-#define RETRY_MS 1000
 
 /* A result whose uploads are being fetched, to repeat its sum. */
 struct replay {
@@ -303,16 +302,8 @@ answer(struct gate *g, struct run *r, enum round_type type,
 	r->sending = type;
 	r->tag = ++g->last_tag;
 	exchange_wrap(r->digest, msg->data, msg->len, &out);
-	if (chan_send_canon(child_peer(&g->child, PROC_UPLINK),
-		MSG_TO_COORDINATOR, r->tag, &out, err) < 0)
-		return -1;
-	return gate_poll(g, err);
-}
-
-static int
-poll_again(void *self, struct err *err)
-{
-	return gate_poll(self, err);
+	return chan_send_canon(child_peer(&g->child, PROC_UPLINK),
+	    MSG_TO_COORDINATOR, r->tag, &out, err);
 }
 
 /* The run waits for the coordinator again. */
@@ -349,7 +340,7 @@ gate_on_delivered(void *self, struct msg *m, struct err *err)
 		canon_free(&r->trailer);
 		r->busy = false;
 		/* Ask again, but not at once: it may be the same answer. */
-		return loop_set_timer(g->loop, RETRY_MS, poll_again, g, err);
+		return gate_poll_later(g, err);
 	}
 	if (r->trailer.len != 0) {
 		struct canon trailer = r->trailer;
@@ -385,10 +376,8 @@ train(
 	canon_raw(&r->held, msg, len);
 	canon_text(&out, r->name);
 	canon_text(&out, r->table_file);
-	if (chan_send_canon(g->child.parent, MSG_START_TRAINER,
-		(uint64_t)j->number, &out, err) < 0)
-		return -1;
-	return gate_poll(g, err);
+	return chan_send_canon(
+	    g->child.parent, MSG_START_TRAINER, (uint64_t)j->number, &out, err);
 }
 
 int
@@ -404,7 +393,7 @@ run_training_failed(
 	if (gate_audit(g, err, "training-failed", "study", r->name, "why", why,
 		NULL) < 0)
 		return -1;
-	return loop_set_timer(g->loop, 10 * RETRY_MS, poll_again, g, err);
+	return gate_poll_later(g, err);
 }
 
 /* The trainer's values as ring words, if they come from the table that the
@@ -467,7 +456,7 @@ refuse(struct gate *g, struct run *r, const struct err *why, struct err *err)
 	/* What is in memory may be ahead of what is in the store. */
 	if (load_round(g, r, err) < 0)
 		return -1;
-	return loop_set_timer(g->loop, RETRY_MS, poll_again, g, err);
+	return gate_poll_later(g, err);
 }
 
 int
@@ -686,10 +675,8 @@ send_upload(struct gate *g, struct run *r, const uint64_t *words,
 	canon_raw(&out, root, sizeof(root));
 	canon_u64(&out, ROUND_CHUNK);
 	canon_raw(&out, words, n * sizeof(*words));
-	if (chan_send_canon(child_peer(&g->child, PROC_UPLINK), MSG_UPLOAD,
-		r->tag, &out, err) < 0)
-		return -1;
-	return gate_poll(g, err);
+	return chan_send_canon(
+	    child_peer(&g->child, PROC_UPLINK), MSG_UPLOAD, r->tag, &out, err);
 }
 
 /* Send again what the spool has. */
@@ -886,9 +873,7 @@ on_result(struct incoming *in, struct err *err)
 	}
 	replay_free(in->r->replay);
 	in->r->replay = p;
-	if (fetch_next(in->g, in->r, err) < 0)
-		return -1;
-	return gate_poll(in->g, err);
+	return fetch_next(in->g, in->r, err);
 }
 
 static int
@@ -1111,8 +1096,8 @@ gate_on_round_message(
 		return err_set(err, ERR_REFUSED,
 		    "a message for a study that is not approved here");
 	if (r->busy || g->self == 0)
-		return 0; /* it asked before we were; it will ask again */
+		return gate_poll(g, err); /* asked before we were busy */
 	if (handle(g, r, msg, msg_len, &why) == 0)
-		return 0;
+		return gate_poll(g, err);
 	return refuse(g, r, &why, err);
 }

@@ -71,6 +71,11 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 
 	if (m == NULL)
 		return -1;
+	if (g->manifest != NULL &&
+	    memcmp(m->digest, g->manifest->digest, MANIFEST_ID) == 0) {
+		manifest_free(m);
+		return gate_poll(g, err);
+	}
 	if (g->manifest != NULL && m->epoch <= g->manifest->epoch) {
 		err_set(err, ERR_REFUSED,
 		    "manifest epoch %u, expected one above %u", m->epoch,

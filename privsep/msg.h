@@ -82,12 +82,13 @@ enum msg_type {
 	 * again.  What fails is not tried again: the coordinator asks again,
 	 * and an upload goes on where it stopped.
 	 */
-	MSG_POLL, /* gate -> uplink: raw body of every Next from now on */
+	MSG_POLL, /* gate -> uplink: raw body of Next; asked, in place of any
+	             earlier one, until it brings a message */
 	MSG_FROM_COORDINATOR, /* uplink -> gate: raw message, of Next or of the
 	                         reply to a Send */
 	MSG_TO_COORDINATOR, /* gate -> uplink: raw message for Send; tag is
-	                       repeated in DELIVERED.  For an order between two
-	                       of these, wait for that */
+	                       repeated in DELIVERED.  Sent one after the other,
+	                       also with UPLOAD, in this order */
 	MSG_UPLOAD, /* gate -> uplink: raw 32 upload (its root), u64 size of a
 	               chunk, raw words: for PutChunk; tag as above */
 	MSG_FETCH, /* gate -> uplink: raw 32 SHA-256, u64 size; for GetChunk */

@@ -15,7 +15,7 @@ include %D%/man/local.mk
 include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
+include %D%/rounds/local.mk
 include %D%/privsep/local.mk
-include %D%/systemd/local.mk
 include %D%/board/local.mk
 include %D%/rpc/local.mk

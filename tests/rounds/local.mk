@@ -1,0 +1,8 @@
+check_PROGRAMS += %D%/test_consortium
+%C%_test_consortium_SOURCES = %D%/test_consortium.c
+%C%_test_consortium_LDADD = daemon/libtrain.a model/libmodel.a \
+	model/libstep.a study/libstudy.a crypto/libround.a \
+	crypto/librandom.a crypto/libauthority.a \
+	crypto/libhash.a privsep/libfamily.a privsep/libprivsep.a \
+	common/libcommon.a $(BLAS_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
+	$(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
