@@ -18,5 +18,5 @@ soak: all
 	done
 
 BENCHES += %D%/sites.sh
-SOAKS += %D%/kills.sh
+SOAKS += %D%/kills.sh tests/systemd/boot.sh
 EXTRA_DIST += $(BENCHES) $(SOAKS) %D%/README.md

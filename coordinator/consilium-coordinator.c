@@ -19,6 +19,7 @@
 #include "crypto/cert_own.h"
 #include "privsep/family.h"
 #include "privsep/house.h"
+#include "privsep/house_board.h"
 
 /* Who gets which file of the folder of keys. */
 static const struct house_grant grants[] = {
@@ -33,14 +34,17 @@ static const char *const folders[] = { "db", "spool", "results" };
 
 static const enum proc executables[] = { PROC_LISTENER, PROC_ROUNDS,
 	PROC_CONTROL, PROC_NONE };
+static const enum proc board_executable[] = { PROC_BOARD, PROC_NONE };
 
 struct coordinator {
 	struct house_options options;
 	struct coordinator_config *config;
 	char *text; /* of the configuration */
 	size_t text_len;
+	struct family_plan plan;
 	struct family *family;
 	int lock, socket; /* descriptors */
+	struct house_board board;
 	gid_t operator_gid;
 };
 
@@ -55,6 +59,8 @@ equip(void *self, enum proc p, struct chan *to, struct err *err)
 		{ "operator-gid", operator_gid },
 	};
 
+	if (p == PROC_BOARD)
+		return house_board_equip(&c->board, c->family, to, err);
 	snprintf(uid, sizeof(uid), "%u", getuid());
 	snprintf(operator_gid, sizeof(operator_gid), "%d", c->operator_gid);
 	if (house_give(grants, nitems(grants), c->config->keys, p, to, err) < 0)
@@ -69,10 +75,12 @@ equip(void *self, enum proc p, struct chan *to, struct err *err)
 static int
 check_certificate(struct coordinator *c, struct err *err)
 {
-	int64_t days;
+	int64_t now = clock_utc(), days;
 
-	if (cert_check_own(c->config->keys, clock_utc(), &days, err) < 0)
+	if (cert_check_own(
+		c->config->keys, now, &c->board.certificate_until, err) < 0)
 		return -1;
+	days = (c->board.certificate_until - now) / CERT_DAY;
 	if (days < CERT_WARN_DAYS)
 		log_msg(LOG_WARNING,
 		    "%s/tls.crt expires in %lld days: have it renewed",
@@ -83,7 +91,14 @@ check_certificate(struct coordinator *c, struct err *err)
 static int
 reload(void *self, struct err *err)
 {
-	return check_certificate(self, err);
+	struct coordinator *c = self;
+	struct chan *board = family_chan(c->family, PROC_BOARD);
+
+	if (check_certificate(c, err) < 0)
+		return -1;
+	if (board == NULL)
+		return 0;
+	return house_board_tell(&c->board, c->family, board, err);
 }
 
 static void
@@ -115,10 +130,16 @@ read_config(struct coordinator *c, struct err *err)
 	if (c->text == NULL)
 		return -1;
 	c->config = coordinator_config_parse(path, c->text, c->text_len, err);
-	if (c->config == NULL ||
-	    house_check(grants, nitems(grants), c->config->keys, err) < 0 ||
+	if (c->config == NULL)
+		return -1;
+	c->board.side = "coordinator";
+	c->board.name = c->config->name;
+	if (house_check(grants, nitems(grants), c->config->keys, err) < 0 ||
 	    check_certificate(c, err) < 0 ||
 	    house_group(c->config->operator_group, &c->operator_gid, err) < 0)
+		return -1;
+	if (c->config->board.host != NULL &&
+	    house_executables(board_executable, err) < 0)
 		return -1;
 	return house_executables(executables, err);
 }
@@ -134,7 +155,11 @@ set_up(struct coordinator *c, struct err *err)
 	c->socket = house_socket(c->config->socket, group, err);
 	if (c->socket < 0)
 		return -1;
-	c->family = family_new(&plan, c, c->options.log_priority, err);
+	c->plan = plan;
+	if (house_board_open(
+		&c->board, &c->config->board, &c->plan, PROC_ROUNDS, err) < 0)
+		return -1;
+	c->family = family_new(&c->plan, c, c->options.log_priority, err);
 	return c->family == NULL ? -1 : 0;
 }
 
@@ -148,6 +173,8 @@ clean_up(struct coordinator *c)
 	}
 	if (c->lock >= 0)
 		close(c->lock);
+	if (c->board.fd >= 0)
+		close(c->board.fd);
 	coordinator_config_free(c->config);
 	free(c->text);
 }
@@ -155,12 +182,14 @@ clean_up(struct coordinator *c)
 int
 main(int argc, char **argv)
 {
-	struct coordinator c = { .lock = -1, .socket = -1 };
+	struct coordinator c = {
+		.lock = -1, .socket = -1, .board = { .fd = -1 }
+	};
 	struct err err;
 	int rc = 1;
 
 	if (house_options(argc, argv,
-		SYSCONFDIR "/consilium/consilium-coordinator.conf",
+		SYSCONFDIR "/consilium-coordinator/consilium-coordinator.conf",
 		&c.options) < 0)
 		return 2;
 	log_open("consilium-coordinator", c.options.log_priority);

@@ -13,6 +13,14 @@ sbin_PROGRAMS += %D%/consilium-coordinator
 noinst_LIBRARIES += %D%/libbook.a
 %C%_libbook_a_SOURCES = %D%/book.c %D%/book.h
 
+# The only one of a coordinator that links gRPC.
+pkglibexec_PROGRAMS += %D%/listener
+%C%_listener_SOURCES = %D%/listener.c
+%C%_listener_LDADD = %D%/libcoordconfig.a rpc/librpcprocess.a rpc/librpc.a \
+	proto/libproto.a privsep/libprivsep.a crypto/libauthority.a \
+	common/libcommon.a $(PROTOBUFC_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) \
+	$(CRYPTO_LIBS) $(SODIUM_LIBS)
+
 # Masked vectors and sums: the round's other side.  No network, no BLAS.
 pkglibexec_PROGRAMS += %D%/rounds
 %C%_rounds_SOURCES = %D%/rounds.c %D%/rounds.h %D%/rounds_phases.c \

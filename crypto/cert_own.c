@@ -11,7 +11,7 @@
 #define PEM_MAX ((size_t)64 * 1024)
 
 int
-cert_check_own(const char *keys, int64_t now, int64_t *days, struct err *err)
+cert_check_own(const char *keys, int64_t now, int64_t *until, struct err *err)
 {
 	static const char *const names[] = { "tls.crt", "tls.key", "ca.crt" };
 	char paths[nitems(names)][4096];
@@ -30,7 +30,7 @@ cert_check_own(const char *keys, int64_t now, int64_t *days, struct err *err)
 	}
 	if (cert_check(pems[0], pems[1], pems[2], now, &info, err) < 0)
 		goto out;
-	*days = (info.life.until - now) / CERT_DAY;
+	*until = info.life.until;
 	rc = 0;
 out:
 	for (size_t i = 0; i < nitems(names); i++) {

@@ -12,8 +12,8 @@
 
 #define CERT_WARN_DAYS 30
 
-/* As cert_check().  *days is how long the certificate will be valid. */
+/* As cert_check().  *until is the last second of the certificate, UTC. */
 int cert_check_own(
-    const char *keys, int64_t now, int64_t *days, struct err *err);
+    const char *keys, int64_t now, int64_t *until, struct err *err);
 
 #endif

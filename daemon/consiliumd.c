@@ -23,6 +23,7 @@
 #include "daemon/config.h"
 #include "privsep/family.h"
 #include "privsep/house.h"
+#include "privsep/house_board.h"
 
 #define STUDY_MAX 65 /* a study's name and NUL */
 #define TABLE_MAX 128
@@ -42,14 +43,17 @@ static const char *const folders[] = { "tables", "reports", "db", "spool" };
 
 static const enum proc executables[] = { PROC_GATE, PROC_UPLINK, PROC_CONTROL,
 	PROC_READER, PROC_TRAINER, PROC_NONE };
+static const enum proc board_executable[] = { PROC_BOARD, PROC_NONE };
 
 struct consiliumd {
 	struct house_options options;
 	struct site_config *config;
 	char *text; /* of the configuration */
 	size_t text_len;
+	struct family_plan plan;
 	struct family *family;
 	int lock, socket, tables, reports; /* descriptors */
+	struct house_board board;
 	gid_t operator_gid, officer_gid;
 	struct job {
 		uint64_t tag; /* 0: free */
@@ -72,6 +76,8 @@ equip(void *self, enum proc p, struct chan *to, struct err *err)
 		{ "officer-gid", officer_gid },
 	};
 
+	if (p == PROC_BOARD)
+		return house_board_equip(&d->board, d->family, to, err);
 	snprintf(uid, sizeof(uid), "%u", getuid());
 	snprintf(operator_gid, sizeof(operator_gid), "%d", d->operator_gid);
 	snprintf(officer_gid, sizeof(officer_gid), "%d", d->officer_gid);
@@ -331,10 +337,12 @@ static const struct handler orders[] = {
 static int
 check_certificate(struct consiliumd *d, struct err *err)
 {
-	int64_t days;
+	int64_t now = clock_utc(), days;
 
-	if (cert_check_own(d->config->keys, clock_utc(), &days, err) < 0)
+	if (cert_check_own(
+		d->config->keys, now, &d->board.certificate_until, err) < 0)
 		return -1;
+	days = (d->board.certificate_until - now) / CERT_DAY;
 	if (days < CERT_WARN_DAYS)
 		log_msg(LOG_WARNING,
 		    "%s/tls.crt expires in %lld days: have it renewed",
@@ -345,7 +353,14 @@ check_certificate(struct consiliumd *d, struct err *err)
 static int
 reload(void *self, struct err *err)
 {
-	return check_certificate(self, err);
+	struct consiliumd *d = self;
+	struct chan *board = family_chan(d->family, PROC_BOARD);
+
+	if (check_certificate(d, err) < 0)
+		return -1;
+	if (board == NULL)
+		return 0;
+	return house_board_tell(&d->board, d->family, board, err);
 }
 
 static void
@@ -395,10 +410,15 @@ read_config(struct consiliumd *d, struct err *err)
 	c = site_config_parse(path, d->text, d->text_len, err);
 	if ((d->config = c) == NULL)
 		return -1;
+	d->board.side = "site";
+	d->board.name = c->name;
 	if (house_check(grants, nitems(grants), c->keys, err) < 0 ||
 	    check_certificate(d, err) < 0 ||
 	    house_group(c->operator_group, &d->operator_gid, err) < 0 ||
 	    house_group(c->officer_group, &d->officer_gid, err) < 0)
+		return -1;
+	if (c->board.host != NULL &&
+	    house_executables(board_executable, err) < 0)
 		return -1;
 	return house_executables(executables, err);
 }
@@ -415,14 +435,19 @@ set_up(struct consiliumd *d, struct err *err)
 	    (d->reports = open_folder(c->state, "reports", err)) < 0 ||
 	    (d->socket = house_socket(c->socket, groups, err)) < 0)
 		return -1;
-	d->family = family_new(&plan, d, d->options.log_priority, err);
+	d->plan = plan;
+	if (house_board_open(&d->board, &c->board, &d->plan, PROC_GATE, err) <
+	    0)
+		return -1;
+	d->family = family_new(&d->plan, d, d->options.log_priority, err);
 	return d->family == NULL ? -1 : 0;
 }
 
 static void
 clean_up(struct consiliumd *d)
 {
-	const int fds[] = { d->lock, d->socket, d->tables, d->reports };
+	const int fds[] = { d->lock, d->socket, d->tables, d->reports,
+		d->board.fd };
 
 	family_free(d->family);
 	if (d->socket >= 0)
@@ -438,9 +463,11 @@ clean_up(struct consiliumd *d)
 int
 main(int argc, char **argv)
 {
-	struct consiliumd d = {
-		.lock = -1, .socket = -1, .tables = -1, .reports = -1
-	};
+	struct consiliumd d = { .lock = -1,
+		.socket = -1,
+		.tables = -1,
+		.reports = -1,
+		.board = { .fd = -1 } };
 	struct err err;
 	int rc = 1;
 

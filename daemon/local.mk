@@ -38,6 +38,15 @@ pkglibexec_PROGRAMS += %D%/control
 %C%_control_LDADD = privsep/libctl.a privsep/libprivsep.a proto/libproto.a \
 	common/libcommon.a $(PROTOBUFC_LIBS) $(SECCOMP_LIBS)
 
+# The only one of a hospital that links gRPC; it has the TLS key alone.
+pkglibexec_PROGRAMS += %D%/uplink
+%C%_uplink_SOURCES = %D%/uplink.c
+%C%_uplink_LDADD = %D%/libsiteconfig.a rpc/librpcprocess.a rpc/librpc.a \
+	proto/libproto.a privsep/libprivsep.a study/libstudy.a \
+	crypto/libauthority.a crypto/libhash.a common/libcommon.a \
+	$(PROTOBUFC_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) $(CRYPTO_LIBS) \
+	$(SODIUM_LIBS)
+
 # The only one with the identity key; it links no BLAS and no wire.
 pkglibexec_PROGRAMS += %D%/gate
 %C%_gate_SOURCES = %D%/gate.c %D%/gate.h %D%/gate_rounds.c %D%/gate_studies.c

@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -74,6 +75,7 @@ struct family {
 	int64_t ping_ms;
 	int64_t deaths[FAMILY_DEATHS]; /* monotonic ms, newest first */
 	size_t n_deaths;
+	unsigned starts; /* of the residents */
 };
 
 static int on_signal(void *self, int fd, short revents, struct err *err);
@@ -212,6 +214,20 @@ open_signals(struct family *f, struct err *err)
 	return loop_set_fd(f->loop, f->signals, POLLIN, on_signal, f, err);
 }
 
+void
+family_add(struct family_plan *plan, enum proc p, enum proc to)
+{
+	size_t i = 0, j = 0;
+
+	while (plan->residents[i] != PROC_NONE)
+		i++;
+	while (plan->wires[j].a != PROC_NONE)
+		j++;
+	assert(i < FAMILY_RESIDENTS_MAX - 1 && j < FAMILY_RESIDENTS_MAX);
+	plan->residents[i] = p;
+	plan->wires[j] = (struct family_wire){ to, p };
+}
+
 struct family *
 family_new(const struct family_plan *plan, void *self, int log_priority,
     struct err *err)
@@ -285,6 +301,12 @@ family_free(struct family *f)
 		close(f->signals);
 	loop_free(f->loop);
 	free(f);
+}
+
+unsigned
+family_restarts(const struct family *f)
+{
+	return f->starts > 0 ? f->starts - 1 : 0;
 }
 
 struct chan *
@@ -376,6 +398,7 @@ start_all(void *self, struct err *err)
 	const struct family_plan *plan = f->plan;
 
 	f->phase = STARTING;
+	f->starts++;
 	f->ping = 0;
 	for (size_t i = 0; i < f->n; i++) {
 		if (start_member(f, &f->members[i], err) < 0)

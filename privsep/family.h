@@ -54,6 +54,9 @@ struct family_plan {
 	void (*job_gone)(void *self, uint64_t tag, bool ok, const char *how);
 };
 
+/* One more resident, and its wire to another. */
+void family_add(struct family_plan *plan, enum proc p, enum proc to);
+
 /* plan and self must outlive it.  log_priority is for the children's logs. */
 struct family *family_new(const struct family_plan *plan, void *self,
     int log_priority, struct err *err);
@@ -61,6 +64,9 @@ void family_free(struct family *f); /* kills who still lives */
 
 /* Run until a signal ends it; the parent's exit status. */
 int family_run(struct family *f);
+
+/* How often all residents were started afresh. */
+unsigned family_restarts(const struct family *f);
 
 /* The channel to a resident, or NULL while it is not there. */
 struct chan *family_chan(struct family *f, enum proc p);

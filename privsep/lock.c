@@ -203,8 +203,8 @@ static const struct profile {
 		LIST(calls_listen) } },
 	{ PROC_ROUNDS, FILES_WRITE, false, false,
 	    { LIST(calls_base), LIST(calls_look), LIST(calls_store) } },
-	{ PROC_BOARD, FILES_READ, false, true,
-	    { LIST(calls_base), LIST(calls_look), LIST(calls_accept) } },
+	{ PROC_BOARD, FILES_NONE, false, false,
+	    { LIST(calls_base), LIST(calls_accept) } },
 };
 
 #ifdef CONSILIUM_LOOSE

@@ -87,8 +87,8 @@ enum msg_type {
 	MSG_FROM_COORDINATOR, /* uplink -> gate: raw message, of Next or of the
 	                         reply to a Send */
 	MSG_TO_COORDINATOR, /* gate -> uplink: raw message for Send; tag is
-	                       repeated in DELIVERED.  Sent one after the other,
-	                       also with UPLOAD, in this order */
+	                       repeated in DELIVERED.  For an order between two
+	                       of these, wait for that */
 	MSG_UPLOAD, /* gate -> uplink: raw 32 upload (its root), u64 size of a
 	               chunk, raw words: for PutChunk; tag as above */
 	MSG_FETCH, /* gate -> uplink: raw 32 SHA-256, u64 size; for GetChunk */

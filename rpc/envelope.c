@@ -25,14 +25,14 @@ static const struct layout {
 	},
 	[RPC_SEND] = {
 		{ &consilium__v1__send_request__descriptor, NONE, NONE,
-		    AT(SendRequest, body), 1, RPC_BODY_MAX },
+		    AT(SendRequest, body), 1, RPC_SEND_MAX },
 		{ &consilium__v1__send_reply__descriptor, NONE, NONE,
 		    AT(SendReply, body), 0, RPC_BODY_MAX },
 	},
 	[RPC_PUT_CHUNK] = {
 		{ &consilium__v1__put_chunk_request__descriptor,
 		    AT(PutChunkRequest, upload), AT(PutChunkRequest, index),
-		    AT(PutChunkRequest, words), 0, RPC_CHUNK },
+		    AT(PutChunkRequest, words), 1, RPC_CHUNK },
 		{ &consilium__v1__put_chunk_reply__descriptor, NONE,
 		    AT(PutChunkReply, have), NONE, 0, 0 },
 	},

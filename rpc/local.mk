@@ -10,3 +10,7 @@ noinst_LIBRARIES += %D%/librpc.a
 %C%_librpc_a_CPPFLAGS = $(AM_CPPFLAGS) $(PROTOBUFC_CFLAGS)
 
 EXTRA_DIST += %D%/README.md
+
+# For processes: what talks to their parent, too.
+noinst_LIBRARIES += %D%/librpcprocess.a
+%C%_librpcprocess_a_SOURCES = %D%/process.c %D%/process.h

@@ -6,7 +6,7 @@
  *     NEXT       data: where the site stands    data: a message, or none
  *     SEND       data: a message                data: a message, or none
  *     PUT_CHUNK  id: upload, number: index,     number: chunks that stand
- *                data: words, or none to ask
+ *                data: words
  *     GET_CHUNK  id: digest, number: index      number: chunks in all,
  *                                               data: this one
  */
@@ -22,6 +22,7 @@
 
 #define RPC_ID 32
 #define RPC_NEXT_MAX ((size_t)64 * 1024) /* of data, in bytes */
+#define RPC_SEND_MAX ((size_t)3 * 1024 * 1024)
 #define RPC_BODY_MAX ((size_t)4 * 1024 * 1024)
 #define RPC_CHUNK ((size_t)256 * 1024)
 

@@ -34,3 +34,13 @@ check_PROGRAMS += %D%/test_golden
 EXTRA_DIST += tests/reference/oracle.py \
 	tests/vectors/round/complaint.txt tests/vectors/round/n3.txt \
 	tests/vectors/round/n4.txt tests/vectors/round/n5.txt
+check_PROGRAMS += %D%/test_group %D%/test_prg %D%/test_seal
+%C%_test_group_SOURCES = %D%/test_group.c
+%C%_test_group_LDADD = $(round_libs)
+%C%_test_prg_SOURCES = %D%/test_prg.c
+%C%_test_prg_LDADD = $(round_libs)
+%C%_test_seal_SOURCES = %D%/test_seal.c
+%C%_test_seal_LDADD = $(round_libs)
+check_PROGRAMS += %D%/test_round_refusals
+%C%_test_round_refusals_SOURCES = %D%/test_round_refusals.c
+%C%_test_round_refusals_LDADD = $(round_libs)

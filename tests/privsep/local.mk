@@ -1,8 +1,10 @@
-check_PROGRAMS += %D%/test_chan %D%/test_ctl_msg %D%/test_lock
+check_PROGRAMS += %D%/test_chan %D%/test_ctl_msg %D%/test_lock %D%/test_loop
 %C%_test_chan_SOURCES = %D%/test_chan.c
 %C%_test_chan_LDADD = privsep/libprivsep.a common/libcommon.a $(CMOCKA_LIBS)
 %C%_test_ctl_msg_SOURCES = %D%/test_ctl_msg.c
 %C%_test_ctl_msg_LDADD = privsep/libprivsep.a common/libcommon.a $(CMOCKA_LIBS)
+%C%_test_loop_SOURCES = %D%/test_loop.c
+%C%_test_loop_LDADD = privsep/libprivsep.a common/libcommon.a $(CMOCKA_LIBS)
 %C%_test_lock_SOURCES = %D%/test_lock.c
 %C%_test_lock_LDADD = privsep/libprivsep.a common/libcommon.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
@@ -13,7 +15,9 @@ check_PROGRAMS += %D%/test_parents
 %C%_test_parents_LDADD = privsep/libctl.a privsep/libprivsep.a \
 	proto/libproto.a crypto/libauthority.a common/libcommon.a \
 	$(PROTOBUFC_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
-EXTRA_%C%_test_parents_DEPENDENCIES = %D%/double daemon/consiliumd daemon/control
+EXTRA_%C%_test_parents_DEPENDENCIES = \
+	%D%/double daemon/consiliumd daemon/control \
+	coordinator/consilium-coordinator
 noinst_PROGRAMS += %D%/double
 %C%_double_SOURCES = %D%/double.c
 %C%_double_LDADD = privsep/libprivsep.a common/libcommon.a $(SECCOMP_LIBS)

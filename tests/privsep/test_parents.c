@@ -1,5 +1,5 @@
 /*
- * consiliumd, with process control as it is and doubles for the others:
+ * consiliumd (and consilium-coordinator, which shares nearly all with it), with process control as it is and doubles for the others:
  * start, restart, jobs, reload, stop, and what keeps it from starting.
  */
 #include "config.h"
@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,6 +29,8 @@
 #include "privsep/ctl_client.h"
 
 #define WAIT_MS 20000
+#define NOBODY 65534
+#define NOGROUP 65534
 
 static char dir[] = "/tmp/consilium-parents-XXXXXX";
 static struct join_request site = { .role = JOIN_SITE, .name = "freiburg" };
@@ -35,6 +38,7 @@ static struct cert_key *ca, *tls;
 static struct canon ca_pem;
 
 /* The daemon under test. */
+static bool coordinator; /* which one */
 static struct {
 	pid_t pid;
 	int out; /* its standard error */
@@ -97,16 +101,16 @@ put_config(const char *more)
 	    "[source rfs]\ncsv = %s\n"
 	    "[control]\nsocket = %s\n%s",
 	    path("state"), path("keys"), path("rfs.csv"), path("socket"), more);
-	put_text("consiliumd.conf", text);
+	put_text("daemon.conf", text);
 }
 
 static int
 set_up(void **state)
 {
 	static const char *const keys[] = { "identity.key", "root.pub",
-		"coordinator.pub", "pseudonym.key" };
+		"coordinator.pub", "pseudonym.key", "coordinator.key" };
 	static const char *const doubles[] = { "gate", "uplink", "reader",
-		"trainer" };
+		"trainer", "listener", "rounds" };
 	const char *build = getenv("builddir");
 	struct cert_life life = { clock_utc() - 100 * CERT_DAY,
 		clock_utc() + 1000 * CERT_DAY };
@@ -177,16 +181,17 @@ notify_socket(void)
 }
 
 static void
-become_consiliumd(int out, const char *option)
+become_parent(int out, const char *option)
 {
 	char program[4096];
 
 	dup2(out, STDERR_FILENO);
-	snprintf(program, sizeof(program), "%s/daemon/consiliumd",
-	    getenv("builddir"));
+	snprintf(program, sizeof(program), "%s/%s", getenv("builddir"),
+	    coordinator ? "coordinator/consilium-coordinator"
+			: "daemon/consiliumd");
 	setenv("CONSILIUM_LIBEXEC", path("libexec"), 1);
 	setenv("NOTIFY_SOCKET", path("notify"), 1);
-	execl(program, program, "-f", path("consiliumd.conf"), option, NULL);
+	execl(program, program, "-f", path("daemon.conf"), option, NULL);
 	_exit(99);
 }
 
@@ -203,7 +208,7 @@ start(const char *order)
 	d.out = out[0];
 	assert_true((d.pid = fork()) >= 0);
 	if (d.pid == 0)
-		become_consiliumd(out[1], NULL);
+		become_parent(out[1], NULL);
 	close(out[1]);
 }
 
@@ -511,10 +516,10 @@ what_is_wrong_is_one_line(void **state)
 	(void)state;
 	put_config("[contol]\n");
 	start("");
-	says("consiliumd.conf:13:2", 1);
-	rename(path("consiliumd.conf"), path("gone"));
+	says("daemon.conf:13:2", 1);
+	rename(path("daemon.conf"), path("gone"));
 	start("");
-	says("consiliumd.conf: No such file", 1);
+	says("daemon.conf: No such file", 1);
 	put_config("operator-group = nobody-has-this-group\n");
 	start("");
 	says("no group nobody-has-this-group", 1);
@@ -549,7 +554,7 @@ what_is_wrong_is_one_line(void **state)
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	first = fork();
 	if (first == 0)
-		become_consiliumd(out[1], NULL);
+		become_parent(out[1], NULL);
 	close(out[1]);
 	waitpid(first, &fd, 0);
 	assert_int_equal(WEXITSTATUS(fd), 1);
@@ -569,12 +574,44 @@ a_check_starts_and_touches_nothing(void **state)
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0)
-		become_consiliumd(out[1], "-n");
+		become_parent(out[1], "-n");
 	close(out[1]);
 	close(out[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_false(there("socket"));
+}
+
+static void
+the_coordinator_has_its_own_processes(void **state)
+{
+	char text[4096];
+	struct ctl_reply r;
+	struct err err;
+
+	(void)state;
+	snprintf(text, sizeof(text),
+	    "[coordinator]\nname = coordinator\nstate = %s\nkeys = %s\n"
+	    "listen = 127.0.0.1:0\n[control]\nsocket = %s\n",
+	    path("state"), path("keys"), path("socket"));
+	put_text("daemon.conf", text);
+	coordinator = true;
+	start("");
+	await(d.log, "consilium-coordinator notice: ready", 1);
+	assert_int_equal(
+	    ctl_call(path("socket"), "status", NULL, NULL, 0, &r, &err), 0);
+	assert_string_equal(r.cells[0], "status");
+	ctl_reply_free(&r);
+	kill(d.pid, SIGHUP);
+	await(d.log, "listener info: new certificates", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	/* rounds: two files, to listener and control; listener: three, to
+	   rounds. */
+	assert_non_null(strstr(d.log, ", 2 files, 2 peers"));
+	assert_non_null(strstr(d.log, ", 3 files, 1 peers"));
+	assert_null(strstr(d.log, "error"));
+	coordinator = false;
+	put_config("");
 }
 
 /* Control. */
@@ -645,6 +682,53 @@ a_report_is_read_from_its_folder_and_from_nowhere_else(void **state)
 	ctl_reply_free(&r);
 	assert_int_equal(ended(SIGTERM), 0);
 	remove_outputs();
+}
+
+/* As somebody who is in the operators' group and not in the officers'. */
+static int
+call_as_operator(const char *command)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct ctl_reply r;
+		struct err err;
+
+		if (geteuid() == 0 &&
+		    (setgroups(0, NULL) < 0 || setgid(NOGROUP) < 0 ||
+			setuid(NOBODY) < 0))
+			_exit(99);
+		if (call(command, "rfs", NULL, 0, &r, &err) < 0)
+			_exit(98);
+		_exit((int)r.code);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+static void
+an_operator_is_no_officer(void **state)
+{
+	struct group *own = getgrgid(geteuid() == 0 ? NOGROUP : getegid());
+	char more[256];
+
+	(void)state;
+	assert_non_null(own);
+	snprintf(more, sizeof(more),
+	    "operator-group = %s\nofficer-group = root\n", own->gr_name);
+	put_config(more);
+	assert_int_equal(chmod(dir, 0711), 0);
+	start("");
+	await(d.log, "notice: ready", 1);
+	assert_int_equal(call_as_operator("prepare"), ERR_NONE);
+	assert_int_equal(call_as_operator("submit"), ERR_NONE);
+	assert_int_equal(call_as_operator("approve"), ERR_REFUSED);
+	assert_int_equal(call_as_operator("revoke"), ERR_REFUSED);
+	assert_int_equal(call_as_operator("status"), ERR_NONE);
+	assert_int_equal(ended(SIGTERM), 0);
+	put_config("");
 }
 
 static int
@@ -718,10 +802,12 @@ main(void)
 		cmocka_unit_test(the_watchdog_is_fed_only_when_all_answer),
 		cmocka_unit_test(what_is_wrong_is_one_line),
 		cmocka_unit_test(a_check_starts_and_touches_nothing),
+		cmocka_unit_test(the_coordinator_has_its_own_processes),
 		cmocka_unit_test(
 		    a_command_reaches_the_gate_and_its_answer_the_caller),
 		cmocka_unit_test(
 		    a_report_is_read_from_its_folder_and_from_nowhere_else),
+		cmocka_unit_test(an_operator_is_no_officer),
 		cmocka_unit_test(others_are_served_whatever_one_client_sends),
 	};
 

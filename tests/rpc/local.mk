@@ -6,3 +6,10 @@ check_PROGRAMS += %D%/test_envelope %D%/test_rpc
 %C%_test_rpc_LDADD = rpc/librpc.a proto/libproto.a crypto/libauthority.a \
 	common/libcommon.a $(PROTOBUFC_LIBS) $(GRPC_LIBS) $(SSL_LIBS) \
 	$(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
+
+# Both executables, with this test for all their neighbours.
+check_PROGRAMS += %D%/test_processes
+%C%_test_processes_SOURCES = %D%/test_processes.c %D%/certs.c %D%/certs.h
+%C%_test_processes_LDADD = privsep/libfamily.a privsep/libprivsep.a \
+	crypto/libauthority.a common/libcommon.a $(SECCOMP_LIBS) \
+	$(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)

@@ -78,10 +78,10 @@ refuses_what_is_beyond_a_limit(void **state)
 	m.len = 0;
 	assert_int_equal(
 	    envelope_size(RPC_SEND, ENVELOPE_REQUEST, &m, &size, &err), -1);
-	m.len = RPC_BODY_MAX;
+	m.len = RPC_SEND_MAX;
 	assert_int_equal(
 	    envelope_size(RPC_SEND, ENVELOPE_REQUEST, &m, &size, &err), 0);
-	m.len = RPC_BODY_MAX + 1;
+	m.len = RPC_SEND_MAX + 1;
 	assert_int_equal(
 	    envelope_size(RPC_SEND, ENVELOPE_REQUEST, &m, &size, &err), -1);
 	m.len = RPC_CHUNK + 1;
@@ -112,7 +112,7 @@ refuses_to_read_what_is_beyond_a_limit(void **state)
 	size = consilium__v1__put_chunk_request__pack(&msg, p);
 	assert_null(envelope_read(
 	    RPC_PUT_CHUNK, ENVELOPE_REQUEST, p, size, &got, &err));
-	assert_non_null(strstr(err.msg, "262145 bytes, expected 0 to 262144"));
+	assert_non_null(strstr(err.msg, "262145 bytes, expected 1 to 262144"));
 	msg.words.len = 8;
 	msg.upload.len = 31;
 	size = consilium__v1__put_chunk_request__pack(&msg, p);

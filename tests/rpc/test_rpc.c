@@ -235,15 +235,15 @@ every_method_goes_there_and_back(void **state)
 static void
 the_largest_message_goes_there_and_back(void **state)
 {
-	char *big = calloc(1, RPC_BODY_MAX + 1);
+	char *big = calloc(1, RPC_SEND_MAX + 1);
 
 	(void)state;
 	assert_non_null(big);
-	memset(big, 'x', RPC_BODY_MAX);
+	memset(big, 'x', RPC_SEND_MAX);
 	call(f.client, RPC_SEND, big, WAIT_MS);
 	run();
 	assert_int_equal(f.status, RPC_OK);
-	assert_int_equal(f.reply.len, RPC_BODY_MAX);
+	assert_int_equal(f.reply.len, RPC_SEND_MAX);
 	free(big);
 }
 
@@ -566,10 +566,10 @@ a_message_that_is_too_large_is_refused(void **state)
 	run_beside(raw_thread, &r, r.wake);
 	assert_int_equal(r.status, GRPC_STATUS_RESOURCE_EXHAUSTED);
 	r = raw();
-	r.len = RPC_BODY_MAX + 1;
+	r.len = RPC_SEND_MAX + 1;
 	run_beside(raw_thread, &r, r.wake);
 	assert_int_equal(r.status, GRPC_STATUS_INVALID_ARGUMENT);
-	assert_non_null(strstr(r.text, "4194305 bytes"));
+	assert_non_null(strstr(r.text, "3145729 bytes"));
 	r = raw();
 	r.method = "/consilium.v1.Consilium/Next";
 	r.len = RPC_NEXT_MAX + 1;

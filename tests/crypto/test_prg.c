@@ -1,0 +1,115 @@
+#include "tests/check.h"
+
+#include "common/err.h"
+#include "common/hex.h"
+#include "crypto/prg.h"
+
+static void
+key_of(const char *hex, uint8_t key[PRG_KEY])
+{
+	assert_int_equal(hex_bytes(hex, key, PRG_KEY), 0);
+}
+
+/* NIST's AES validation suite, KeySbox for 256 bits, number 0: a block of
+   zeros encrypted, which is the first block of the counter mode. */
+static void
+suite_1_begins_with_aes_of_zeros(void **state)
+{
+	uint64_t words[2] = { 0 };
+	uint8_t key[PRG_KEY], want[16];
+	struct err err;
+
+	(void)state;
+	key_of(
+	    "c47b0294dbbbee0fec4757f22ffeee3587ca4730c3d33b691df38bab076bc558",
+	    key);
+	assert_int_equal(
+	    hex_bytes("46f2fb342d6f0ab477476fc501242c5f", want, 16), 0);
+	assert_int_equal(
+	    prg_apply(PRG_AES256CTR, key, 0, words, 2, PRG_ADD, &err), 0);
+	assert_memory_equal(words, want, 16);
+}
+
+/* RFC 8439, A.1, vectors 1 and 2: key and nonce zero, blocks 0 and 1. */
+static void
+suite_2_is_chacha20_from_block_0(void **state)
+{
+	static const uint8_t key[PRG_KEY];
+	uint64_t words[2] = { 0 };
+	uint8_t want[16];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(
+	    prg_apply(PRG_CHACHA20, key, 0, words, 2, PRG_ADD, &err), 0);
+	assert_int_equal(
+	    hex_bytes("76b8e0ada0f13d90405d6ae55386bd28", want, 16), 0);
+	assert_memory_equal(words, want, 16);
+	words[0] = words[1] = 0;
+	assert_int_equal(
+	    prg_apply(PRG_CHACHA20, key, 8, words, 2, PRG_ADD, &err), 0);
+	assert_int_equal(
+	    hex_bytes("9f07e7be5551387a98ba977c732d080d", want, 16), 0);
+	assert_memory_equal(words, want, 16);
+}
+
+/* Any part of the stream can be made alone, from any word on. */
+static void
+pieces_fit_together(void **state)
+{
+	static const size_t cuts[] = { 1, 2, 3, 8, 2047, 2048, 2049, 4099 };
+	uint64_t whole[5000], parts[5000];
+	uint8_t key[PRG_KEY] = { 1, 2, 3 };
+	struct err err;
+
+	(void)state;
+	for (uint8_t suite = 1; suite <= 2; suite++) {
+		memset(whole, 0, sizeof(whole));
+		assert_int_equal(
+		    prg_apply(suite, key, 5, whole, 5000, PRG_ADD, &err), 0);
+		for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
+			size_t cut = cuts[i];
+
+			memset(parts, 0, sizeof(parts));
+			assert_int_equal(
+			    prg_apply(suite, key, 5, parts, cut, PRG_ADD, &err),
+			    0);
+			assert_int_equal(
+			    prg_apply(suite, key, 5 + cut, parts + cut,
+				5000 - cut, PRG_ADD, &err),
+			    0);
+			assert_memory_equal(whole, parts, sizeof(whole));
+		}
+		assert_int_equal(
+		    prg_apply(suite, key, 5, whole, 5000, PRG_SUBTRACT, &err),
+		    0);
+		memset(parts, 0, sizeof(parts));
+		assert_memory_equal(whole, parts, sizeof(whole));
+	}
+}
+
+static void
+tests_itself_and_refuses_other_suites(void **state)
+{
+	uint8_t key[PRG_KEY] = { 0 };
+	uint64_t word = 0;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(prg_selftest(&err), 0);
+	assert_int_equal(prg_apply(3, key, 0, &word, 1, PRG_ADD, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(suite_1_begins_with_aes_of_zeros),
+		cmocka_unit_test(suite_2_is_chacha20_from_block_0),
+		cmocka_unit_test(pieces_fit_together),
+		cmocka_unit_test(tests_itself_and_refuses_other_suites),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

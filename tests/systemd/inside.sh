@@ -1,0 +1,178 @@
+#!/bin/sh
+# Runs inside the container that boot.sh boots: prints what was done and seen.
+set -eu
+
+. /mnt/where.sh
+(cd /mnt && tar cf - --exclude=inside.sh --exclude=where.sh .) | tar xf - -C / \
+    --no-same-owner --keep-directory-symlink
+ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || :
+PATH=$prefix/bin:$prefix/sbin:$PATH
+systemd-sysusers
+systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/consilium.conf"
+systemctl daemon-reload
+
+say() {
+	echo "$*"
+}
+
+die() {
+	echo "failed: $*" >&2
+	journalctl --no-pager -n 60 -u consiliumd -u consilium-coordinator >&2
+	systemctl status --no-pager consiliumd consilium-coordinator >&2 || :
+	exit 1
+}
+
+# Wait until a command succeeds.
+await() {
+	what=$1
+	shift
+	for i in $(seq 150); do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.2
+	done
+	die "$what"
+}
+
+# Enrolment, as the manual says it.
+ckeys=$sysconfdir/consilium-coordinator/keys
+skeys=$sysconfdir/consilium/keys
+mkdir /root/enrol
+cd /root/enrol
+consiliumctl root init --dir root --consortium test >/dev/null
+consiliumctl coordinator init --dir "$ckeys" --name coordinator \
+    --host localhost >/dev/null
+consiliumctl join --root root "$ckeys/request" --out welcome >/dev/null
+consiliumctl welcome --dir "$ckeys" welcome >/dev/null
+for site in freiburg basel strasbourg; do
+	dir=/root/enrol/$site
+	[ $site != freiburg ] || dir=$skeys
+	consiliumctl site init --dir "$dir" --name $site >/dev/null
+	consiliumctl join --root root "$dir/request" --out welcome.$site >/dev/null
+	consiliumctl welcome --dir "$dir" welcome.$site >/dev/null
+done
+consiliumctl manifest sign --root root --out manifest >/dev/null
+systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/consilium.conf"
+
+cat >"$sysconfdir/consilium-coordinator/consilium-coordinator.conf" <<EOF
+[coordinator]
+name = coordinator
+state = /var/lib/consilium-coordinator
+keys = $ckeys
+listen = 127.0.0.1:7443
+[control]
+socket = /run/consilium-coordinator/control.sock
+operator-group = consilium-operator
+EOF
+cat >"$sysconfdir/consilium/consiliumd.conf" <<EOF
+[site]
+name = freiburg
+state = /var/lib/consilium
+keys = $skeys
+[coordinator]
+address = localhost:7443
+[officer]
+public-key = d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
+[source]
+csv = /srv/records.csv
+[control]
+socket = /run/consilium/control.sock
+operator-group = consilium-operator
+officer-group = consilium-officer
+EOF
+
+property() {
+	systemctl show -p "$2" --value "$1"
+}
+
+# is UNIT PROPERTY VALUE
+is() {
+	[ "$(property "$1" "$2")" = "$3" ]
+}
+
+# The pid of a process of a unit, by its name.
+pid_of() {
+	for p in $(cat "/sys/fs/cgroup$(property "$1" ControlGroup)/cgroup.procs" \
+	    2>/dev/null || cat "/sys/fs/cgroup/systemd$(property "$1" ControlGroup)/cgroup.procs"); do
+		[ "$(cat /proc/$p/comm)" != "$2" ] || echo "$p"
+	done
+}
+
+for unit in consilium-coordinator consiliumd; do
+	systemctl start $unit || die "$unit does not start"
+	is $unit ActiveState active || die "$unit is not active"
+done
+consiliumctl submit --socket /run/consilium-coordinator/control.sock manifest \
+    >/dev/null || die "submit"
+say "started: $(systemctl is-active consiliumd), \"$(property consiliumd StatusText)\""
+
+for p in gate uplink control; do
+	grep -q '^NoNewPrivs:	1$' /proc/$(pid_of consiliumd $p)/status
+	grep -q '^Seccomp:	2$' /proc/$(pid_of consiliumd $p)/status
+	grep -q '^CapEff:	0000000000000000$' \
+	    /proc/$(pid_of consiliumd $p)/status
+	[ "$(stat -c %U /proc/$(pid_of consiliumd $p))" = root ] # not dumpable
+done || die "not locked in"
+say "locked in: no privileges, seccomp, not dumpable"
+
+# Who is in no group may connect, and is refused.
+su -s /bin/sh nobody -c "consiliumctl status --socket /run/consilium/control.sock" \
+    >/dev/null 2>/root/refused && die "nobody was let in"
+grep -q "is not" /root/refused || die "refused, but why"
+consiliumctl status --socket /run/consilium/control.sock >/dev/null ||
+    die "root was not let in"
+usermod -a -G consilium-operator nobody
+su -s /bin/sh nobody -c "consiliumctl status --socket /run/consilium/control.sock" \
+    >/dev/null || die "an operator was not let in"
+say "control: nobody refused, operator served"
+
+old=$(pid_of consiliumd gate)
+main=$(property consiliumd MainPID)
+kill -9 "$old"
+gate_again() {
+	new=$(pid_of consiliumd gate)
+	[ -n "$new" ] && [ "$new" != "$old" ] &&
+	    consiliumctl status --socket /run/consilium/control.sock
+}
+await "gate comes back" gate_again
+is consiliumd MainPID "$main" || die "the parent went too"
+say "kill -9 gate: started again by its parent"
+
+old=$main
+kill -9 "$main"
+main_again() {
+	is consiliumd ActiveState active && ! is consiliumd MainPID "$old" &&
+	    consiliumctl status --socket /run/consilium/control.sock
+}
+await "consiliumd comes back" main_again
+is consiliumd NRestarts 1 || die "restarts: $(property consiliumd NRestarts)"
+say "kill -9 consiliumd: started again by systemd, after 5 s"
+
+for unit in consilium-coordinator consiliumd; do
+	main=$(property $unit MainPID)
+	systemctl reload $unit || die "$unit: reload"
+	await "$unit reloads" sh -c "journalctl -u $unit | grep -q 'reloaded'"
+	is $unit MainPID "$main" || die "$unit: reload was a restart"
+done
+say "reload: new certificates without a restart"
+
+# One that hangs: the watchdog ends it.
+mkdir -p /run/systemd/system/consiliumd.service.d
+printf '[Service]\nWatchdogSec=3\n' \
+    >/run/systemd/system/consiliumd.service.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart consiliumd
+sleep 4
+is consiliumd ActiveState active || die "the watchdog was not fed"
+old=$(property consiliumd MainPID)
+kill -STOP "$(pid_of consiliumd uplink)"
+await "consiliumd comes back from a hanging uplink" main_again
+journalctl -u consiliumd | grep -q "uplink does not answer" || die "who hung"
+say "kill -STOP uplink: ended by the watchdog, started again"
+
+for unit in consiliumd consilium-coordinator; do
+	systemctl stop $unit
+	is $unit ActiveState inactive && is $unit Result success ||
+	    die "$unit: stopped with $(property $unit Result)"
+done
+[ ! -e /run/consilium/control.sock ] || die "the socket is left"
+say "stopped: success"
