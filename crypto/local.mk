@@ -24,7 +24,8 @@ noinst_LIBRARIES += %D%/libauthority.a
 	%D%/vault.c %D%/vault.h
 %C%_libauthority_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)
 
-dist_doc_DATA += docs/AUTHORITY.md
+dist_doc_DATA += docs/AUTHORITY.md docs/PROTOCOL.md
+EXTRA_DIST += %D%/README.md
 
 # The one source of randomness of programs; tests have another.
 noinst_LIBRARIES += %D%/librandom.a
