@@ -7,7 +7,7 @@ set -eu
     --no-same-owner --keep-directory-symlink
 ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || :
 PATH=$prefix/bin:$prefix/sbin:$PATH
-systemd-sysusers
+systemd-sysusers 2>/dev/null
 systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/consilium.conf"
 systemctl daemon-reload
 
@@ -110,7 +110,8 @@ for p in gate uplink control; do
 	grep -q '^Seccomp:	2$' /proc/$(pid_of consiliumd $p)/status
 	grep -q '^CapEff:	0000000000000000$' \
 	    /proc/$(pid_of consiliumd $p)/status
-	[ "$(stat -c %U /proc/$(pid_of consiliumd $p))" = root ] # not dumpable
+	# Not dumpable: nobody else of its user may look into it.
+	[ "$(stat -c %U /proc/$(pid_of consiliumd $p)/status)" = root ]
 done || die "not locked in"
 say "locked in: no privileges, seccomp, not dumpable"
 

@@ -58,6 +58,6 @@ if command -v systemd-sysusers >/dev/null; then
 		sed 's|/[^ ]*/consilium|/etc/consilium|' \
 		    "$builddir/systemd/consilium.tmpfiles.conf" >"$tmp/tmpfiles"
 		systemd-tmpfiles --create --root="$tmp/root" "$tmp/tmpfiles"
-		[ "$(stat -c %a "$tmp/root/etc/consilium/keys")" = 700 ]
+		[ "$(stat -c %a "$tmp/root/etc/consilium/keys")" = 750 ]
 	fi
 fi
