@@ -42,12 +42,14 @@ noinst_LIBRARIES += %D%/libround.a
 	%D%/proof.c %D%/proof.h \
 	%D%/round.c %D%/round.h \
 	%D%/round_coord.c %D%/round_coord.h \
+	%D%/round_coord_state.h %D%/round_coord_store.c \
 	%D%/round_keys.c %D%/round_keys.h \
 	%D%/round_msg.c %D%/round_msg.h \
 	%D%/round_result.c %D%/round_result.h \
 	%D%/round_roster.c \
 	%D%/round_shares.c \
 	%D%/round_site.c %D%/round_site.h \
+	%D%/round_site_state.h %D%/round_site_store.c \
 	%D%/round_sum.h \
 	%D%/shamir.c %D%/shamir.h
 %C%_libround_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)

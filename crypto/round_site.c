@@ -6,51 +6,12 @@
 
 #include "common/err.h"
 #include "common/macros.h"
-#include "crypto/hash.h"
 #include "crypto/prg.h"
 #include "crypto/round_keys.h"
+#include "crypto/round_site_state.h"
 #include "crypto/shamir.h"
 
-#define SAVED_LABEL HASH_LABEL "site-round-1"
 #define TENSOR 0 /* a round sums one vector */
-
-/* In guarded memory. */
-struct secrets {
-	uint8_t key[ROUND_KEY]; /* a_i, until the upload */
-	uint8_t seed[ROUND_KEY]; /* beta_i, until the upload */
-	/* f_j(i) and g_j(i), by roster order, until unmasked */
-	uint8_t f[ROUND_SITES_MAX][ROUND_KEY], g[ROUND_SITES_MAX][ROUND_KEY];
-};
-
-/* The messages that are answered once. */
-enum asked {
-	ASKED_ANNOUNCE,
-	ASKED_ROSTER,
-	ASKED_SHARESET,
-	ASKED_LIST,
-	ASKED_CERTIFICATE,
-	ASKED_N,
-};
-
-struct site_round {
-	enum site_phase phase;
-	uint16_t self;
-	struct round_about about;
-	uint8_t announce[ROUND_DIGEST]; /* H(T0) */
-	struct prekey prekey;
-	struct canon roster_msg; /* M0; empty before SITE_SHARED */
-	struct roster roster;
-	uint8_t digest[ROUND_DIGEST]; /* of our own M1 header */
-	bool u2[ROUND_SITES_MAX], u3[ROUND_SITES_MAX]; /* by roster order */
-	uint8_t u2_hash[ROUND_DIGEST], u3_hash[ROUND_DIGEST];
-	uint8_t root[ROUND_DIGEST]; /* of our own upload */
-	struct {
-		bool given;
-		uint8_t question[HASH_LEN]; /* SHA-256 of the message */
-		struct canon bytes;
-	} answers[ASKED_N];
-	struct secrets *x; /* NULL when there are none (any more) */
-};
 
 const char *
 site_phase_name(enum site_phase phase)
@@ -76,20 +37,6 @@ forget(struct site_round *s)
 {
 	sodium_free(s->x); /* wipes */
 	s->x = NULL;
-}
-
-/* sodium_malloc() fills with a pattern; nothing here may look like a share. */
-static struct secrets *
-secrets_new(struct err *err)
-{
-	struct secrets *x;
-
-	if (sodium_init() < 0 || (x = sodium_malloc(sizeof(*x))) == NULL) {
-		err_sys(err, "guarded memory for a round");
-		return NULL;
-	}
-	memset(x, 0, sizeof(*x));
-	return x;
 }
 
 void
@@ -376,7 +323,7 @@ site_round_roster(struct site_round *s, const struct round_ctx *ctx,
 	    check_own_entry(s, &roster, secret, &self, err) != 0)
 		return -1;
 	r = -1;
-	if ((x = secrets_new(err)) == NULL)
+	if ((x = site_secrets_new(err)) == NULL)
 		goto out;
 	if ((d = sodium_malloc(sizeof(*d))) == NULL) {
 		msg_no_memory(err);
@@ -761,127 +708,4 @@ site_round_give_up(struct site_round *s)
 {
 	forget(s);
 	s->phase = SITE_ENDED;
-}
-
-void
-site_round_save(const struct site_round *s, struct canon *out)
-{
-	canon_text(out, SAVED_LABEL);
-	canon_u8(out, (uint8_t)s->phase);
-	canon_u16(out, s->self);
-	msg_put_about(out, &s->about);
-	canon_raw(out, s->announce, ROUND_DIGEST);
-	prekey_put(out, &s->prekey);
-	canon_bytes(out, s->roster_msg.data, s->roster_msg.len);
-	canon_raw(out, s->digest, ROUND_DIGEST);
-	for (size_t j = 0; j < s->roster.p.n; j++)
-		canon_u8(out, (uint8_t)(s->u2[j] | s->u3[j] << 1));
-	canon_raw(out, s->u2_hash, ROUND_DIGEST);
-	canon_raw(out, s->u3_hash, ROUND_DIGEST);
-	canon_raw(out, s->root, ROUND_DIGEST);
-	for (size_t i = 0; i < ASKED_N; i++) {
-		canon_u8(out, s->answers[i].given);
-		canon_raw(out, s->answers[i].question, HASH_LEN);
-		canon_bytes(
-		    out, s->answers[i].bytes.data, s->answers[i].bytes.len);
-	}
-	canon_u8(out, s->x != NULL);
-	if (s->x == NULL)
-		return;
-	canon_raw(out, s->x->key, ROUND_KEY);
-	canon_raw(out, s->x->seed, ROUND_KEY);
-	for (size_t j = 0; j < s->roster.p.n; j++) {
-		canon_raw(out, s->x->f[j], ROUND_KEY);
-		canon_raw(out, s->x->g[j], ROUND_KEY);
-	}
-}
-
-static int
-load_roster(struct site_round *s, struct canon_in *in, struct err *err)
-{
-	size_t len;
-	const uint8_t *p = canon_get_bytes(in, 0, ROUND_MESSAGE_MAX, &len);
-
-	if (in->failed || len == 0)
-		return 0;
-	canon_raw(&s->roster_msg, p, len);
-	if (s->roster_msg.failed)
-		return msg_no_memory(err);
-	return roster_read(p, len, &s->roster, err);
-}
-
-/* Everything after the roster. */
-static int
-load_rest(struct site_round *s, struct canon_in *in, struct err *err)
-{
-	canon_get_raw(in, s->digest, ROUND_DIGEST);
-	for (size_t j = 0; j < s->roster.p.n; j++) {
-		uint8_t marks = canon_get_u8(in);
-
-		s->u2[j] = marks & 1;
-		s->u3[j] = marks >> 1 & 1;
-	}
-	canon_get_raw(in, s->u2_hash, ROUND_DIGEST);
-	canon_get_raw(in, s->u3_hash, ROUND_DIGEST);
-	canon_get_raw(in, s->root, ROUND_DIGEST);
-	for (size_t i = 0; i < ASKED_N && !in->failed; i++) {
-		const uint8_t *p;
-		size_t len;
-
-		s->answers[i].given = canon_get_u8(in) != 0;
-		canon_get_raw(in, s->answers[i].question, HASH_LEN);
-		p = canon_get_bytes(in, 0, ROUND_MESSAGE_MAX, &len);
-		canon_raw(&s->answers[i].bytes, p, p != NULL ? len : 0);
-	}
-	if (canon_get_u8(in) == 0)
-		return 0;
-	if ((s->x = secrets_new(err)) == NULL)
-		return -1;
-	canon_get_raw(in, s->x->key, ROUND_KEY);
-	canon_get_raw(in, s->x->seed, ROUND_KEY);
-	for (size_t j = 0; j < s->roster.p.n; j++) {
-		canon_get_raw(in, s->x->f[j], ROUND_KEY);
-		canon_get_raw(in, s->x->g[j], ROUND_KEY);
-	}
-	return 0;
-}
-
-struct site_round *
-site_round_load(const void *bytes, size_t len, struct err *err)
-{
-	struct canon_in in = canon_in(bytes, len);
-	struct site_round *s;
-	char label[64];
-
-	if ((s = calloc(1, sizeof(*s))) == NULL) {
-		msg_no_memory(err);
-		return NULL;
-	}
-	canon_get_text(&in, label, sizeof(label));
-	if (strcmp(label, SAVED_LABEL) != 0)
-		in.failed = true;
-	s->phase = canon_get_u8(&in);
-	if (s->phase < SITE_READY || s->phase > SITE_ENDED)
-		in.failed = true;
-	s->self = canon_get_u16(&in);
-	msg_get_about(&in, &s->about);
-	canon_get_raw(&in, s->announce, ROUND_DIGEST);
-	prekey_get(&in, &s->prekey);
-	if (load_roster(s, &in, err) != 0 || load_rest(s, &in, err) != 0 ||
-	    canon_end(&in, "stored round", err) != 0)
-		goto bad;
-	/* What a phase relies on. */
-	if ((s->roster_msg.len != 0 &&
-		roster_index(&s->roster, s->self) == SIZE_MAX) ||
-	    (s->x != NULL) !=
-		(s->phase >= SITE_SHARED && s->phase <= SITE_CONFIRMED) ||
-	    (s->roster_msg.len == 0 && s->phase >= SITE_SHARED &&
-		s->phase <= SITE_UNMASKED)) {
-		err_set(err, ERR_FORMAT, "stored round: parts are missing");
-		goto bad;
-	}
-	return s;
-bad:
-	site_round_free(s);
-	return NULL;
 }
