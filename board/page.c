@@ -38,7 +38,8 @@ static const char style[] =
     "border-bottom:1px solid var(--ink);padding:.3rem .8rem .3rem 0;"
     "vertical-align:bottom;white-space:nowrap}"
     "td{border-bottom:1px solid var(--line);padding:.45rem .8rem .45rem 0;"
-    "vertical-align:top;overflow-wrap:anywhere;min-width:4rem}"
+    "vertical-align:top;overflow-wrap:break-word;white-space:nowrap}"
+    "td.long{white-space:normal;max-width:24rem;min-width:6rem}"
     "td:first-child{font-weight:600}"
     "dl{display:grid;grid-template-columns:14rem 1fr;gap:.35rem 1rem;"
     "margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
@@ -100,6 +101,27 @@ put_time(struct canon *out, int64_t utc)
 	textf(out, "%.10s %.8s UTC", s, s + 11);
 }
 
+/* "3 days", "1 hour": roughly, rounded down. */
+static void
+put_span(struct canon *out, int64_t seconds)
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = { { DAY, "day" }, { 3600, "hour" }, { 60, "minute" } };
+
+	for (size_t i = 0; i < nitems(units); i++) {
+		int64_t n = seconds / units[i].seconds;
+
+		if (n > 0) {
+			textf(out, "%" PRId64 " %s%s", n, units[i].name,
+			    n == 1 ? "" : "s");
+			return;
+		}
+	}
+	put(out, "less than a minute");
+}
+
 /*
  * Studies.  A column that says nothing of any study is left out.
  */
@@ -158,20 +180,21 @@ put_deadline(struct canon *out, const struct board_study *s)
 
 static const struct column {
 	const char *heading;
+	bool long_text; /* may go over several lines */
 	void (*put)(struct canon *out, const struct board_study *s);
 } columns[] = {
-	{ "Study", put_name },
-	{ "Status", put_status },
-	{ "Step", put_step },
-	{ "Round", put_round },
-	{ "Phase", put_phase },
-	{ "Sites present", put_sites },
-	{ "Missing", put_missing },
-	{ "Deadline", put_deadline },
-	{ "Rounds done", put_rounds_done },
-	{ "Preparation", put_prepared },
-	{ "Decision", put_decided },
-	{ "Why", put_why },
+	{ "Study", false, put_name },
+	{ "Status", false, put_status },
+	{ "Step", false, put_step },
+	{ "Round", false, put_round },
+	{ "Phase", false, put_phase },
+	{ "Sites present", true, put_sites },
+	{ "Missing", true, put_missing },
+	{ "Deadline", true, put_deadline },
+	{ "Rounds done", false, put_rounds_done },
+	{ "Preparation", true, put_prepared },
+	{ "Decision", true, put_decided },
+	{ "Why", true, put_why },
 };
 
 static bool
@@ -212,7 +235,9 @@ put_studies(struct canon *out, const struct board_snapshot *s)
 		for (size_t i = 0; i < nitems(columns); i++) {
 			if (!shown[i])
 				continue;
-			put(out, "<td>");
+			put(out,
+			    columns[i].long_text ? "<td class=\"long\">"
+						 : "<td>");
 			columns[i].put(out, &s->studies[j]);
 			put(out, "</td>");
 		}
@@ -237,11 +262,8 @@ put_certificate(struct canon *out, const struct board_view *v)
 				   : "<div class=\"fact\"><b>");
 	if (left <= 0)
 		put(out, "expired");
-	else if (left < DAY)
-		put(out, "less than a day");
 	else
-		textf(out, "%" PRId64 " day%s", left / DAY,
-		    left < 2 * DAY ? "" : "s");
+		put_span(out, left);
 	put(out, "</b>TLS certificate, until ");
 	put_time(out, v->certificate);
 	put(out, "</div>\n");
@@ -256,8 +278,10 @@ put_daemon(struct canon *out, const struct board_view *v)
 	put(out, "</b>version</div>\n");
 	if (v->started > 0) {
 		put(out, "<div class=\"fact\"><b>");
+		put_span(out, v->now - v->started);
+		put(out, "</b>up, since ");
 		put_time(out, v->started);
-		put(out, "</b>started</div>\n");
+		put(out, "</div>\n");
 	}
 	put(out,
 	    v->restarts > 0 ? "<div class=\"fact warn\"><b>"

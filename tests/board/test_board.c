@@ -270,10 +270,11 @@ the_page_shows_what_was_sent_and_escapes_it(void **state)
 {
 	static const char *const parts[] = { "<h1>Frei&lt;b&gt;urg</h1>",
 		"<td>lung</td><td>approved</td><td>3: newton</td><td>4</td>"
-		"<td>uploading</td><td>2 of 5, 3 needed</td>",
+		"<td>uploading</td><td class=\"long\">2 of 5, 3 needed</td>",
 		"lyon, &lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;",
-		"<td>2026-11-18 11:06:40 UTC</td>", "2386 rows, 4 suppressed",
-		"approved on 2026-11-20", "bi&quot;rth\\weight",
+		"<td class=\"long\">2026-11-18 11:06:40 UTC</td>",
+		"2386 rows, 4 suppressed", "approved on 2026-11-20",
+		"bi&quot;rth\\weight",
 		"smallest-k 3 &lt; 5 &amp; purpose unknown",
 		"<dt>policy &lt;purposes&gt;</dt><dd>research &amp; teaching",
 		"2030-03-17 17:46:40 UTC", "<b>2</b>restarts",
@@ -489,7 +490,7 @@ a_new_certificate_is_shown(void **state)
 	    "\nconsilium_certificate_expiry_seconds 1950000000\n");
 	tell("1700000000");
 	ping();
-	has(fetch("GET", "/"), "<b>expired</b>");
+	has(fetch("GET", "/"), "class=\"fact warn\"><b>expired</b>");
 }
 
 static void
