@@ -16,7 +16,7 @@ check_PROGRAMS += %D%/test_parents
 	proto/libproto.a crypto/libauthority.a common/libcommon.a \
 	$(PROTOBUFC_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
 EXTRA_%C%_test_parents_DEPENDENCIES = \
-	%D%/double daemon/consiliumd daemon/control \
+	%D%/double daemon/consiliumd daemon/control board/board \
 	coordinator/consilium-coordinator
 noinst_PROGRAMS += %D%/double
 %C%_double_SOURCES = %D%/double.c

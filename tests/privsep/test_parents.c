@@ -6,6 +6,7 @@
 
 #include "tests/check.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -784,6 +785,68 @@ others_are_served_whatever_one_client_sends(void **state)
 	assert_null(strstr(d.log, "error"));
 }
 
+/* Where process board listens, as it was logged the n-th time. */
+static const char *
+fetch(const char *resource, int n)
+{
+	static const char what[] = "board: page at http://127.0.0.1:";
+	static char answer[65536];
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	char request[64];
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t len = 0, more;
+
+	await(d.log, what, n);
+	sin.sin_port =
+	    htons((uint16_t)atoi(strstr(d.log, what) + strlen(what)));
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n",
+	    resource);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL),
+	    (ssize_t)strlen(request));
+	do {
+		more = len;
+		take(fd, answer, sizeof(answer), &len);
+	} while (len > more);
+	close(fd);
+	return answer;
+}
+
+static void
+the_board_is_there_where_it_is_configured(void **state)
+{
+	char target[4096], line[128];
+	int64_t until = clock_utc() + 50 * CERT_DAY;
+
+	(void)state;
+	snprintf(target, sizeof(target), "%s/board/board", getenv("builddir"));
+	put_config("[board]\nlisten = localhost:0\n");
+	start("");
+	assert_int_equal(ended(0), 1); /* no such executable */
+	assert_non_null(strstr(d.log, "board"));
+
+	assert_int_equal(symlink(target, path("libexec/board")), 0);
+	start("");
+	await(d.log, "notice: ready", 1);
+	assert_non_null(strstr(fetch("/", 1), "<h1>freiburg</h1>"));
+	assert_non_null(strstr(fetch("/metrics", 1), "\nconsilium_up 0\n"));
+	put_certificate(clock_utc() - CERT_DAY, until);
+	kill(d.pid, SIGHUP);
+	await(d.log, "notice: reloaded", 1);
+	snprintf(line, sizeof(line),
+	    "\nconsilium_certificate_expiry_seconds "
+	    "%lld\n",
+	    (long long)until);
+	assert_non_null(strstr(fetch("/metrics", 1), line));
+	kill(pid_of("gate", 1), SIGKILL);
+	await(d.log, "notice: ready", 2);
+	assert_non_null(strstr(
+	    fetch("/metrics", 2), "\nconsilium_process_restarts_total 1\n"));
+	assert_int_equal(ended(SIGTERM), 0);
+	put_config("");
+}
+
 int
 main(void)
 {
@@ -809,6 +872,7 @@ main(void)
 		    a_report_is_read_from_its_folder_and_from_nowhere_else),
 		cmocka_unit_test(an_operator_is_no_officer),
 		cmocka_unit_test(others_are_served_whatever_one_client_sends),
+		cmocka_unit_test(the_board_is_there_where_it_is_configured),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
