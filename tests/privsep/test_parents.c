@@ -584,18 +584,25 @@ a_check_starts_and_touches_nothing(void **state)
 }
 
 static void
-the_coordinator_has_its_own_processes(void **state)
+put_coordinator_config(const char *more)
 {
 	char text[4096];
+
+	snprintf(text, sizeof(text),
+	    "[coordinator]\nname = coordinator\nstate = %s\nkeys = %s\n"
+	    "listen = 127.0.0.1:0\n[control]\nsocket = %s\n%s",
+	    path("state"), path("keys"), path("socket"), more);
+	put_text("daemon.conf", text);
+}
+
+static void
+the_coordinator_has_its_own_processes(void **state)
+{
 	struct ctl_reply r;
 	struct err err;
 
 	(void)state;
-	snprintf(text, sizeof(text),
-	    "[coordinator]\nname = coordinator\nstate = %s\nkeys = %s\n"
-	    "listen = 127.0.0.1:0\n[control]\nsocket = %s\n",
-	    path("state"), path("keys"), path("socket"));
-	put_text("daemon.conf", text);
+	put_coordinator_config("");
 	coordinator = true;
 	start("");
 	await(d.log, "consilium-coordinator notice: ready", 1);
@@ -844,6 +851,14 @@ the_board_is_there_where_it_is_configured(void **state)
 	assert_non_null(strstr(
 	    fetch("/metrics", 2), "\nconsilium_process_restarts_total 1\n"));
 	assert_int_equal(ended(SIGTERM), 0);
+
+	put_coordinator_config("[board]\nlisten = 127.0.0.1:0\n");
+	coordinator = true;
+	start("");
+	await(d.log, "notice: ready", 1);
+	assert_non_null(strstr(d.log, "board: page at http://127.0.0.1:"));
+	assert_int_equal(ended(SIGTERM), 0);
+	coordinator = false;
 	put_config("");
 }
 
