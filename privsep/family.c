@@ -116,8 +116,7 @@ on_ready(void *self, struct msg *msg, struct err *err)
 	if (canon_end(&in, "READY", err) < 0)
 		return -1;
 	if (len > 0)
-		log_msg(LOG_INFO, "%s: %.*s", proc_name(m->proc), (int)len,
-		    (const char *)text);
+		log_msg(LOG_INFO, "%.*s", (int)len, (const char *)text);
 	m->ready = true;
 	for (size_t i = 0; i < f->n; i++) {
 		if (!f->members[i].ready)
