@@ -156,6 +156,18 @@ coord_round_has(const struct coord_round *c, uint16_t site)
 	return c->m[i].part[c->phase - COORD_READY].len != 0;
 }
 
+/* False for a site that a fixed cohort leaves out. */
+static bool
+may_take_part(const struct round_ctx *ctx, uint16_t site)
+{
+	if (ctx->rules.cohort != ROUND_FIXED || ctx->n_cohort == 0)
+		return true;
+	for (size_t k = 0; k < ctx->n_cohort; k++)
+		if (ctx->cohort[k] == site)
+			return true;
+	return false;
+}
+
 enum round_type
 coord_round_owed(
     const struct coord_round *c, const struct round_ctx *ctx, uint16_t site)
@@ -170,7 +182,9 @@ coord_round_owed(
 	if (c->phase == COORD_ABORTED)
 		return ROUND_ABORT;
 	if (c->phase == COORD_READY)
-		return i == SIZE_MAX && m->active ? ROUND_ANNOUNCE : ROUND_NONE;
+		return i == SIZE_MAX && m->active && may_take_part(ctx, site)
+		    ? ROUND_ANNOUNCE
+		    : ROUND_NONE;
 	if (i == SIZE_MAX || coord_round_has(c, site))
 		return ROUND_NONE;
 	switch (c->phase) {
@@ -315,6 +329,10 @@ coord_round_add_ready(struct coord_round *c, const struct round_ctx *ctx,
 	if (!group_equal(ready.announce, c->announce))
 		return err_set(err, ERR_PEER,
 		    "ready: site %u answers another announcement",
+		    (unsigned)ready.site);
+	if (!may_take_part(ctx, ready.site))
+		return err_set(err, ERR_REFUSED,
+		    "ready: site %u is not of the study's fixed set",
 		    (unsigned)ready.site);
 	if (!msg_member(ctx, ready.site)->active)
 		return err_set(err, ERR_REFUSED, "ready: site %u is revoked",
