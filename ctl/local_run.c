@@ -115,13 +115,12 @@ static void
 on_coordinator_line(struct local *l, const char *line)
 {
 	uint64_t round = field_number(line, "ROUND");
+	const char *at;
 
-	if (says(line, "listening on ") && l->address[0] == '\0') {
-		const char *at = strstr(line, "listening on ") + 13;
-
+	if ((at = strstr(line, ": listening on ")) != NULL &&
+	    l->address[0] == '\0')
 		snprintf(l->address, sizeof(l->address), "%.*s",
-		    (int)strcspn(at, " "), at);
-	}
+		    (int)strcspn(at + 15, " "), at + 15);
 	if (round == 0)
 		return;
 	if (says(line, "round announced")) {
@@ -150,8 +149,7 @@ on_coordinator_line(struct local *l, const char *line)
 		    why);
 	} else if (strstr(line, ", going on to ") != NULL) {
 		/* PHASE: HAVE of MOST sites, going on to NEXT */
-		const char *at = strstr(line, ": ") + 2;
-
+		at = strstr(line, ": ") + 2;
 		snprintf(l->phase, sizeof(l->phase), "%.*s",
 		    (int)strcspn(at, ","), at);
 	}

@@ -93,6 +93,11 @@ static const int calls_base[] = {
 	SCMP_SYS(writev),
 };
 
+/* OpenBLAS says where the memory of its buffers should lie. */
+static const int calls_blas[] = {
+	SCMP_SYS(mbind),
+};
+
 /* Names and folders, to read only; openat() is in open_rules(). */
 static const int calls_look[] = {
 	SCMP_SYS(access),
@@ -197,7 +202,8 @@ static const struct profile {
 	{ PROC_CONTROL, FILES_READ, false, false,
 	    { LIST(calls_base), LIST(calls_look), LIST(calls_accept) } },
 	{ PROC_READER, FILES_NONE, false, false, { LIST(calls_base) } },
-	{ PROC_TRAINER, FILES_NONE, false, false, { LIST(calls_base) } },
+	{ PROC_TRAINER, FILES_NONE, false, false,
+	    { LIST(calls_base), LIST(calls_blas) } },
 	{ PROC_LISTENER, FILES_READ, true, true,
 	    { LIST(calls_base), LIST(calls_look), LIST(calls_net),
 		LIST(calls_listen) } },
