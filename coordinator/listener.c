@@ -346,7 +346,7 @@ on_stop(void *self, struct err *err)
 
 /* Where to listen stands in consilium-coordinator.conf. */
 static int
-start_server(struct listener *l, char *said, size_t size, struct err *err)
+start_server(struct listener *l, struct err *err)
 {
 	const struct rpc_service service = { admit, on_request, on_gone, l };
 	const struct child *c = &l->process.child;
@@ -365,8 +365,8 @@ start_server(struct listener *l, char *said, size_t size, struct err *err)
 	    l->process.loop, address, &l->process.tls, &service, err);
 	if (l->server == NULL)
 		return -1;
-	snprintf(
-	    said, size, "listening on %s:%d", host, rpc_server_port(l->server));
+	log_msg(
+	    LOG_INFO, "listening on %s:%d", host, rpc_server_port(l->server));
 	return 0;
 }
 
@@ -375,7 +375,6 @@ main(void)
 {
 	static struct listener l;
 	struct rpc_hooks hooks = { on_tls, on_stop, &l };
-	char said[300];
 	struct err err;
 	int rc = 1;
 
@@ -384,8 +383,8 @@ main(void)
 	l.rounds = child_peer(&l.process.child, PROC_ROUNDS);
 	if (rpc_process_serve(&l.process, l.rounds, from_rounds,
 		nitems(from_rounds), &l, &err) < 0 ||
-	    start_server(&l, said, sizeof(said), &err) < 0 ||
-	    child_ready(&l.process.child, said, &err) < 0 ||
+	    start_server(&l, &err) < 0 ||
+	    child_ready(&l.process.child, "", &err) < 0 ||
 	    rpc_process_run(&l.process, &err) < 0)
 		goto out;
 	rc = 0;

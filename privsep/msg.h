@@ -46,7 +46,7 @@ enum msg_type {
 	MSG_PEER, /* parent -> any: u8 proc, + fd: the channel to that process */
 	MSG_CONFIG, /* parent -> any: privsep/start.h; ends the start, and sent
 	               again (after fresh MSG_FILEs) when certificates changed */
-	MSG_READY, /* any -> parent: bytes text for the log ("listening on ...") */
+	MSG_READY, /* any -> parent: bytes text for the log, or none */
 	MSG_PING, /* parent -> any: (-); tag is a counter */
 	MSG_PONG, /* any -> parent: (-); tag is that of the ping */
 	MSG_STATUS, /* any -> parent: text, what it is busy with (sd_notify) */
