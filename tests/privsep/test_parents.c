@@ -796,7 +796,7 @@ others_are_served_whatever_one_client_sends(void **state)
 static const char *
 fetch(const char *resource, int n)
 {
-	static const char what[] = "board: page at http://127.0.0.1:";
+	static const char what[] = "info: page at http://127.0.0.1:";
 	static char answer[65536];
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 		.sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -856,7 +856,7 @@ the_board_is_there_where_it_is_configured(void **state)
 	coordinator = true;
 	start("");
 	await(d.log, "notice: ready", 1);
-	assert_non_null(strstr(d.log, "board: page at http://127.0.0.1:"));
+	assert_non_null(strstr(d.log, "info: page at http://127.0.0.1:"));
 	assert_int_equal(ended(SIGTERM), 0);
 	coordinator = false;
 	put_config("");
