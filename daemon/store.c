@@ -69,10 +69,10 @@ static const char *const schema[] = {
 
 static const char *const status_names[] = {
 	[STATUS_RECEIVED] = "received",
-	[STATUS_REFUSED_POLICY] = "refused by policy",
-	[STATUS_PREPARED] = "waits for the officer",
+	[STATUS_REFUSED_POLICY] = "refused",
+	[STATUS_PREPARED] = "prepared",
 	[STATUS_APPROVED] = "approved",
-	[STATUS_REFUSED] = "refused by the officer",
+	[STATUS_REFUSED] = "refused",
 	[STATUS_DONE] = "done",
 };
 

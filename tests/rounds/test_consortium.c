@@ -1084,7 +1084,7 @@ an_approval_of_another_table_is_refused(void **state)
 	control(s->control, "approve", "small", out.data, out.len);
 	assert_int_equal(t.reply.code, ERR_REFUSED);
 	control_ok(s->control, "status", "small", NULL, 0);
-	assert_string_equal(cell("status"), "waits for the officer");
+	assert_string_equal(cell("status"), "prepared");
 	canon_free(&out);
 }
 
