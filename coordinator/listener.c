@@ -177,8 +177,8 @@ admit(void *self, const struct rpc_peer *peer, enum rpc_method method,
 	if (cert_read(pem, &info, err) < 0)
 		return RPC_DENIED;
 	if (l->n_members == 0) {
-		err_set(err, ERR_REFUSED, "there is no manifest yet");
-		return RPC_REFUSED;
+		err_set(err, ERR_REFUSED, "the coordinator has no manifest");
+		return RPC_UNAVAILABLE;
 	}
 	m = bsearch(info.spki, l->members, l->n_members, sizeof(*m), by_spki);
 	if (m == NULL) {

@@ -243,9 +243,10 @@ collect(int *fd, struct canon *out, size_t max)
 
 /* The last line of what a program said, without its own name before it. */
 static void
-last_line(const struct canon *said, char *buf, size_t size)
+last_line(const struct canon *said, const char *program, char *buf, size_t size)
 {
-	size_t end = said->len, start;
+	const char *slash = strrchr(program, '/');
+	size_t end = said->len, start, n;
 
 	while (end > 0 && said->data[end - 1] == '\n')
 		end--;
@@ -253,6 +254,10 @@ last_line(const struct canon *said, char *buf, size_t size)
 		start--;
 	snprintf(buf, size, "%.*s", (int)MIN(end - start, size - 1),
 	    said->data == NULL ? "" : (const char *)said->data + start);
+	program = slash == NULL ? program : slash + 1;
+	n = strlen(program);
+	if (strncmp(buf, program, n) == 0 && strncmp(buf + n, ": ", 2) == 0)
+		memmove(buf, buf + n + 2, strlen(buf + n + 2) + 1);
 }
 
 static int
@@ -264,7 +269,7 @@ run_result(char *const argv[], const struct canon *said, struct err *err)
 		return err_set(err, ERR_SYSTEM, "interrupted");
 	if (WIFEXITED(run_status) && WEXITSTATUS(run_status) == 0)
 		return 0;
-	last_line(said, line, sizeof(line));
+	last_line(said, argv[0], line, sizeof(line));
 	if (line[0] != '\0')
 		return err_set(err, ERR_CONFIG, "%s", line);
 	return err_set(err, ERR_SYSTEM, "%s failed with status %d", argv[0],

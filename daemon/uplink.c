@@ -96,7 +96,6 @@ static int
 log_failure(
     struct uplink *u, enum rpc_status status, const char *text, struct err *err)
 {
-	bool refused = rpc_err_of(status) != ERR_SYSTEM;
 	const char *hint = "";
 
 	if (strcmp(u->why, text) == 0)
@@ -106,12 +105,9 @@ log_failure(
 	if (status == RPC_UNAVAILABLE && strstr(text, "Socket closed") != NULL)
 		hint = " (if this lasts: is tls.crt one that the coordinator's "
 		       "CA has issued?)";
-	log_msg(LOG_WARNING, "%s: %s%s",
-	    refused ? "the coordinator refuses us" : "coordinator not reached",
-	    text, hint);
-	return child_status(&u->process.child,
-	    refused ? "the coordinator refuses us" : "coordinator not reached",
-	    err);
+	log_msg(LOG_WARNING, "coordinator not reached: %s%s", text, hint);
+	return child_status(
+	    &u->process.child, "the coordinator is not reached", err);
 }
 
 static int

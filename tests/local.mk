@@ -20,3 +20,4 @@ include %D%/privsep/local.mk
 include %D%/systemd/local.mk
 include %D%/board/local.mk
 include %D%/rpc/local.mk
+include %D%/e2e/local.mk

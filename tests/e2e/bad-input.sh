@@ -89,7 +89,8 @@ address=$(sed -n 's/^a coordinator at \([^ ]*\) .*/\1/p' up.err)
 sed -e "s/^listen = .*/listen = $address/" -e 's/coordinator\.sock/other.sock/' \
     -e "s|^state = .*|state = $dir/other|" \
     up/coordinator/consilium-coordinator.conf >port.conf
-says "$address" "$builddir/coordinator/consilium-coordinator" -f port.conf
+says "error: cannot listen on $address: Address already in use" \
+    "$builddir/coordinator/consilium-coordinator" -f port.conf
 says 'up/sites/a/state' "$builddir/daemon/consiliumd" \
     -f up/sites/a/consiliumd.conf
 
@@ -111,10 +112,12 @@ for m in coordinator/keys sites/a/keys sites/b/keys sites/c/keys; do
 	"$ctl" join --root root "up/$m/request" --out welcome >/dev/null
 	rm -f welcome
 done
+"$ctl" manifest sign --root root --out manifest.other >/dev/null
 sed 's/^name = lung/name = other/' lung.study >other.study
 "$ctl" study sign --root root other.study --sites a,b,c --out other.signed \
     >/dev/null
-says 'root' "$ctl" submit --socket up/run/coordinator.sock other.signed
+says "signature is not that of the expected key" "$ctl" submit \
+    --socket up/run/coordinator.sock other.signed
 
 kill $pid
 wait $pid || fail "the running consortium ended with status $?"

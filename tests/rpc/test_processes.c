@@ -584,7 +584,7 @@ a_site_that_is_not_in_the_manifest_is_refused(void **state)
 	    why, "the manifest does not have this site's TLS key");
 	expect_log("refused ipv4:127.0.0.1");
 	from_gate(MSG_POLL, 0, "state 0", 7);
-	expect_log("the coordinator refuses us: the manifest does not have");
+	expect_log("coordinator not reached: the manifest does not have");
 	/* The next manifest has it. */
 	allow(true);
 	expect_log("members that may connect: 2\n");
