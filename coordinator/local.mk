@@ -25,7 +25,7 @@ pkglibexec_PROGRAMS += %D%/listener
 pkglibexec_PROGRAMS += %D%/rounds
 %C%_rounds_SOURCES = %D%/rounds.c %D%/rounds.h %D%/rounds_phases.c \
 	%D%/rounds_studies.c
-%C%_rounds_LDADD = %D%/libbook.a model/libstep.a study/libstudy.a \
+%C%_rounds_LDADD = board/libsnapshot.a %D%/libbook.a model/libstep.a study/libstudy.a \
 	crypto/libround.a crypto/librandom.a crypto/libauthority.a crypto/libhash.a \
 	privsep/libprivsep.a common/libdb.a common/libcommon.a \
 	$(SQLITE_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(SECCOMP_LIBS) \

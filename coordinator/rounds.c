@@ -148,6 +148,8 @@ rounds_wake(struct rounds *s, struct err *err)
 		if (rv < 0)
 			return -1;
 	}
+	if (rounds_show(s, err) < 0)
+		return -1;
 	return loop_set_timer(
 	    s->loop, s->waiting != NULL ? TICK_MS : -1, tick, s, err);
 }
@@ -390,6 +392,11 @@ start(struct rounds *s, struct err *err)
 		(struct loop_chan){ child_peer(&s->child, PROC_CONTROL),
 		    from_control, nitems(from_control), s, NULL },
 		err) < 0 ||
+	    (child_peer(&s->child, PROC_BOARD) != NULL &&
+		loop_add_chan(s->loop,
+		    (struct loop_chan){
+			child_peer(&s->child, PROC_BOARD), NULL, 0, s, NULL },
+		    err) < 0) ||
 	    rounds_send_allow_list(s, err) < 0)
 		return -1;
 	for (struct work *w = s->works; w != NULL; w = w->next) {

@@ -87,6 +87,7 @@ int rounds_wake(struct rounds *s, struct err *err);
 /* rounds_studies.c */
 int rounds_load(struct rounds *s, struct err *err);
 int rounds_send_allow_list(struct rounds *s, struct err *err);
+int rounds_show(struct rounds *s, struct err *err);
 int rounds_on_control(void *self, struct msg *m, struct err *err);
 struct work *work_find(struct rounds *s, const uint8_t digest[BOOK_DIGEST]);
 void work_free(struct work *w);

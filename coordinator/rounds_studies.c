@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "board/snapshot.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/hex.h"
@@ -372,6 +373,47 @@ missing(const struct work *w, char *out, size_t size)
 			n += (size_t)snprintf(out + n, size - n, "%s%s",
 			    n != 0 ? " " : "", m->member.name);
 	}
+}
+
+/* What the board shows of us. */
+int
+rounds_show(struct rounds *s, struct err *err)
+{
+	struct chan *board = child_peer(&s->child, PROC_BOARD);
+	struct board_writer w = { 0 };
+
+	if (board == NULL)
+		return 0;
+	for (const struct work *k = s->works; k != NULL; k = k->next) {
+		struct board_study b = { 0 };
+		struct context c;
+
+		snprintf(b.name, sizeof(b.name), "%s", k->name);
+		snprintf(b.status, sizeof(b.status), "%s",
+		    book_status_name(k->status));
+		snprintf(b.kind, sizeof(b.kind), "%s", plan_kind(k->plan));
+		b.step = plan_index(k->plan);
+		b.rounds_done = b.step;
+		if (k->round != NULL) {
+			struct coord_tally t =
+			    coord_round_tally(k->round, work_context(k, &c));
+
+			b.round = coord_round_about(k->round)->round;
+			b.have = (uint32_t)t.have;
+			b.need = (uint32_t)t.need;
+			b.most = (uint32_t)t.most;
+			snprintf(b.phase, sizeof(b.phase), "%s",
+			    coord_phase_name(t.phase));
+			missing(k, b.missing, sizeof(b.missing));
+		}
+		board_study(&w, &b);
+	}
+	if (s->manifest != NULL) {
+		board_fact(&w, "consortium", "%s", s->manifest->consortium);
+		board_fact(&w, "manifest-epoch", "%u", s->manifest->epoch);
+		board_fact(&w, "members", "%zu", s->manifest->n_sites);
+	}
+	return board_send(&w, board, err);
 }
 
 static int

@@ -77,6 +77,10 @@ gate_poll(struct gate *g, struct err *err)
 		memcpy(s->state, r->state, sizeof(s->state));
 	}
 	exchange_next_write(&x, &body);
+	if (gate_show(g, err) < 0) {
+		canon_free(&body);
+		return -1;
+	}
 	return chan_send_canon(
 	    child_peer(&g->child, PROC_UPLINK), MSG_POLL, 0, &body, err);
 }
@@ -210,7 +214,12 @@ listen_all(struct gate *g, struct err *err)
 		    from_control, nitems(from_control), g, NULL },
 		err) < 0)
 		return -1;
-	return 0;
+	if (child_peer(&g->child, PROC_BOARD) == NULL)
+		return 0;
+	return loop_add_chan(g->loop,
+	    (struct loop_chan){
+		child_peer(&g->child, PROC_BOARD), NULL, 0, g, NULL },
+	    err);
 }
 
 static void

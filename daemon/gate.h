@@ -111,6 +111,7 @@ int gate_load(struct gate *g, struct err *err);
 int gate_take_manifest(
     struct gate *g, const void *p, size_t len, struct err *err);
 int gate_take_study(struct gate *g, const void *p, size_t len, struct err *err);
+int gate_show(struct gate *g, struct err *err);
 int gate_on_control(void *self, struct msg *m, struct err *err);
 int gate_on_reader_done(void *self, struct msg *m, struct err *err);
 int gate_on_job_channel(void *self, struct msg *m, struct err *err);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "board/snapshot.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/hex.h"
@@ -665,7 +666,7 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		rv = store_set_status(g->store, st->id,
 		    a.verdict == APPROVAL_APPROVE ? STATUS_APPROVED
 						  : STATUS_REFUSED,
-		    "", err);
+		    a.verdict == APPROVAL_APPROVE ? "" : "by the officer", err);
 	if (rv < 0) {
 		store_rollback(g->store);
 		return -1;
@@ -687,6 +688,55 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	if (reply(g, tag, &r, err) < 0)
 		return -1;
 	return gate_poll(g, err);
+}
+
+/* What the board shows of us. */
+int
+gate_show(struct gate *g, struct err *err)
+{
+	struct chan *board = child_peer(&g->child, PROC_BOARD);
+	struct board_writer w = { 0 };
+	struct store_study st;
+	int rv;
+
+	if (board == NULL)
+		return 0;
+	for (int64_t id = 0;; id = st.id) {
+		struct board_study b = { 0 };
+		const struct run *run;
+
+		if ((rv = store_study_after(g->store, id, &st, err)) <= 0)
+			break;
+		run = run_find(g, st.id);
+		snprintf(b.name, sizeof(b.name), "%s", st.name);
+		snprintf(b.status, sizeof(b.status), "%s",
+		    study_status_name(st.status));
+		snprintf(b.why, sizeof(b.why), "%s", st.why);
+		b.round = st.last_round;
+		if (st.job != 0)
+			snprintf(b.prepared, sizeof(b.prepared),
+			    "%" PRIu64 " rows", st.n_rows);
+		if (run != NULL) {
+			b.step = plan_index(run->plan);
+			b.rounds_done = b.step;
+			snprintf(
+			    b.kind, sizeof(b.kind), "%s", plan_kind(run->plan));
+		}
+		board_study(&w, &b);
+	}
+	if (g->manifest != NULL) {
+		board_fact(&w, "consortium", "%s", g->manifest->consortium);
+		board_fact(&w, "manifest-epoch", "%u", g->manifest->epoch);
+		board_fact(&w, "members", "%zu", g->manifest->n_sites);
+	}
+	if (rv < 0) {
+		struct canon none = { 0 };
+
+		board_write(&w, &none, err);
+		canon_free(&none);
+		return -1;
+	}
+	return board_send(&w, board, err);
 }
 
 static int
