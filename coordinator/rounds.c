@@ -403,6 +403,8 @@ start(struct rounds *s, struct err *err)
 		if (work_progress(w, err) < 0)
 			return -1;
 	}
+	if (rounds_wake(s, err) < 0)
+		return -1;
 	return child_ready(&s->child, "", err);
 }
 
