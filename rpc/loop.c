@@ -15,6 +15,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/macros.h"
 #include "rpc/core.h"
 
 _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT &&
@@ -109,6 +110,28 @@ start_helper(struct rpc_loop *l, struct err *err)
 	return 0;
 }
 
+/* What gRPC has no other settings for. */
+static int
+set_environment(struct err *err)
+{
+	static const struct {
+		const char *name, *value;
+	} vars[] = {
+		/* TLS 1.3 only: this is for the ciphers of 1.2, and with a
+		   suite for RSA and keys that are all EC, a handshake of 1.2
+		   finds none. */
+		{ "GRPC_SSL_CIPHER_SUITES", "ECDHE-RSA-AES256-GCM-SHA384" },
+		/* The system's resolver; the other one leaks the name. */
+		{ "GRPC_DNS_RESOLVER", "native" },
+	};
+
+	for (size_t i = 0; i < nitems(vars); i++) {
+		if (setenv(vars[i].name, vars[i].value, 1) < 0)
+			return err_sys(err, "environment");
+	}
+	return 0;
+}
+
 struct rpc_loop *
 rpc_loop_new(rpc_log_fn *log, struct err *err)
 {
@@ -119,14 +142,7 @@ rpc_loop_new(rpc_log_fn *log, struct err *err)
 		return NULL;
 	}
 	l->epoll = l->quit = -1;
-	/*
-	 * TLS 1.3 only.  gRPC has no setting for that, but one for the
-	 * ciphers of TLS 1.2: with a suite for RSA and keys that are all
-	 * EC, a handshake of 1.2 finds none.
-	 */
-	if (setenv("GRPC_SSL_CIPHER_SUITES", "ECDHE-RSA-AES256-GCM-SHA384", 1) <
-	    0) {
-		err_sys(err, "environment");
+	if (set_environment(err) < 0) {
 		free(l);
 		return NULL;
 	}

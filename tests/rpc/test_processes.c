@@ -152,6 +152,17 @@ stop(struct process *p)
 	return finish(p);
 }
 
+static void
+print_log(void)
+{
+	struct err err;
+	size_t len;
+	char *log = (char *)file_read(f.log, 1 << 20, &len, &err);
+
+	print_error("the log says:\n%s\n", log != NULL ? log : "");
+	free(log);
+}
+
 /* Until the log has it. */
 static void
 expect_log(const char *text)
@@ -165,9 +176,9 @@ expect_log(const char *text)
 		bool found = log != NULL && strstr(log, text) != NULL;
 
 		if (found || clock_mono_ms() > end) {
-			if (!found)
-				print_error("the log says:\n%s\n", log);
 			free(log);
+			if (!found)
+				print_log();
 			assert_true(found);
 			return;
 		}
@@ -268,6 +279,8 @@ tear_down(void **state)
 
 	(void)state;
 	rv |= stop(&f.listener);
+	if (rv != 0) /* the reports of sanitizers, too */
+		print_log();
 	unlink(f.log);
 	return rv;
 }
@@ -758,6 +771,20 @@ a_coordinator_is_found_by_its_name(void **state)
 	from_rounds(tag, 0, "", 0);
 }
 
+/* Where there is a name server, this is the way to it and back. */
+static void
+a_name_that_does_not_exist_is_out_of_reach(void **state)
+{
+	char why[300];
+
+	(void)state;
+	assert_int_equal(stop(&f.uplink), 0);
+	start_uplink("coordinator.invalid");
+	from_gate(MSG_TO_COORDINATOR, 1, "ready", 5);
+	assert_int_equal(delivered(1, why, sizeof(why)), ERR_SYSTEM);
+	assert_non_null(strstr(why, "coordinator.invalid"));
+}
+
 #define process_test(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int
@@ -773,6 +800,7 @@ main(void)
 		process_test(what_the_gate_fetches_comes_whole_or_not_at_all),
 		process_test(a_site_that_is_not_in_the_manifest_is_refused),
 		process_test(a_coordinator_is_found_by_its_name),
+		process_test(a_name_that_does_not_exist_is_out_of_reach),
 		process_test(a_coordinator_that_was_away_is_found_again),
 		process_test(a_site_has_so_many_calls_at_once),
 		process_test(certificates_are_taken_while_running),
