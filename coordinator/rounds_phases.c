@@ -120,15 +120,31 @@ spool_move(const struct rounds *s, enum spool from, enum spool to,
 }
 
 static void
-drop_parts(struct work *w)
+remove_part(const struct rounds *s, const struct part *p)
 {
-	while (w->parts != NULL) {
-		struct part *p = w->parts;
-		char path[PATH_MAX];
+	char path[PATH_MAX];
 
-		spool_path(w->rounds, SPOOL_PART, p->site, p->root, path);
-		unlink(path);
-		w->parts = p->next;
+	spool_path(s, SPOOL_PART, p->site, p->root, path);
+	unlink(path);
+	spool_path(s, SPOOL_UP, p->site, p->root, path);
+	unlink(path);
+}
+
+/* What site has sent; site 0: what all have sent. */
+static void
+drop_parts(struct work *w, uint16_t site)
+{
+	struct part **at = &w->parts;
+
+	while (*at != NULL) {
+		struct part *p = *at;
+
+		if (site != 0 && p->site != site) {
+			at = &p->next;
+			continue;
+		}
+		remove_part(w->rounds, p);
+		*at = p->next;
 		free(p);
 	}
 }
@@ -162,10 +178,7 @@ find_part(struct rounds *s, uint16_t site, const uint8_t root[ROUND_DIGEST],
 	for (p = free_work->parts; p != NULL && p->site != site; p = p->next)
 		continue;
 	if (p != NULL) { /* another upload of the same site: begin anew */
-		char path[PATH_MAX];
-
-		spool_path(s, SPOOL_PART, site, p->root, path);
-		unlink(path);
+		remove_part(s, p);
 	} else if ((p = calloc(1, sizeof(*p))) != NULL) {
 		p->next = free_work->parts;
 		free_work->parts = p;
@@ -317,7 +330,7 @@ take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
 	free(words);
 	if (rv < 0) {
 		if (err->code != ERR_SYSTEM && strcmp(path, up) != 0)
-			drop_parts(w);
+			drop_parts(w, in.site);
 		return -1;
 	}
 	if (strcmp(path, up) == 0)
@@ -404,7 +417,7 @@ work_abort(struct work *w, const char *why, struct err *err)
 	    keep(w, err) < 0 || clear_deadline(w, err) < 0)
 		return -1;
 	log_fields(LOG_WARNING, WORK_FIELDS(w), "round aborted: %s", why);
-	drop_parts(w);
+	drop_parts(w, 0);
 	return set_deadline(w, RETRY_S, err);
 }
 
@@ -575,7 +588,7 @@ advance(struct work *w, const struct round_ctx *ctx, const uint64_t *sum,
 	}
 	if (plan_done(w->plan))
 		w->status = BOOK_DONE;
-	drop_parts(w);
+	drop_parts(w, 0);
 	rv = clear_deadline(w, err);
 	if (rv == 0)
 		rv = expire_uploads(w, err);
@@ -787,16 +800,22 @@ work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
 	struct context c;
 	int rv = 0;
 
-	if (q->idx > plan_index(w->plan))
-		return 0; /* it knows more than we do: a restored coordinator */
+	if (q->idx > plan_index(w->plan) ||
+	    (q->idx == plan_index(w->plan) &&
+		memcmp(q->state, w->state, BOOK_DIGEST) != 0)) {
+		/* A restored coordinator, or one that has lied to somebody. */
+		log_fields(LOG_ERR, WORK_FIELDS(w),
+		    "site %u stands at step %u of another history than ours",
+		    site, q->idx);
+		return 0;
+	}
 	if (q->idx < plan_index(w->plan)) {
 		if ((step = calloc(1, sizeof(*step))) == NULL)
 			return err_sys(err, "a result");
 		rv = book_get_step(
 		    w->rounds->book, w->id, q->idx + 1, step, NULL, &msg, err);
 		free(step);
-	} else if (w->round != NULL &&
-	    memcmp(q->state, w->state, BOOK_DIGEST) == 0) {
+	} else if (w->round != NULL) {
 		const struct round_ctx *ctx = work_context(w, &c);
 
 		type = coord_round_owed(w->round, ctx, site);

@@ -101,6 +101,14 @@ expected(const struct run *r)
 	},                                                                     \
 	    3
 
+/* The masked upload of a round, as it was sent: words, then trailer. */
+static void
+spool_path(const struct gate *g, const struct run *r, char *out, size_t size)
+{
+	snprintf(out, size, "%s/spool/%s.%" PRIu64, g->state_dir, r->name,
+	    r->last_round);
+}
+
 /*
  * Runs
  */
@@ -573,6 +581,7 @@ on_announce(struct incoming *in, struct err *err)
 	struct site_round *fresh = NULL;
 	struct canon ready = { 0 };
 	struct prekey prekey;
+	char path[700];
 	int rv = -1;
 
 	if (round_announce_open(in->ctx, in->msg, in->len, &about, err) < 0)
@@ -600,6 +609,8 @@ on_announce(struct incoming *in, struct err *err)
 	if (fresh == NULL)
 		goto fail;
 	/* Older rounds on this state are given up: they are never unmasked. */
+	spool_path(g, r, path, sizeof(path));
+	unlink(path);
 	site_round_free(r->round);
 	r->round = fresh;
 	r->last_round = about.round;
@@ -646,14 +657,6 @@ out:
 	explicit_bzero(secret, sizeof(secret));
 	canon_free(&shares);
 	return rv;
-}
-
-/* The masked upload of a round, as it was sent: words, then trailer. */
-static void
-spool_path(const struct gate *g, const struct run *r, char *out, size_t size)
-{
-	snprintf(out, size, "%s/spool/%s.%" PRIu64, g->state_dir, r->name,
-	    r->last_round);
 }
 
 /* Chunks first; the trailer goes when they are there. */
