@@ -67,7 +67,7 @@ struct local {
 
 	/* What the coordinator's log has said. */
 	uint64_t round, completed, aborted;
-	char kind[24], phase[64];
+	char kind[24], phases[128];
 	size_t contributors; /* of the round that completed last */
 	bool counted; /* the killed site's input is in its round's sum */
 	bool line_open; /* a status line stands on the terminal */

@@ -66,8 +66,8 @@ show_status(struct local *l)
 {
 	if (!l->terminal)
 		return;
-	fprintf(stderr, "\r\033[K  round %llu  %-10s  %s",
-	    (unsigned long long)l->round, l->kind, l->phase);
+	fprintf(stderr, "\r\033[K  round %llu: %s: %s",
+	    (unsigned long long)l->round, l->kind, l->phases);
 	l->line_open = true;
 }
 
@@ -111,6 +111,20 @@ on_site_line(struct local *l, struct local_site *s, const char *line)
 	}
 }
 
+/* PHASE: HAVE of MOST sites, going on to NEXT */
+static void
+add_phase(struct local *l, const char *text)
+{
+	size_t n = strlen(l->phases);
+	size_t phase = strcspn(text, ":");
+
+	if (text[phase] == ':')
+		snprintf(l->phases + n, sizeof(l->phases) - n, "%s%.*s %.*s",
+		    n == 0 ? "" : ", ", (int)phase, text,
+		    (int)strspn(text + phase + 2, "0123456789"),
+		    text + phase + 2);
+}
+
 static void
 on_coordinator_line(struct local *l, const char *line)
 {
@@ -126,32 +140,26 @@ on_coordinator_line(struct local *l, const char *line)
 	if (says(line, "round announced")) {
 		l->round = round;
 		field(line, "KIND", l->kind, sizeof(l->kind));
-		snprintf(l->phase, sizeof(l->phase), "announced");
-		if (!l->terminal)
-			local_say(l, "round %llu: %s",
-			    (unsigned long long)round, l->kind);
+		l->phases[0] = '\0';
 	} else if (says(line, "sum over ")) {
 		l->completed = round;
 		l->contributors =
 		    strtoull(strstr(line, ": sum over ") + 11, NULL, 10);
-		snprintf(l->phase, sizeof(l->phase), "complete");
 		if (!l->terminal || l->kill == KILL_DONE)
-			local_say(l,
-			    "round %llu: complete, %zu sites in the sum",
-			    (unsigned long long)round, l->contributors);
+			local_say(l, "round %llu: %s: %s; sum over %zu sites",
+			    (unsigned long long)round, l->kind, l->phases,
+			    l->contributors);
 	} else if (says(line, "round aborted")) {
 		const char *why = strstr(line, ": round aborted") + 2;
 		const char *end = strstr(why, " STUDY=");
 
 		l->aborted = round;
-		local_say(l, "round %llu: %.*s", (unsigned long long)round,
+		local_say(l, "round %llu: %s: %s; %.*s",
+		    (unsigned long long)round, l->kind, l->phases,
 		    (int)(end != NULL ? (size_t)(end - why) : strlen(why)),
 		    why);
 	} else if (strstr(line, ", going on to ") != NULL) {
-		/* PHASE: HAVE of MOST sites, going on to NEXT */
-		at = strstr(line, ": ") + 2;
-		snprintf(l->phase, sizeof(l->phase), "%.*s",
-		    (int)strcspn(at, ","), at);
+		add_phase(l, strstr(line, ": ") + 2);
 	}
 	show_status(l);
 }
