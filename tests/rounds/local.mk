@@ -1,8 +1,15 @@
-check_PROGRAMS += %D%/test_consortium
-%C%_test_consortium_SOURCES = %D%/test_consortium.c
-%C%_test_consortium_LDADD = daemon/libtrain.a model/libmodel.a \
+# Real gates and real rounds, and all between them in the test's hands.
+check_LIBRARIES += %D%/libharness.a
+%C%_libharness_a_SOURCES = %D%/harness.c %D%/harness.h
+%C%_libharness_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CMOCKA_CFLAGS)
+harness_libs = tests/rounds/libharness.a \
+	daemon/libtrain.a model/libmodel.a \
 	model/libstep.a study/libstudy.a crypto/libround.a \
 	crypto/librandom.a crypto/libauthority.a \
 	crypto/libhash.a privsep/libfamily.a privsep/libprivsep.a \
 	common/libcommon.a $(BLAS_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) \
 	$(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+
+check_PROGRAMS += %D%/test_consortium
+%C%_test_consortium_SOURCES = %D%/test_consortium.c
+%C%_test_consortium_LDADD = $(harness_libs)

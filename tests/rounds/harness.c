@@ -1,0 +1,1358 @@
+#include "config.h"
+
+#include "tests/check.h"
+#include "tests/rounds/harness.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/canon.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "common/log.h"
+#include "common/macros.h"
+#include "crypto/approval.h"
+#include "crypto/exchange.h"
+#include "crypto/finished.h"
+#include "crypto/hash.h"
+#include "crypto/manifest.h"
+#include "crypto/round.h"
+#include "crypto/signed_study.h"
+#include "daemon/train.h"
+#include "model/contribute.h"
+#include "model/data.h"
+#include "model/spec.h"
+#include "model/step/plan.h"
+#include "privsep/chan.h"
+#include "privsep/ctl_msg.h"
+#include "privsep/spawn.h"
+#include "study/study.h"
+#include "study/table.h"
+
+static const char study_format[] = "[study]\n"
+				   "name = small\n"
+				   "title = A small study\n"
+				   "purpose = medical research\n"
+				   "legal-basis = consent\n"
+				   "ethics = EK 1/26\n"
+				   "contact = a@example.org\n"
+				   "expires = 2099-01-31\n"
+				   "[model]\n"
+				   "kind = logistic\n"
+				   "outcome = y\n"
+				   "[rounds]\n"
+				   "ready-wait = %u\n"
+				   "share = %u\n"
+				   "upload = %u\n"
+				   "confirm = %u\n"
+				   "[privacy]\n"
+				   "k = 1\n"
+				   "cohort = %s\n"
+				   "rows-per-site = 100\n"
+				   "[column y]\n"
+				   "type = levels\n"
+				   "levels = no, yes\n"
+				   "privacy = none\n"
+				   "use = outcome\n"
+				   "[column a]\n"
+				   "type = real\n"
+				   "range = -5..5\n"
+				   "privacy = none\n"
+				   "use = feature\n"
+				   "[column b]\n"
+				   "type = integer\n"
+				   "range = 0..9\n"
+				   "privacy = none\n"
+				   "use = feature\n";
+
+static char study_text[2048];
+
+enum wait { W_NONE, W_NEXT, W_SEND, W_PUT, W_GET, W_ASIDE };
+
+/* A call of an uplink's that rounds has not answered. */
+struct call {
+	uint64_t tag;
+	enum wait wait;
+	struct site *site;
+};
+
+struct harness h;
+static struct call calls[64];
+static uint64_t last_tag;
+/* What rounds answered to a call that a test made aside. */
+static struct {
+	bool there;
+	uint32_t status;
+	struct canon body;
+} aside;
+
+void
+ok(int rv, const struct err *err)
+{
+	if (rv < 0)
+		fail_msg("%s", err->msg);
+}
+
+/*
+ * Starting
+ */
+
+static void
+hand_over(struct chan *to, const char *name, const char *path)
+{
+	struct canon c = { 0 };
+	struct err err;
+	FILE *f = fopen(path, "re");
+
+	assert_non_null(f);
+	canon_text(&c, name);
+	ok(chan_send(to, MSG_FILE, 0, c.data, c.len, fileno(f), &err), &err);
+	fclose(f);
+	canon_free(&c);
+}
+
+static struct chan *
+peer(struct chan *to, enum proc proc, enum proc from)
+{
+	struct canon c = { 0 };
+	struct chan *end;
+	struct err err;
+	int pair[2];
+
+	ok(chan_pair(pair, &err), &err);
+	assert_non_null(end = chan_new(pair[0], from, &err));
+	canon_u8(&c, (uint8_t)proc);
+	ok(chan_send(to, MSG_PEER, 0, c.data, c.len, pair[1], &err), &err);
+	close(pair[1]);
+	canon_free(&c);
+	return end;
+}
+
+static void
+configure(struct chan *to, const char *config, const char *state)
+{
+	struct canon c = { 0 };
+	struct err err;
+	struct msg m;
+
+	canon_text(&c, "test.conf");
+	canon_bytes(&c, config, strlen(config));
+	canon_u32(&c, 1);
+	canon_text(&c, "state");
+	canon_bytes(&c, state, strlen(state));
+	ok(chan_send_canon(to, MSG_CONFIG, 0, &c, &err), &err);
+	if (chan_wait(to, &m, TIMEOUT_MS, &err) != 1)
+		fail_msg("%s", err.msg);
+	assert_int_equal(m.type, MSG_READY);
+	msg_free(&m);
+}
+
+const char *
+in_dir(const char *name)
+{
+	static char path[4][160];
+	static unsigned i;
+
+	i = (i + 1) % 4;
+	snprintf(path[i], sizeof(path[i]), "%s/%s", h.dir, name);
+	return path[i];
+}
+
+void
+start_site(struct site *s)
+{
+	char officer[KEY_PUBLIC_TEXT], config[1024], key[32];
+	struct err err;
+
+	hex_text(key_public(h.officer), KEY_PUBLIC, officer);
+	snprintf(config, sizeof(config),
+	    "[site]\nname = %s\nstate = %s\nkeys = %s\n"
+	    "[coordinator]\naddress = localhost:1\n"
+	    "[officer]\npublic-key = %s\n"
+	    "[source]\ncsv = /nowhere.csv\n"
+	    "[policy]\nsmallest-k = 1\n"
+	    "[control]\nsocket = %s/socket\n",
+	    s->name, s->state, h.dir, officer, h.dir);
+	s->pid = spawn(PROC_GATE, LOG_WARNING, &s->parent, &err);
+	ok(s->pid, &err);
+	snprintf(key, sizeof(key), "%s.key", s->name);
+	hand_over(s->parent, "identity.key", in_dir(key));
+	hand_over(s->parent, "root.pub", in_dir("root.pub"));
+	hand_over(s->parent, "coordinator.pub", in_dir("coordinator.pub"));
+	s->uplink = peer(s->parent, PROC_UPLINK, PROC_GATE);
+	s->control = peer(s->parent, PROC_CONTROL, PROC_GATE);
+	configure(s->parent, config, s->state);
+	s->next_tag = 0;
+	s->ask_at = 0;
+	canon_free(&s->poll);
+	canon_free(&s->data);
+}
+
+void
+start_rounds(void)
+{
+	struct err err;
+
+	h.pid = spawn(PROC_ROUNDS, LOG_WARNING, &h.parent, &err);
+	ok(h.pid, &err);
+	hand_over(h.parent, "coordinator.key", in_dir("coordinator.key"));
+	hand_over(h.parent, "root.pub", in_dir("root.pub"));
+	h.listener = peer(h.parent, PROC_LISTENER, PROC_ROUNDS);
+	h.control = peer(h.parent, PROC_CONTROL, PROC_ROUNDS);
+	configure(h.parent, "", in_dir("coordinator"));
+}
+
+static void
+stop(pid_t *pid, int sig, struct chan **a, struct chan **b, struct chan **c)
+{
+	int status;
+
+	if (*pid <= 0)
+		return;
+	kill(*pid, sig);
+	assert_int_equal(waitpid(*pid, &status, 0), *pid);
+	*pid = 0;
+	chan_free(*a);
+	chan_free(*b);
+	chan_free(*c);
+	*a = *b = *c = NULL;
+}
+
+void
+kill_site(struct site *s)
+{
+	stop(&s->pid, SIGKILL, &s->parent, &s->uplink, &s->control);
+	for (size_t i = 0; i < nitems(calls); i++) {
+		if (calls[i].site == s)
+			calls[i].site = NULL;
+	}
+}
+
+void
+kill_rounds(void)
+{
+	stop(&h.pid, SIGKILL, &h.parent, &h.listener, &h.control);
+	memset(calls, 0, sizeof(calls));
+}
+
+/*
+ * The wire
+ */
+
+static void
+request(struct site *s, enum wait wait, enum request_method method,
+    const struct canon *body)
+{
+	struct canon c = { 0 };
+	struct err err;
+
+	for (size_t i = 0; i < nitems(calls); i++) {
+		if (calls[i].wait != W_NONE)
+			continue;
+		calls[i] = (struct call){ ++last_tag, wait, s };
+		canon_u8(&c, (uint8_t)method);
+		canon_u32(&c, s->id);
+		canon_raw(&c, body->data, body->len);
+		ok(chan_send_canon(h.listener, MSG_REQUEST, last_tag, &c, &err),
+		    &err);
+		return;
+	}
+	fail_msg("too many calls");
+}
+
+static void
+delivered(struct site *s, uint32_t code, const char *why)
+{
+	struct canon c = { 0 };
+	struct err err;
+
+	canon_u32(&c, code);
+	canon_bytes(&c, why, strlen(why));
+	ok(chan_send_canon(s->uplink, MSG_DELIVERED, s->answer_tag, &c, &err),
+	    &err);
+}
+
+static void
+put_chunk(struct site *s)
+{
+	size_t at = s->chunk * ROUND_CHUNK;
+	struct canon c = { 0 };
+
+	uint32_t index = (uint32_t)s->chunk;
+	struct canon chunk = { 0 };
+
+	canon_raw(
+	    &chunk, s->data.data + at, MIN(s->data.len - at, ROUND_CHUNK));
+	if (h.put != NULL)
+		h.put(s, &index, &chunk);
+	canon_raw(&c, s->name_of_data, ROUND_DIGEST);
+	canon_u32(&c, index);
+	canon_raw(&c, chunk.data, chunk.len);
+	request(s, W_PUT, REQUEST_PUT_CHUNK, &c);
+	canon_free(&c);
+	canon_free(&chunk);
+}
+
+static void
+get_chunk(struct site *s)
+{
+	struct canon c = { 0 };
+
+	canon_raw(&c, s->name_of_data, ROUND_DIGEST);
+	canon_u32(&c, (uint32_t)s->chunk);
+	request(s, W_GET, REQUEST_GET_CHUNK, &c);
+	canon_free(&c);
+}
+
+static void
+ask(struct site *s)
+{
+	s->ask_at = 0;
+	request(s, W_NEXT, REQUEST_NEXT, &s->poll);
+	s->next_tag = last_tag;
+}
+
+/*
+ * What the coordinator has for a site, past the hook.  len bytes of an object
+ * of the root's, or of an envelope.
+ */
+static void
+hand_in(struct site *s, const uint8_t *p, size_t len)
+{
+	uint8_t study[32];
+	const uint8_t *body;
+	struct canon msg = { 0 };
+	struct err err;
+	size_t n;
+
+	if (exchange_unwrap(p, len, study, &body, &n, &err) < 0) {
+		ok(chan_send(
+		       s->uplink, MSG_FROM_COORDINATOR, 0, p, len, -1, &err),
+		    &err);
+		return;
+	}
+	canon_raw(&msg, body, n);
+	if (h.to_site != NULL &&
+	    h.to_site(s, round_message_type(msg.data, msg.len), &msg) == LOSE)
+		s->ask_at = clock_mono_ms() + 50;
+	else if (s->pid != 0)
+		tell(s, &msg);
+	canon_free(&msg);
+}
+
+/* What rounds answered to a call of ours. */
+static void
+on_reply(const struct msg *m)
+{
+	struct canon_in in = canon_in(m->data, m->len);
+	uint32_t status = canon_get_u32(&in);
+	size_t len = (size_t)(in.end - in.p);
+	char why[256];
+	struct call *c = NULL, call;
+	struct site *s;
+	struct err err;
+
+	for (size_t i = 0; i < nitems(calls); i++) {
+		if (calls[i].wait != W_NONE && calls[i].tag == m->tag)
+			c = &calls[i];
+	}
+	if (c == NULL)
+		return;
+	call = *c;
+	*c = (struct call){ 0 };
+	if (call.wait == W_ASIDE) {
+		aside.there = true;
+		aside.status = status;
+		canon_raw(&aside.body, in.p, len);
+		return;
+	}
+	if ((s = call.site) == NULL || s->pid == 0)
+		return;
+	snprintf(why, sizeof(why), "%.*s", (int)len, (const char *)in.p);
+	switch (call.wait) {
+	case W_NEXT:
+		if (call.tag != s->next_tag)
+			break; /* an older question's */
+		s->next_tag = 0;
+		if (status == 0 && len != 0)
+			hand_in(s, in.p, len);
+		else
+			ask(s);
+		break;
+	case W_SEND:
+		snprintf(s->refusal, sizeof(s->refusal), "%s",
+		    status != 0 ? why : "");
+		delivered(s, status, s->refusal);
+		break;
+	case W_PUT:
+		if (status != 0) {
+			delivered(s, status, why);
+			break;
+		}
+		s->chunk = canon_get_u32(&in);
+		if (s->chunk * ROUND_CHUNK < s->data.len)
+			put_chunk(s);
+		else
+			delivered(s, 0, "");
+		break;
+	case W_GET:
+		if (status != 0) {
+			delivered(s, status, why);
+			break;
+		}
+		canon_get_u32(&in);
+		canon_raw(&s->data, in.p, (size_t)(in.end - in.p));
+		s->chunk++;
+		if (s->data.len < s->size) {
+			get_chunk(s);
+			break;
+		}
+		if (h.fetched != NULL)
+			h.fetched(s, &s->data);
+		if (s->pid != 0)
+			ok(chan_send(s->uplink, MSG_FETCHED, s->answer_tag,
+			       s->data.data, s->data.len, -1, &err),
+			    &err);
+		break;
+	default:
+		break;
+	}
+}
+
+/*
+ * Every answer of every gate, by its question.  One that differs from an
+ * earlier one to the same question is what must never be.
+ */
+static struct {
+	uint16_t site;
+	enum round_type type;
+	uint8_t question[HASH_LEN], answer[HASH_LEN];
+} kept[4096];
+static size_t n_kept;
+
+static void
+keep_answer(
+    const struct site *s, enum round_type type, const void *p, size_t len)
+{
+	uint8_t answer[HASH_LEN];
+
+	hash_sha256(p, len, answer);
+	for (size_t i = 0; i < n_kept; i++) {
+		if (kept[i].site != s->id || kept[i].type != type ||
+		    memcmp(kept[i].question, s->question, HASH_LEN) != 0)
+			continue;
+		if (memcmp(kept[i].answer, answer, HASH_LEN) != 0)
+			fail_msg("%s: a second, different %s", s->name,
+			    type == ROUND_NONE ? "vector"
+					       : round_type_name(type));
+		return;
+	}
+	assert_true(n_kept < nitems(kept));
+	kept[n_kept].site = s->id;
+	kept[n_kept].type = type;
+	memcpy(kept[n_kept].question, s->question, HASH_LEN);
+	memcpy(kept[n_kept++].answer, answer, HASH_LEN);
+}
+
+static void
+on_uplink(struct site *s, const struct msg *m)
+{
+	struct canon_in in = canon_in(m->data, m->len);
+	struct canon body = { 0 }, msg = { 0 };
+	uint8_t study[32];
+	const uint8_t *p;
+	size_t len;
+	struct err err;
+
+	switch (m->type) {
+	case MSG_POLL:
+		canon_free(&s->poll);
+		canon_raw(&s->poll, m->data, m->len);
+		ask(s);
+		break;
+	case MSG_TO_COORDINATOR:
+		s->n_sent++;
+		s->answer_tag = m->tag;
+		ok(exchange_unwrap(m->data, m->len, study, &p, &len, &err),
+		    &err);
+		canon_raw(&msg, p, len);
+		s->last = round_message_type(msg.data, msg.len);
+		keep_answer(s, s->last, msg.data, msg.len);
+		if (h.to_rounds != NULL &&
+		    h.to_rounds(s, s->last, &msg) == LOSE) {
+			if (s->pid != 0)
+				delivered(s, ERR_SYSTEM, "lost");
+			break;
+		}
+		exchange_wrap(study, msg.data, msg.len, &body);
+		request(s, W_SEND, REQUEST_SEND, &body);
+		break;
+	case MSG_UPLOAD:
+		s->n_sent++;
+		keep_answer(s, ROUND_NONE, m->data, m->len);
+		s->answer_tag = m->tag;
+		canon_free(&s->data);
+		canon_get_raw(&in, s->name_of_data, ROUND_DIGEST);
+		canon_get_u64(&in);
+		canon_raw(&s->data, in.p, (size_t)(in.end - in.p));
+		s->chunk = 0;
+		put_chunk(s);
+		break;
+	case MSG_FETCH:
+		s->n_sent++;
+		s->answer_tag = m->tag;
+		canon_free(&s->data);
+		canon_get_raw(&in, s->name_of_data, ROUND_DIGEST);
+		s->size = canon_get_u64(&in);
+		s->chunk = 0;
+		get_chunk(s);
+		break;
+	default:
+		fail_msg("%s to the uplink", msg_name(m->type));
+	}
+	canon_free(&body);
+	canon_free(&msg);
+}
+
+/*
+ * Jobs: we are reader and trainer
+ */
+
+static int
+table_file(const struct site *s)
+{
+	const double *columns[3];
+	int fd = memfd_create("table", MFD_CLOEXEC);
+	struct err err;
+
+	assert_int_equal(h.parsed->n_table, 3);
+	for (size_t i = 0; i < 3; i++) {
+		const char *name = h.parsed->columns[h.parsed->table[i]].name;
+
+		columns[i] = strcmp(name, "y") == 0 ? s->y
+		    : strcmp(name, "a") == 0        ? s->a
+						    : s->b;
+	}
+	ok(table_write(fd, h.parsed, h.digest, columns, ROWS, &err), &err);
+	return fd;
+}
+
+static void
+table_digest(const struct site *s, uint8_t out[HASH_LEN])
+{
+	int fd = table_file(s);
+	struct err err;
+	size_t len;
+	uint8_t *p = file_read_fd(fd, "table", 1 << 20, &len, &err);
+
+	assert_non_null(p);
+	hash_sha256(p, len, out);
+	free(p);
+	close(fd);
+}
+
+static void
+on_start_job(struct site *s, const struct msg *m, enum proc proc)
+{
+	struct canon c = { 0 }, out = { 0 };
+	uint8_t digest[HASH_LEN];
+	struct chan *job;
+	struct msg order;
+	struct err err;
+	int pair[2], fd, rv;
+
+	ok(chan_pair(pair, &err), &err);
+	assert_non_null(job = chan_new(pair[0], PROC_GATE, &err));
+	canon_text(&c, "small.table");
+	ok(chan_send(s->parent, MSG_JOB_CHANNEL, m->tag, c.data, c.len, pair[1],
+	       &err),
+	    &err);
+	close(pair[1]);
+	canon_free(&c);
+	if ((rv = chan_wait(job, &order, TIMEOUT_MS, &err)) == 0 && h.may_die) {
+		chan_free(job);
+		return;
+	}
+	assert_int_equal(rv, 1);
+	if (proc == PROC_READER) {
+		assert_int_equal(order.type, MSG_READER_JOB);
+		table_digest(s, digest);
+		canon_raw(&out, digest, sizeof(digest));
+		canon_raw(&out, digest, sizeof(digest));
+		canon_u64(&out, ROWS);
+		canon_u64(&out, 0);
+		canon_u64(&out, 0);
+		ok(chan_send_canon(job, MSG_READER_DONE, m->tag, &out, &err),
+		    &err);
+	} else {
+		assert_int_equal(order.type, MSG_TRAIN);
+		if (h.training != NULL)
+			h.training(s);
+		if (s->pid == 0)
+			goto gone;
+		fd = table_file(s);
+		ok(train(order.data, order.len, fd, &out, &err), &err);
+		close(fd);
+		if (h.trained != NULL)
+			h.trained(s, &out);
+		ok(chan_send_canon(job, MSG_TRAINED, m->tag, &out, &err), &err);
+	}
+	msg_free(&order);
+	ok(chan_drain(job, TIMEOUT_MS, &err), &err);
+	canon_u8(&c, 1);
+	canon_text(&c, "ended");
+	ok(chan_send_canon(s->parent, MSG_JOB_GONE, m->tag, &c, &err), &err);
+	chan_free(job);
+	return;
+gone:
+	msg_free(&order);
+	chan_free(job);
+}
+
+static void
+on_parent(struct site *s, const struct msg *m)
+{
+	if (m->type == MSG_START_READER)
+		on_start_job(s, m, PROC_READER);
+	else if (m->type == MSG_START_TRAINER)
+		on_start_job(s, m, PROC_TRAINER);
+}
+
+static void
+on_control(const struct msg *m)
+{
+	struct err err;
+
+	ctl_reply_free(&h.reply);
+	h.reply = (struct ctl_reply){ 0 };
+	ok(ctl_reply_read(m->data, m->len, &h.reply, &err), &err);
+	h.replied = true;
+}
+
+/*
+ * The pump: everything that is there, then what comes within a moment.
+ */
+
+/* The victim dies when its answer of the chosen kind has been taken. */
+static void
+maybe_kill(struct site *s)
+{
+	if (h.killed || h.victim < 0 || s != &h.sites[h.victim] ||
+	    s->last != h.at)
+		return;
+	h.killed = true;
+	kill_site(s);
+}
+
+static void
+died(struct site *s)
+{
+	if (!h.may_die)
+		fail_msg("%s ended", s == NULL ? "rounds" : s->name);
+	h.n_deaths++;
+	if (s != NULL) {
+		kill_site(s);
+		start_site(s);
+		return;
+	}
+	/* Every uplink sees its calls fail: their gates start afresh, too. */
+	kill_rounds();
+	start_rounds();
+	for (size_t i = 0; i < h.n; i++) {
+		kill_site(&h.sites[i]);
+		start_site(&h.sites[i]);
+	}
+}
+
+static bool
+drain(struct chan *c, struct site *s)
+{
+	struct err err = { 0 };
+	struct msg m;
+	bool some = false;
+	int rv = 0;
+
+	while (c != NULL && (rv = chan_recv(c, &m, &err)) == 1) {
+		some = true;
+		if (s == NULL && c == h.listener) {
+			struct site *of = NULL;
+
+			for (size_t i = 0; i < nitems(calls); i++) {
+				if (calls[i].wait == W_SEND &&
+				    calls[i].tag == m.tag)
+					of = calls[i].site;
+			}
+			if (m.type == MSG_REPLY)
+				on_reply(&m);
+			if (of != NULL)
+				maybe_kill(of);
+		} else if (s == NULL && c == h.control) {
+			on_control(&m);
+		} else if (s != NULL && c == s->uplink) {
+			on_uplink(s, &m);
+		} else if (s != NULL && c == s->control) {
+			on_control(&m);
+		} else if (s != NULL) {
+			on_parent(s, &m);
+		}
+		msg_free(&m);
+		if (s != NULL && s->pid == 0)
+			return true;
+	}
+	if (rv < 0)
+		fail_msg("%s", err.msg);
+	if (c != NULL && chan_closed(c)) {
+		died(s);
+		return true;
+	}
+	if (c != NULL && chan_flush(c, &err) < 0)
+		fail_msg("%s", err.msg);
+	return some;
+}
+
+void
+pump(int timeout_ms)
+{
+	struct pollfd p[3 + 3 * SITES_MAX];
+	nfds_t n = 0;
+	bool some = drain(h.listener, NULL);
+
+	some |= drain(h.control, NULL);
+	some |= drain(h.parent, NULL);
+	for (size_t i = 0; i < h.n; i++) {
+		struct site *s = &h.sites[i];
+
+		some |= s->pid > 0 && drain(s->uplink, s);
+		some |= s->pid > 0 && drain(s->control, s);
+		some |= s->pid > 0 && drain(s->parent, s);
+		if (s->pid > 0 && s->ask_at != 0 &&
+		    clock_mono_ms() >= s->ask_at) {
+			ask(s);
+			some = true;
+		}
+	}
+	if (some)
+		return;
+	p[n++] = (struct pollfd){ chan_fd(h.listener), POLLIN, 0 };
+	p[n++] = (struct pollfd){ chan_fd(h.control), POLLIN, 0 };
+	for (size_t i = 0; i < h.n; i++) {
+		struct site *s = &h.sites[i];
+
+		if (s->pid == 0)
+			continue;
+		p[n++] = (struct pollfd){ chan_fd(s->uplink), POLLIN, 0 };
+		p[n++] = (struct pollfd){ chan_fd(s->control), POLLIN, 0 };
+		p[n++] = (struct pollfd){ chan_fd(s->parent), POLLIN, 0 };
+	}
+	poll(p, n, timeout_ms);
+}
+
+/* One command on a control channel; the answer is in h.reply. */
+void
+control(struct chan *c, const char *command, const char *study,
+    const void *body, size_t len)
+{
+	struct ctl_request q = { .roles = CTL_OPERATOR | CTL_OFFICER,
+		.body = body,
+		.body_len = len };
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct canon out = { 0 };
+	struct err err;
+
+	snprintf(q.command, sizeof(q.command), "%s", command);
+	snprintf(q.study, sizeof(q.study), "%s", study);
+	ok(ctl_request_write(&q, &out), &err);
+	ok(chan_send_canon(c, MSG_CTL_REQUEST, 1, &out, &err), &err);
+	for (h.replied = false; !h.replied; pump(100)) {
+		if (clock_mono_ms() > until)
+			fail_msg("no answer to %s", command);
+	}
+}
+
+void
+control_ok(struct chan *c, const char *command, const char *study,
+    const void *body, size_t len)
+{
+	control(c, command, study, body, len);
+	if (h.reply.code != ERR_NONE)
+		fail_msg("%s: %s", command, h.reply.error);
+}
+
+const char *
+cell(const char *column)
+{
+	for (size_t i = 0; i < h.reply.n_columns; i++) {
+		if (strcmp(h.reply.columns[i], column) == 0 &&
+		    ctl_reply_rows(&h.reply) != 0)
+			return h.reply.cells[i];
+	}
+	return "";
+}
+
+/*
+ * A consortium
+ */
+
+static void
+make_rows(struct site *s, unsigned seed)
+{
+	unsigned x = seed;
+
+	for (size_t i = 0; i < ROWS; i++) {
+		x = x * 1103515245u + 12345u;
+		s->a[i] = (double)(x >> 16 & 1023) / 128.0 - 4.0;
+		x = x * 1103515245u + 12345u;
+		s->b[i] = x >> 16 & 7;
+		x = x * 1103515245u + 12345u;
+		s->y[i] = s->a[i] + s->b[i] / 4.0 +
+			((double)(x >> 16 & 1023) / 128.0 - 4.0) >
+		    1;
+	}
+}
+
+static void
+make_folders(const char *name, char state[128])
+{
+	static const char *const sub[] = { "db", "spool" };
+	char path[160];
+	struct err err;
+
+	snprintf(state, 128, "%s/%s", h.dir, name);
+	for (size_t i = 0; i < nitems(sub); i++) {
+		snprintf(path, sizeof(path), "%s/%s", state, sub[i]);
+		ok(file_mkdirs(path, 0700, &err), &err);
+	}
+}
+
+static void
+make_authority(void)
+{
+	struct manifest m = { .epoch = 1 };
+	struct manifest_site sites[SITES_MAX] = { 0 };
+	uint16_t ids[SITES_MAX];
+	struct signed_study ss = { .epoch = 1, .sites = ids, .n_sites = h.n };
+	struct err err;
+
+	snprintf(m.consortium, sizeof(m.consortium), "test");
+	m.policy = manifest_policy_default();
+	snprintf(m.coordinator.name, sizeof(m.coordinator.name), "c");
+	memcpy(m.coordinator.key, key_public(h.coordinator), KEY_PUBLIC);
+	memset(m.coordinator.tls, 0xff, MANIFEST_ID);
+	for (uint16_t i = 0; i < h.n; i++) {
+		struct site *s = &h.sites[i];
+
+		sites[i].id = ids[i] = s->id;
+		sites[i].active = true;
+		snprintf(sites[i].member.name, sizeof(sites[i].member.name),
+		    "%s", s->name);
+		memcpy(sites[i].member.key, key_public(s->key), KEY_PUBLIC);
+		memset(sites[i].member.tls, i + 1, MANIFEST_ID);
+	}
+	m.sites = sites;
+	m.n_sites = h.n;
+	ok(manifest_sign(&m, h.root, &h.manifest, &err), &err);
+	memcpy(ss.consortium_id, m.consortium_id, MANIFEST_ID);
+	ss.text = strdup(study_text);
+	ss.text_len = strlen(study_text);
+	ok(signed_study_sign(&ss, h.root, &h.study, &err), &err);
+	free(ss.text);
+	h.sig = signed_study_open(
+	    h.study.data, h.study.len, key_public(h.root), &err);
+	assert_non_null(h.sig);
+	memcpy(h.digest, h.sig->digest, SIGNED_DIGEST);
+	h.opened = manifest_open(
+	    h.manifest.data, h.manifest.len, key_public(h.root), &err);
+	assert_non_null(h.opened);
+}
+
+int
+consortium_start(struct options o)
+{
+	const char *build = getenv("builddir");
+	char libexec[512], path[160];
+	struct err err;
+
+	if (sodium_init() < 0)
+		return -1;
+	memset(&h, 0, sizeof(h));
+	memset(calls, 0, sizeof(calls));
+	n_kept = 0;
+	h.o = o;
+	h.n = o.n;
+	h.victim = -1;
+	snprintf(study_text, sizeof(study_text), study_format, o.ready_wait_s,
+	    o.deadline_s, o.deadline_s, o.deadline_s, o.cohort);
+	snprintf(
+	    libexec, sizeof(libexec), "%s/daemon:%s/coordinator", build, build);
+	setenv("CONSILIUM_LIBEXEC", libexec, 1);
+	snprintf(h.dir, sizeof(h.dir), "/tmp/consortium.XXXXXX");
+	assert_non_null(mkdtemp(h.dir));
+	h.root = key_new(&err);
+	h.coordinator = key_new(&err);
+	h.officer = key_new(&err);
+	ok(key_save(h.coordinator, in_dir("coordinator.key"), NULL, &err),
+	    &err);
+	ok(key_public_save(key_public(h.root), in_dir("root.pub"), &err), &err);
+	ok(key_public_save(
+	       key_public(h.coordinator), in_dir("coordinator.pub"), &err),
+	    &err);
+	make_folders("coordinator", path);
+	for (uint16_t i = 0; i < h.n; i++) {
+		struct site *s = &h.sites[i];
+
+		s->id = (uint16_t)(10 + i);
+		snprintf(s->name, sizeof(s->name), "s%u", i);
+		make_folders(s->name, s->state);
+		s->key = key_new(&err);
+		snprintf(path, sizeof(path), "%s/%s.key", h.dir, s->name);
+		ok(key_save(s->key, path, NULL, &err), &err);
+		make_rows(s, 77u + i);
+	}
+	make_authority();
+	h.parsed = study_parse("study", study_text, strlen(study_text), &err);
+	if (h.parsed == NULL)
+		fail_msg("%s", err.msg);
+	ok(study_model_spec(h.parsed, h.n, &h.spec, &err), &err);
+	start_rounds();
+	for (size_t i = 0; i < h.n; i++)
+		start_site(&h.sites[i]);
+	return 0;
+}
+
+int
+consortium_stop(void)
+{
+	char command[128];
+
+	kill_rounds();
+	for (size_t i = 0; i < h.n; i++) {
+		struct site *s = &h.sites[i];
+
+		kill_site(s);
+		key_free(s->key);
+		canon_free(&s->poll);
+		canon_free(&s->data);
+	}
+	key_free(h.root);
+	key_free(h.coordinator);
+	key_free(h.officer);
+	canon_free(&h.manifest);
+	canon_free(&h.study);
+	canon_free(&aside.body);
+	signed_study_free(h.sig);
+	manifest_free(h.opened);
+	ctl_reply_free(&h.reply);
+	study_free(h.parsed);
+	snprintf(command, sizeof(command), "rm -r %s", h.dir);
+	return system(command);
+}
+
+/* Wait until the site has the study, then prepare and approve it. */
+void
+approve(struct site *s)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct approval a = { .verdict = APPROVAL_APPROVE };
+	struct canon out = { 0 };
+	struct err err;
+
+	do {
+		control_ok(s->control, "status", "small", NULL, 0);
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+	} while (strcmp(cell("status"), "received") != 0);
+	/* Nothing to approve yet. */
+	control(s->control, "digests", "small", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	control_ok(s->control, "prepare", "small", NULL, 0);
+	control_ok(s->control, "digests", "small", NULL, 0);
+	assert_int_equal(hex_bytes(cell("study"), a.study, 32), 0);
+	assert_int_equal(hex_bytes(cell("report"), a.report, 32), 0);
+	assert_int_equal(hex_bytes(cell("table"), a.table, 32), 0);
+	a.utc = clock_utc();
+	ok(approval_sign(&a, h.officer, &out, &err), &err);
+	control_ok(s->control, "approve", "small", out.data, out.len);
+	canon_free(&out);
+}
+
+void
+begin(void)
+{
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+}
+
+/* The plan after all rounds, by addition in the clear. */
+static void
+expected_plan(struct canon *out)
+{
+	struct err err;
+	struct plan *p = plan_new(&h.spec, &err);
+
+	assert_non_null(p);
+	while (!plan_done(p)) {
+		size_t n = plan_words(p), nv = plan_values(p);
+		uint64_t *sum = calloc(n, sizeof(*sum));
+		uint64_t *words = calloc(n, sizeof(*words));
+		double *values = calloc(nv, sizeof(*values));
+
+		unsigned missing = h.missing[plan_index(p)];
+		uint32_t n_sites = 0;
+
+		for (size_t i = 0; i < h.n; i++) {
+			struct site *s = &h.sites[i];
+			double x[ROWS * 2];
+			uint8_t event[ROWS];
+			struct model_data d = { .n_rows = ROWS,
+				.n_terms = 2,
+				.x = x,
+				.event = event };
+
+			if ((missing >> i & 1) != 0)
+				continue;
+			n_sites++;
+			for (size_t k = 0; k < ROWS; k++) {
+				x[2 * k] = s->a[k];
+				x[2 * k + 1] = s->b[k];
+				event[k] = s->y[k] != 0;
+			}
+			ok(contribute(p, &d, values, &err), &err);
+			ok(plan_encode(p, values, nv, words, &err), &err);
+			for (size_t k = 0; k < n; k++)
+				sum[k] += words[k];
+		}
+		ok(plan_step(p, sum, n, n_sites, &err), &err);
+		free(sum);
+		free(words);
+		free(values);
+	}
+	plan_save(p, out);
+	plan_free(p);
+}
+
+bool
+done(struct chan *c)
+{
+	control_ok(c, "status", "small", NULL, 0);
+	return strcmp(cell("status"), "done") == 0;
+}
+
+static void
+check_result(struct chan *c, const struct canon *expected)
+{
+	struct finished *f;
+	struct err err;
+
+	control_ok(c, "result", "small", NULL, 0);
+	f = finished_read(h.reply.body, h.reply.body_len, &err);
+	assert_non_null(f);
+	assert_int_equal(f->plan_len, expected->len);
+	assert_memory_equal(f->plan, expected->data, expected->len);
+	for (size_t i = 0; i < f->n_rounds; i++)
+		assert_int_equal(f->rounds[i].n_sites,
+		    h.n -
+			(unsigned)__builtin_popcount(
+			    h.missing[f->rounds[i].step]));
+	finished_free(f);
+}
+
+/* Until all say that it is done; a site that was killed comes back when the
+   round has gone on without it. */
+void
+finish(void)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct canon expected = { 0 };
+	bool all;
+
+	do {
+		struct site *v = h.victim >= 0 ? &h.sites[h.victim] : NULL;
+
+		if (clock_mono_ms() > until)
+			fail_msg("not done in time");
+		if (v != NULL && h.killed && v->pid == 0)
+			start_site(v);
+		pump(20);
+		all = done(h.control);
+		for (size_t i = 0; all && i < h.n; i++)
+			all = h.sites[i].pid != 0 && done(h.sites[i].control);
+	} while (!all);
+	assert_true(h.victim < 0 || h.killed);
+	expected_plan(&expected);
+	check_result(h.control, &expected);
+	for (size_t i = 0; i < h.n; i++)
+		check_result(h.sites[i].control, &expected);
+	canon_free(&expected);
+}
+
+/*
+ * The attacker's side
+ */
+
+const struct round_ctx *
+ctx_of(const struct site *s, struct context *c)
+{
+	struct round_ctx *ctx = context_fill(c, h.opened, h.sig, ROUND_REPLAY,
+	    strcmp(h.o.cohort, "fixed") == 0 ? ROUND_FIXED : ROUND_OPEN);
+
+	ctx->self = s != NULL ? s->id : 0;
+	ctx->secret = key_secret(s != NULL ? s->key : h.coordinator);
+	return ctx;
+}
+
+void
+tell_object(struct site *s, const struct canon *object)
+{
+	struct err err;
+
+	assert_false(object->failed);
+	ok(chan_send(s->uplink, MSG_FROM_COORDINATOR, 0, object->data,
+	       object->len, -1, &err),
+	    &err);
+}
+
+void
+tell(struct site *s, const struct canon *msg)
+{
+	struct canon out = { 0 };
+
+	hash_sha256(msg->data, msg->len, s->question);
+	exchange_wrap(h.digest, msg->data, msg->len, &out);
+	tell_object(s, &out);
+	canon_free(&out);
+}
+
+size_t
+audit_lines(const char *name, const char *event, const char *word)
+{
+	char path[192], line[8300], text[64];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s/audit.log", h.dir, name);
+	snprintf(text, sizeof(text), " %s ", event);
+	if ((f = fopen(path, "re")) == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, text) != NULL && strstr(line, word) != NULL;
+	fclose(f);
+	return n;
+}
+
+void
+wait_for_audit(const char *name, const char *event, const char *word, size_t n)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+	while (audit_lines(name, event, word) <= n) {
+		if (clock_mono_ms() > until)
+			fail_msg("%s: no line \"%s\" with \"%s\"", name, event,
+			    word);
+		pump(20);
+	}
+}
+
+/* A digest over all that the gate keeps but its audit log. */
+static void
+store_digest(const struct site *s, uint8_t out[HASH_LEN])
+{
+	static const char *const sub[] = { "db", "spool" };
+	struct canon all = { 0 };
+
+	for (size_t i = 0; i < nitems(sub); i++) {
+		char path[512];
+		struct dirent **names;
+		int n;
+
+		snprintf(path, sizeof(path), "%s/%s", s->state, sub[i]);
+		n = scandir(path, &names, NULL, alphasort);
+		assert_true(n >= 2);
+		for (int k = 0; k < n; k++) {
+			struct err err;
+			uint8_t *p;
+			size_t len;
+
+			snprintf(path, sizeof(path), "%s/%s/%s", s->state,
+			    sub[i], names[k]->d_name);
+			/* (an empty journal is what stays of a rollback) */
+			if (names[k]->d_name[0] != '.' &&
+			    strstr(path, "-journal") == NULL) {
+				p = file_read(path, 1 << 24, &len, &err);
+				assert_non_null(p);
+				canon_text(&all, names[k]->d_name);
+				canon_bytes(&all, p, len);
+				free(p);
+			}
+			free(names[k]);
+		}
+		free(names);
+	}
+	hash_sha256(all.data, all.len, out);
+	canon_free(&all);
+}
+
+/*
+ * Take what comes from the gate until its audit log has more than n lines of
+ * that event.  Only a poll may leave it, or a job be started.
+ */
+static void
+wait_silently(struct site *s, const char *event, const char *word, size_t n)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	bool seen = false;
+
+	while (!seen) {
+		struct err err = { 0 };
+		struct msg m;
+
+		seen = audit_lines(s->name, event, word) > n;
+		if (clock_mono_ms() > until)
+			fail_msg("%s: no line \"%s\" with \"%s\"", s->name,
+			    event, word);
+		while (chan_recv(s->uplink, &m, &err) == 1) {
+			if (m.type != MSG_POLL)
+				fail_msg("%s: %s left the gate", s->name,
+				    msg_name(m.type));
+			canon_free(&s->poll);
+			canon_raw(&s->poll, m.data, m.len);
+			s->ask_at = clock_mono_ms() + 50;
+			msg_free(&m);
+		}
+		while (chan_recv(s->parent, &m, &err) == 1) {
+			on_parent(s, &m);
+			msg_free(&m);
+		}
+		if (chan_closed(s->uplink))
+			fail_msg("%s ended", s->name);
+		if (!seen)
+			usleep(500);
+	}
+}
+
+void
+refuses(struct site *s, struct canon *msg, const char *word)
+{
+	uint8_t before[HASH_LEN], after[HASH_LEN];
+	size_t n = audit_lines(s->name, "refused", word);
+
+	store_digest(s, before);
+	tell(s, msg);
+	wait_silently(s, "refused", word, n);
+	store_digest(s, after);
+	assert_memory_equal(before, after, HASH_LEN);
+	canon_free(msg);
+}
+
+void
+answers_again(struct site *s, const struct canon *msg, enum round_type type,
+    const struct canon *answer)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct err err = { 0 };
+	bool there = false;
+	struct msg m;
+
+	tell(s, msg);
+	while (!there) {
+		assert_true(clock_mono_ms() < until);
+		while (!there && chan_recv(s->uplink, &m, &err) == 1) {
+			uint8_t study[32];
+			const uint8_t *p;
+			size_t len;
+
+			if (m.type == MSG_UPLOAD && type == ROUND_UPLOAD) {
+				/* The trailer follows. */
+				s->answer_tag = m.tag;
+				delivered(s, 0, "");
+			} else if (m.type == MSG_TO_COORDINATOR) {
+				ok(exchange_unwrap(
+				       m.data, m.len, study, &p, &len, &err),
+				    &err);
+				assert_int_equal(
+				    round_message_type(p, len), type);
+				assert_int_equal(len, answer->len);
+				assert_memory_equal(p, answer->data, len);
+				s->answer_tag = m.tag;
+				delivered(s, 0, "");
+				there = true;
+			} else if (m.type == MSG_POLL) {
+				canon_free(&s->poll);
+				canon_raw(&s->poll, m.data, m.len);
+				s->ask_at = clock_mono_ms() + 50;
+			} else {
+				fail_msg("%s left the gate", msg_name(m.type));
+			}
+			msg_free(&m);
+		}
+		usleep(500);
+	}
+}
+
+static void
+ask_aside(
+    const struct site *s, enum request_method method, const struct canon *body)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct err err = { 0 };
+
+	aside.there = false;
+	aside.body.len = 0;
+	request((struct site *)(uintptr_t)s, W_ASIDE, method, body);
+	while (!aside.there) {
+		struct msg m;
+
+		assert_true(clock_mono_ms() < until);
+		while (!aside.there && chan_recv(h.listener, &m, &err) == 1) {
+			if (m.type == MSG_REPLY)
+				on_reply(&m);
+			msg_free(&m);
+		}
+		if (chan_closed(h.listener))
+			fail_msg("rounds ended");
+		usleep(500);
+	}
+	canon_u8(&aside.body, 0);
+}
+
+const char *
+rounds_say(struct site *s, const struct canon *msg)
+{
+	struct canon out = { 0 };
+
+	exchange_wrap(h.digest, msg->data, msg->len, &out);
+	ask_aside(s, REQUEST_SEND, &out);
+	canon_free(&out);
+	return aside.status != 0 ? (const char *)aside.body.data : "";
+}
+
+const char *
+rounds_say_to_chunk(struct site *s, const uint8_t root[ROUND_DIGEST],
+    uint32_t index, const void *data, size_t len, uint32_t *have)
+{
+	struct canon out = { 0 };
+	struct canon_in in;
+
+	canon_raw(&out, root, ROUND_DIGEST);
+	canon_u32(&out, index);
+	canon_raw(&out, data, len);
+	ask_aside(s, REQUEST_PUT_CHUNK, &out);
+	canon_free(&out);
+	if (aside.status != 0)
+		return (const char *)aside.body.data;
+	in = canon_in(aside.body.data, aside.body.len);
+	*have = canon_get_u32(&in);
+	return "";
+}

@@ -1,0 +1,171 @@
+/*
+ * A consortium for tests: the real gates and the real rounds, started as in
+ * production.  The test is everything between them: parent, uplink, listener,
+ * control and trainer.  So it sees every message, can alter or lose any, can
+ * bring messages of its own, made with anybody's real key, and can kill
+ * anybody at any of them.
+ *
+ * Whatever a test does, a gate that gives two answers to one question fails
+ * it: each answer is kept by the digest of its question.
+ */
+#ifndef TESTS_ROUNDS_HARNESS_H
+#define TESTS_ROUNDS_HARNESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/canon.h"
+#include "crypto/context.h"
+#include "crypto/keyfile.h"
+#include "crypto/round.h"
+#include "crypto/signed_study.h"
+#include "model/spec.h"
+#include "privsep/chan.h"
+#include "privsep/ctl_msg.h"
+
+#define SITES_MAX 6
+#define ROWS 40 /* at each */
+#define TIMEOUT_MS 60000
+#define STEPS_MAX 64
+
+struct err;
+
+/* A gate, and our uplink for it.  Site k has id 10 + k and name sK. */
+struct site {
+	char name[8];
+	char state[128];
+	uint16_t id;
+	struct key *key;
+	pid_t pid;
+	struct chan *parent, *uplink, *control;
+	double y[ROWS], a[ROWS], b[ROWS];
+	struct canon poll; /* body of Next; empty: do not ask */
+	uint64_t next_tag; /* of the question that waits; 0: none */
+	int64_t ask_at; /* when to ask again; 0: not by the clock */
+	uint64_t answer_tag; /* of what it wants delivered or fetched */
+	struct canon data; /* an upload that goes, a fetch that comes */
+	uint8_t name_of_data[ROUND_DIGEST];
+	size_t chunk;
+	uint64_t size;
+	enum round_type last; /* that it sent */
+	uint8_t question[32]; /* SHA-256 of the message it was told last */
+	size_t n_sent; /* messages, uploads and fetches that left it */
+	char refusal[256]; /* the coordinator's last, of what it sent */
+};
+
+enum fate { PASS, LOSE };
+
+struct options {
+	size_t n; /* sites, at most SITES_MAX */
+	const char *cohort; /* "fixed" or "open" */
+	unsigned ready_wait_s, deadline_s; /* of each phase */
+};
+
+struct harness {
+	struct options o;
+	size_t n;
+	char dir[64];
+	struct key *root, *coordinator, *officer;
+	struct canon manifest, study;
+	uint8_t digest[SIGNED_DIGEST];
+	struct signed_study *sig;
+	struct manifest *opened;
+	struct study *parsed;
+	struct model_spec spec;
+	struct site sites[SITES_MAX];
+	pid_t pid; /* rounds */
+	struct chan *parent, *listener, *control;
+	struct ctl_reply reply; /* of the last control request */
+	bool replied;
+
+	/* Kill this site when it has sent that; then it stays away until
+	   finish(). */
+	int victim;
+	enum round_type at;
+	bool killed;
+
+	/*
+	 * Hooks, NULL by default.  A message may be altered in place.  to_site
+	 * has the coordinator's before the gate does, to_rounds a site's before
+	 * rounds does, trained what a trainer answers, put the chunk that goes
+	 * (and its index), fetched the words of an upload that comes.
+	 */
+	enum fate (*to_site)(
+	    struct site *s, enum round_type type, struct canon *msg);
+	enum fate (*to_rounds)(
+	    struct site *s, enum round_type type, struct canon *msg);
+	void (*trained)(struct site *s, struct canon *msg);
+	void (*training)(struct site *s);
+	void (*put)(struct site *s, uint32_t *index, struct canon *chunk);
+	void (*fetched)(struct site *s, struct canon *words);
+
+	/* Sites (by bit) that are not in the sum of a step. */
+	unsigned missing[STEPS_MAX];
+	bool may_die; /* a process that ends is started again */
+	size_t n_deaths;
+};
+
+extern struct harness h;
+
+/* Fails the test with the message if rv is negative. */
+void ok(int rv, const struct err *err);
+
+/* Set everything up but the study; -1 or 0, for cmocka's setup. */
+int consortium_start(struct options o);
+int consortium_stop(void);
+
+void start_site(struct site *s);
+void start_rounds(void);
+void kill_site(struct site *s);
+void kill_rounds(void);
+
+/* Submit manifest and study, prepare and approve it everywhere. */
+void begin(void);
+void approve(struct site *s);
+/* Do what is to be done, then wait for at most so long. */
+void pump(int timeout_ms);
+/* Until all say that the study is done, with the model of all rows that were
+   in the sums, to the bit.  A site that was killed comes back. */
+void finish(void);
+bool done(struct chan *control);
+
+/* One command on a control channel; the answer is in h.reply. */
+void control(struct chan *c, const char *command, const char *study,
+    const void *body, size_t len);
+void control_ok(struct chan *c, const char *command, const char *study,
+    const void *body, size_t len);
+const char *cell(const char *column);
+const char *in_dir(const char *name); /* a path; four are kept */
+
+/*
+ * The attacker's side.
+ */
+
+/* As the coordinator (site NULL) or a site, with its real key. */
+const struct round_ctx *ctx_of(const struct site *s, struct context *c);
+/* Hand a gate a message as if it came from the coordinator. */
+void tell(struct site *s, const struct canon *msg);
+void tell_object(struct site *s, const struct canon *object);
+/*
+ * Hand it over (and free it); the gate must refuse it with the word in the
+ * reason, in its audit log, with its store unchanged and nothing sent.
+ */
+void refuses(struct site *s, struct canon *msg, const char *word);
+/* Hand over what was answered before: the same bytes must come again. */
+void answers_again(struct site *s, const struct canon *msg,
+    enum round_type type, const struct canon *answer);
+/* Wait until the audit log at in_dir(NAME/audit.log) has more than n lines
+   with both words. */
+void wait_for_audit(
+    const char *name, const char *event, const char *word, size_t n);
+size_t audit_lines(const char *name, const char *event, const char *word);
+/* What a Send of site's to rounds would be answered; "" if it is taken.  The
+   message stays the caller's. */
+const char *rounds_say(struct site *s, const struct canon *msg);
+const char *rounds_say_to_chunk(struct site *s,
+    const uint8_t root[ROUND_DIGEST], uint32_t index, const void *data,
+    size_t len, uint32_t *have);
+
+#endif
