@@ -92,7 +92,7 @@ make_bins(const struct study *s, size_t column, struct column_facts *f)
 {
 	const struct study_column *c = &s->columns[column];
 	const struct study_recode *r = study_recode(c);
-	bool outcome = column == s->model.event || column == s->model.outcome;
+	bool outcome = study_is_event(s, column);
 	size_t groups = study_n_groups(c);
 
 	if (outcome) { /* 0 or 1 in the table */
@@ -137,7 +137,7 @@ bin_of(const struct study *s, size_t column, const struct column_facts *f,
 	const struct study_column *c = &s->columns[column];
 	const struct study_recode *r = study_recode(c);
 
-	if (column == s->model.event || column == s->model.outcome)
+	if (study_is_event(s, column))
 		return v == 1;
 	if (c->type == STUDY_LEVELS)
 		return (size_t)v;

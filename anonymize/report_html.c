@@ -293,6 +293,11 @@ static void
 the_study(struct html *h, const struct report *r)
 {
 	const struct study *s = r->in.study;
+	static const char *const kinds[] = {
+		[STUDY_COX] = "a Cox model (time to an event)",
+		[STUDY_LOGISTIC] = "a logistic regression (yes or no)",
+		[STUDY_GLM] = "a regression (a number)",
+	};
 	char expires[STUDY_DATE_TEXT_SIZE];
 
 	study_date_text(s->expires, expires);
@@ -303,12 +308,8 @@ the_study(struct html *h, const struct report *r)
 	item(h, "Ethics", s->ethics);
 	item(h, "Responsible", s->contact);
 	html_element(h, "dt", NULL, "What is computed");
-	html_element(h, "dd", NULL, "%s of \"%s\"",
-	    s->model.kind == STUDY_COX ? "a Cox model (time to an event)"
-				       : "a logistic regression (yes or no)",
-	    s->columns[s->model.kind == STUDY_COX ? s->model.event
-						  : s->model.outcome]
-		.title);
+	html_element(h, "dd", NULL, "%s of \"%s\"", kinds[s->model.kind],
+	    s->columns[study_outcome(s)].title);
 	if (s->sites.n > 0) {
 		html_element(h, "dt", NULL, "Hospitals");
 		html_open(h, "dd", NULL);

@@ -52,6 +52,19 @@ read_result(struct check *c, struct err *err)
 	return c->result == NULL ? -1 : 0;
 }
 
+static enum pooled_family
+family_of(const struct study_model *m)
+{
+	static const enum pooled_family families[] = {
+		[STUDY_GAUSSIAN] = POOLED_GAUSSIAN,
+		[STUDY_BINOMIAL] = POOLED_BINOMIAL,
+		[STUDY_POISSON] = POOLED_POISSON,
+		[STUDY_QUASIPOISSON] = POOLED_QUASIPOISSON,
+	};
+
+	return m->kind == STUDY_GLM ? families[m->family] : POOLED_BINOMIAL;
+}
+
 /* The study's model in the words of the plain fit. */
 static int
 make_model(struct check *c, struct err *err)
@@ -81,6 +94,7 @@ make_model(struct check *c, struct err *err)
 	}
 	c->model = (struct pooled_model){
 		.cox = m->kind == STUDY_COX,
+		.family = family_of(m),
 		.efron = m->ties == STUDY_EFRON,
 		.terms = c->terms,
 		.n_terms = s->n_terms,
@@ -90,7 +104,7 @@ make_model(struct check *c, struct err *err)
 	};
 	if (c->model.cox)
 		c->model.time = s->columns[m->time].name;
-	c->model.event = s->columns[c->model.cox ? m->event : m->outcome].name;
+	c->model.event = s->columns[study_outcome(s)].name;
 	return 0;
 }
 

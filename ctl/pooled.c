@@ -16,6 +16,7 @@
 
 struct row {
 	double time;
+	double y; /* gaussian and poisson */
 	bool event;
 	size_t stratum;
 	double *x; /* (n_terms) */
@@ -30,6 +31,7 @@ struct pooled {
 /* What one evaluation at beta gives.  p is the number of coefficients. */
 struct eval {
 	long double loglik;
+	long double pearson; /* sum of squared Pearson residuals */
 	long double *grad; /* (p) */
 	long double *info; /* (p, p): minus the second derivatives */
 };
@@ -209,7 +211,8 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 		return err_sys(err, "pooled fit");
 	p->n++;
 	r->time = m->cox ? table_value(t, c->time, i) : 0;
-	r->event = table_value(t, c->event, i) != 0;
+	r->y = table_value(t, c->event, i);
+	r->event = r->y != 0;
 	r->stratum = m->strata_by_site ? site : 0;
 	for (size_t k = 0; k < m->n_strata; k++)
 		r->stratum = r->stratum * m->strata[k].n_levels +
@@ -261,7 +264,7 @@ out:
 
 /*
  * The likelihoods and their derivatives.  Rows are copies with centred terms:
- * Cox does not see the shift, logistic regression has it taken out of the
+ * Cox does not see the shift, the others have it taken out of the
  * intercept at the end.
  */
 
@@ -379,6 +382,27 @@ logistic(const struct row *rows, size_t n, size_t p, const long double *beta,
 	}
 }
 
+/* Log-likelihood with variance 1, or without log(y!). */
+static void
+regression(const struct row *rows, size_t n, size_t p, bool gaussian,
+    const long double *beta, struct eval *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		const double *x = rows[i].x;
+		long double eta = predict(x, beta, p), y = rows[i].y;
+		long double mu = gaussian ? eta : expl(eta);
+		long double weight = gaussian ? 1 : mu;
+
+		e->loglik += gaussian ? -(y - mu) * (y - mu) / 2 : y * eta - mu;
+		e->pearson += (y - mu) * (y - mu) / weight;
+		for (size_t a = 0; a < p; a++) {
+			e->grad[a] += (y - mu) * x[a];
+			for (size_t b = 0; b < p; b++)
+				e->info[a * p + b] += weight * x[a] * x[b];
+		}
+	}
+}
+
 /*
  * Inverse of a symmetric positive definite matrix by Gauss-Jordan, in place;
  * -1 if a pivot has lost all its digits.
@@ -429,7 +453,7 @@ struct work {
 static void
 evaluate(struct work *w, const long double *beta)
 {
-	w->e.loglik = 0;
+	w->e.loglik = w->e.pearson = 0;
 	for (size_t a = 0; a < w->p; a++)
 		w->e.grad[a] = 0;
 	for (size_t a = 0; a < w->p * w->p; a++)
@@ -437,8 +461,11 @@ evaluate(struct work *w, const long double *beta)
 	if (w->model->cox)
 		cox(w->rows, w->n, w->p, w->model->efron, beta, &w->risk,
 		    &w->deaths, &w->e);
-	else
+	else if (w->model->family == POOLED_BINOMIAL)
 		logistic(w->rows, w->n, w->p, beta, &w->e);
+	else
+		regression(w->rows, w->n, w->p,
+		    w->model->family == POOLED_GAUSSIAN, beta, &w->e);
 }
 
 /* The log-likelihood of the logistic model without any term. */
@@ -447,6 +474,46 @@ intercept_only(double n, double events)
 {
 	return (events > 0 ? events * log(events / n) : 0) +
 	    (events < n ? (n - events) * log1p(-events / n) : 0);
+}
+
+/* Where there is an intercept: the model without any term. */
+static void
+start(struct work *w)
+{
+	long double sum = 0;
+
+	if (w->model->cox || w->model->family == POOLED_BINOMIAL || w->n == 0)
+		return;
+	for (size_t i = 0; i < w->n; i++)
+		sum += w->rows[i].y;
+	w->beta[0] =
+	    w->model->family == POOLED_GAUSSIAN ? sum / w->n : logl(sum / w->n);
+}
+
+/* With its constant, and the variance at its maximum. */
+static double
+full_loglik(const struct work *w)
+{
+	long double l = w->e.loglik, n = w->n;
+
+	if (w->model->cox || w->model->family == POOLED_BINOMIAL)
+		return (double)l;
+	if (w->model->family == POOLED_GAUSSIAN)
+		return (
+		    double)(-n / 2 * (logl(2 * M_PI * w->e.pearson / n) + 1));
+	for (size_t i = 0; i < w->n; i++)
+		l -= lgammal((long double)w->rows[i].y + 1);
+	return (double)l;
+}
+
+/* What the variance of a family with a dispersion is larger by. */
+static long double
+dispersion(const struct work *w)
+{
+	if (w->model->cox || w->model->family == POOLED_BINOMIAL ||
+	    w->model->family == POOLED_POISSON || w->n <= w->p)
+		return 1;
+	return w->e.pearson / (w->n - w->p);
 }
 
 /*
@@ -459,10 +526,13 @@ newton(struct work *w, struct pooled_fit *fit, struct err *err)
 	size_t p = w->p;
 	long double best, largest, halved;
 
+	bool binomial = !w->model->cox && w->model->family == POOLED_BINOMIAL;
+
+	start(w);
 	evaluate(w, w->beta);
-	fit->loglik_null = w->model->cox
-	    ? (double)w->e.loglik
-	    : intercept_only((double)fit->n, (double)fit->n_events);
+	fit->loglik_null = binomial
+	    ? intercept_only((double)fit->n, (double)fit->n_events)
+	    : full_loglik(w);
 	for (; fit->iterations < ITERATIONS_MAX; fit->iterations++) {
 		best = w->e.loglik;
 		if (invert(w->e.info, p) < 0)
@@ -478,7 +548,7 @@ newton(struct work *w, struct pooled_fit *fit, struct err *err)
 				    w->e.info[a * p + b] * w->e.grad[b];
 			largest = fmaxl(largest, fabsl(w->step[a]) / se);
 		}
-		if (largest < 1e-13L) {
+		if (largest < 1e-13L * sqrtl(dispersion(w))) {
 			fit->converged = true;
 			break;
 		}
@@ -496,7 +566,7 @@ newton(struct work *w, struct pooled_fit *fit, struct err *err)
 				    "pooled fit: no step helps");
 		}
 	}
-	fit->loglik = (double)w->e.loglik;
+	fit->loglik = full_loglik(w);
 	return fit->converged
 	    ? 0
 	    : err_set(err, ERR_NUMERIC, "pooled fit: no maximum after %d steps",
@@ -587,6 +657,8 @@ finish(const struct work *w, struct pooled_fit *fit)
 		fit->coef[0] = (double)coef;
 		fit->se[0] = (double)sqrtl(var);
 	}
+	for (size_t a = 0; a < p; a++)
+		fit->se[a] *= (double)sqrtl(dispersion(w));
 }
 
 /*

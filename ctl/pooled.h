@@ -27,8 +27,16 @@ struct pooled_stratum {
 	size_t n_levels;
 };
 
+enum pooled_family { /* of a model with an intercept before the terms */
+	POOLED_BINOMIAL, /* logit link */
+	POOLED_GAUSSIAN,
+	POOLED_POISSON,
+	POOLED_QUASIPOISSON,
+};
+
 struct pooled_model {
-	bool cox; /* else logistic, with an intercept before the terms */
+	bool cox; /* else a regression of this family */
+	enum pooled_family family;
 	bool efron; /* else Breslow */
 	const char *time; /* cox */
 	const char *event; /* or the outcome */

@@ -17,14 +17,13 @@ describe(const struct finished *f, const struct study *s, const char *digest,
     const struct result_round *rounds)
 {
 	const struct study_model *m = &s->model;
-	size_t outcome = m->kind == STUDY_COX ? m->event : m->outcome;
 
 	return (struct result_meta){
 		.study = s->name,
 		.study_digest = digest,
 		.consortium = f->consortium,
 		.purpose = s->purpose,
-		.outcome = s->columns[outcome].title,
+		.outcome = s->columns[study_outcome(s)].title,
 		.time_unit =
 		    m->kind == STUDY_COX ? s->columns[m->time].unit : NULL,
 		.rounds = rounds,

@@ -12,12 +12,29 @@
 static const struct contribute_ops *const kinds[MODEL_KINDS] = {
 	[MODEL_COX] = &contribute_cox,
 	[MODEL_LOGISTIC] = &contribute_logistic,
+	[MODEL_GAUSSIAN] = &contribute_glm,
+	[MODEL_POISSON] = &contribute_glm,
+	[MODEL_QUASIPOISSON] = &contribute_glm,
 };
 
 static const struct contribute_ops *
 ops_of(const struct work *w)
 {
 	return kinds[w->plan->spec.kind];
+}
+
+static int
+check_y(const struct model_spec *s, double y, size_t i, struct err *err)
+{
+	if (!(y >= s->y_min && y <= s->y_max))
+		return err_set(err, ERR_FORMAT,
+		    "row %zu of the table: the outcome is not within the "
+		    "codebook's range",
+		    i + 1);
+	if (s->kind != MODEL_GAUSSIAN && floor(y) != y)
+		return err_set(err, ERR_FORMAT,
+		    "row %zu of the table: the outcome is not a count", i + 1);
+	return 0;
 }
 
 /* Messages name a row by its place in the table, never by what it holds. */
@@ -34,6 +51,8 @@ check_row(const struct model_spec *s, const struct model_data *d, size_t i,
 			    "codebook's range",
 			    i + 1, s->terms[k].name);
 	}
+	if (model_kind_has_y(s->kind))
+		return check_y(s, d->y[i], i, err);
 	if (d->event[i] > 1)
 		return err_set(err, ERR_FORMAT,
 		    "row %zu of the table: the event is not 0 or 1", i + 1);
@@ -57,6 +76,9 @@ check_data(
 		return err_set(err, ERR_FORMAT,
 		    "the table has %zu terms, the study %u", d->n_terms,
 		    s->n_terms);
+	if (d->y == NULL && model_kind_has_y(s->kind))
+		return err_set(
+		    err, ERR_FORMAT, "the table does not have the outcome");
 	if (d->n_rows > s->rows_per_site)
 		return err_set(err, ERR_FORMAT,
 		    "the table has %zu rows, more than the study's rows per "

@@ -12,7 +12,9 @@ struct model_data {
 	size_t n_rows;
 	size_t n_terms;
 	double *x; /* (n_rows, n_terms), row by row */
-	uint8_t *event; /* (n_rows), 1: event (cox) or outcome present */
+	uint8_t
+	    *event; /* (n_rows), 1: event (cox) or outcome present (logistic) */
+	double *y; /* (n_rows), gaussian and poisson: the outcome */
 	uint32_t *time_index; /* (n_rows), cox only */
 	uint32_t *stratum; /* (n_rows), 0 to n_strata - 1; may be NULL if 1 */
 };

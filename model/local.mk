@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/data.h %D%/spec.c %D%/spec.h \
 	%D%/step/cox.c \
 	%D%/step/encode.c %D%/step/encode.h \
+	%D%/step/glm.c \
 	%D%/step/grid.c %D%/step/grid.h \
 	%D%/step/ldl.c %D%/step/ldl.h \
 	%D%/step/logistic.c \
@@ -23,11 +24,14 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 %C%_libmodel_a_SOURCES = \
 	%D%/contribute.c %D%/contribute.h \
 	%D%/cox.c \
+	%D%/glm.c \
 	%D%/gram.c \
 	%D%/logistic.c \
 	%D%/work.h
 
 # Of a finished plan; wants libstep.a and -lm.
-%C%_libresult_a_SOURCES = %D%/result.c %D%/result.h
+%C%_libresult_a_SOURCES = \
+	%D%/result.c %D%/result.h \
+	%D%/tail.c %D%/tail.h
 EXTRA_DIST += %D%/README.md
 dist_doc_DATA += docs/NUMERICS.md

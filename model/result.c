@@ -12,6 +12,7 @@
 #include "common/macros.h"
 #include "model/step/ldl.h"
 #include "model/step/state.h"
+#include "model/tail.h"
 
 #define Z_95 1.9599639845400545
 #define BOUND_AIM 1e-3
@@ -47,42 +48,27 @@ names_of(const struct plan *p, uint64_t terms, char out[RESULT_WARNING_SIZE])
 	return out;
 }
 
-/* P(chi-square with df degrees of freedom > x); Abramowitz, Stegun 26.4.4-5. */
-static double
-chi2_tail(double x, unsigned df)
-{
-	double y = 0.5 * x, term, sum = 0.0;
-	unsigned first = df % 2 == 0 ? 0 : 1;
-
-	if (df == 0 || !(x > 0.0))
-		return 1.0;
-	/* y^(i/2) exp(-y) / Gamma(i/2 + 1) for i = first, first + 2, ... */
-	term = first == 0 ? exp(-y) : exp(-y) * sqrt(y) / (0.5 * sqrt(M_PI));
-	for (unsigned i = first; i + 2 <= df; i += 2) {
-		sum += term;
-		term *= y / (0.5 * i + 1.0);
-	}
-	return fmin(1.0, first == 0 ? sum : erfc(sqrt(y)) + sum);
-}
-
 static void
 set_test(struct result_test *t, double chi2, unsigned df)
 {
 	t->chi2 = chi2;
 	t->df = df;
-	t->p = chi2_tail(chi2, df);
+	t->p = tail_chi2(chi2, df);
 }
 
+/* df: of Student's t, or 0 for the normal distribution. */
 static void
-set_term(struct result_term *t, double estimate, double se)
+set_term(struct result_term *t, double estimate, double se, double df)
 {
+	double reach = (df > 0.0 ? tail_t_95(df) : Z_95) * se;
+
 	t->estimated = true;
 	t->estimate = estimate;
 	t->se = se;
 	t->z = estimate / se;
-	t->p = erfc(fabs(t->z) / M_SQRT2);
-	t->ci_low = estimate - Z_95 * se;
-	t->ci_high = estimate + Z_95 * se;
+	t->p = df > 0.0 ? tail_t(t->z, df) : tail_normal(t->z);
+	t->ci_low = estimate - reach;
+	t->ci_high = estimate + reach;
 }
 
 /*
@@ -96,7 +82,13 @@ set_terms(const struct plan *p, struct result *r, const double *beta,
 {
 	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
 	uint32_t off = plan_has_intercept(p), n = a + off;
-	double form[PAR_MAX] = { 1.0 }, intercept = 0.0;
+	double form[PAR_MAX] = { 1.0 }, intercept = 0.0, df = 0.0;
+	/* The outcome's unit, and the root of the dispersion. */
+	double unit = p->spec.kind == MODEL_GAUSSIAN ? p->y_sd : 1.0, root;
+
+	if (r->has_dispersion)
+		df = (double)r->df_residual;
+	root = sqrt(r->has_dispersion ? r->dispersion : 1.0);
 
 	for (uint32_t k = 0; k < a; k++) {
 		uint32_t t = active[k], j = k + off;
@@ -104,14 +96,18 @@ set_terms(const struct plan *p, struct result *r, const double *beta,
 
 		form[j] = -p->mean[t] / p->sd[t];
 		if ((p->blamed >> t & 1) == 0)
-			set_term(&r->terms[t + off], beta[j] / p->sd[t],
-			    sqrt(v) / p->sd[t]);
+			set_term(&r->terms[t + off], unit * beta[j] / p->sd[t],
+			    root * sqrt(v) / p->sd[t], df);
 	}
 	if (off == 0 || p->blamed != 0)
 		return;
 	for (uint32_t j = 0; j < n; j++)
 		intercept += form[j] * beta[j];
-	set_term(&r->terms[0], intercept, sqrt(packed_form(variance, n, form)));
+	intercept *= unit;
+	if (p->spec.kind == MODEL_GAUSSIAN)
+		intercept += p->y_mean;
+	set_term(&r->terms[0], intercept,
+	    root * sqrt(packed_form(variance, n, form)), df);
 }
 
 /* The same, of the terms alone: without the intercept's row and column. */
@@ -133,6 +129,71 @@ wald_of(const struct plan *p, const double *beta, const double *variance)
 	return sum;
 }
 
+/* The variance of what is left is 0 within rounding. */
+#define PERFECT 1e-24
+
+/*
+ * Log-likelihoods, deviances and the dispersion as R's glm() has them.  -1 if
+ * the data leave nothing to estimate the dispersion from: no standard errors.
+ */
+static int
+set_glm(const struct plan *p, struct result *r, uint32_t n_par)
+{
+	double n = (double)p->n, scale = 1.0;
+
+	r->df_residual = p->n - n_par;
+	if (r->kind == MODEL_GAUSSIAN) {
+		scale = p->y_sd * p->y_sd;
+		r->deviance = scale * -2.0 * p->loglik;
+		r->null_deviance = scale * -2.0 * p->null_loglik;
+		if (!(r->deviance > PERFECT * r->null_deviance) ||
+		    r->df_residual == 0) {
+			r->fitted = false;
+			warn(r,
+			    "the terms determine the outcome: there is no "
+			    "residual variance to judge them by");
+			return -1;
+		}
+		r->loglik = -0.5 * n * (log(2.0 * M_PI * r->deviance / n) + 1);
+		r->null_loglik =
+		    -0.5 * n * (log(2.0 * M_PI * r->null_deviance / n) + 1);
+		r->aic = -2.0 * r->loglik + 2.0 * (n_par + 1);
+		r->has_r2 = true;
+		r->r2 = 1.0 - r->deviance / r->null_deviance;
+		r->adjusted_r2 =
+		    1.0 - (1.0 - r->r2) * (n - 1.0) / (double)r->df_residual;
+	} else {
+		r->deviance = 2.0 * (p->y_saturated - p->loglik);
+		r->null_deviance = 2.0 * (p->y_saturated - p->null_loglik);
+		r->loglik -= p->y_factorials;
+		r->null_loglik -= p->y_factorials;
+		r->aic = -2.0 * r->loglik + 2.0 * n_par;
+	}
+	if (r->df_residual == 0) {
+		r->fitted = r->kind == MODEL_POISSON;
+		warn(r,
+		    "there are as many coefficients as patients: the "
+		    "dispersion cannot be estimated");
+		return r->fitted ? 0 : -1;
+	}
+	r->pearson_dispersion = scale * p->pearson / (double)r->df_residual;
+	r->has_dispersion = r->kind != MODEL_POISSON;
+	r->dispersion = r->has_dispersion ? r->pearson_dispersion : 1.0;
+	return 0;
+}
+
+/* That all coefficients but the intercept are 0, with a dispersion. */
+static void
+set_f(const struct plan *p, struct result *r, uint32_t df)
+{
+	if (p->status != FIT_OK || !(r->dispersion > 0.0))
+		return;
+	r->f.df1 = df;
+	r->f.df2 = r->df_residual;
+	r->f.f = (r->null_deviance - r->deviance) / df / r->dispersion;
+	r->f.p = tail_f(r->f.f, df, (double)r->df_residual);
+}
+
 static void
 set_fit(const struct plan *p, struct result *r)
 {
@@ -144,11 +205,22 @@ set_fit(const struct plan *p, struct result *r)
 	if (n == off || ldl_factor(f, n, 0.0) >= 0)
 		return;
 	ldl_inverse(f, n, v, column);
-	set_terms(p, r, beta, v);
 	r->fitted = true;
 	r->loglik = p->loglik;
 	r->null_loglik = p->null_loglik;
 	r->aic = -2.0 * p->loglik + 2.0 * n;
+	if (off == 1) {
+		r->has_deviance = true;
+		r->deviance = -2.0 * p->loglik;
+		r->null_deviance = -2.0 * p->null_loglik;
+	}
+	if (model_kind_has_y(r->kind) && set_glm(p, r, n) == -1)
+		return;
+	set_terms(p, r, beta, v);
+	if (r->has_dispersion) {
+		set_f(p, r, n - off);
+		return;
+	}
 	set_test(&r->lr, 2.0 * (p->loglik - p->null_loglik), n - off);
 	set_test(&r->score, p->score_test, n - off);
 	if (p->status == FIT_OK)
@@ -451,26 +523,62 @@ json_privacy(struct json *j, const struct plan *p, const struct result_meta *m)
 }
 
 static void
+json_glm(struct json *j, const struct result *r)
+{
+	bool estimated = r->fitted && r->df_residual > 0;
+
+	json_number(j, "df_residual", r->fitted, (double)r->df_residual);
+	json_number(j, "dispersion", estimated, r->dispersion);
+	json_number(j, "pearson_dispersion", estimated, r->pearson_dispersion);
+	if (r->kind == MODEL_GAUSSIAN) {
+		json_number(j, "r_squared", r->has_r2, r->r2);
+		json_number(j, "adjusted_r_squared", r->has_r2, r->adjusted_r2);
+	}
+	if (r->kind == MODEL_POISSON)
+		return;
+	if (r->f.df1 == 0) {
+		json_null(j, "f_test");
+		return;
+	}
+	json_object(j, "f_test");
+	json_real(j, "f", r->f.f);
+	json_int(j, "df1", r->f.df1);
+	json_int(j, "df2", (int64_t)r->f.df2);
+	json_real(j, "p", r->f.p);
+	json_end_object(j);
+}
+
+static void
 json_fit(struct json *j, const struct plan *p, const struct result *r)
 {
 	json_int(j, "n", (int64_t)r->n);
-	json_int(j, "n_events", (int64_t)r->n_events);
+	if (r->kind != MODEL_GAUSSIAN)
+		json_int(j, "n_events", (int64_t)r->n_events);
 	json_int(j, "sites", p->spec.n_sites);
 	json_terms(j, r);
 	json_number(j, "loglik", r->fitted, r->loglik);
 	json_number(j, "null_loglik", r->fitted, r->null_loglik);
-	json_number(j, "aic", r->fitted, r->aic);
-	if (r->kind == MODEL_LOGISTIC) {
-		json_number(j, "deviance", r->fitted, -2.0 * r->loglik);
-		json_number(
-		    j, "null_deviance", r->fitted, -2.0 * r->null_loglik);
-	}
-	json_test(j, "lr_test", &r->lr);
-	json_test(j, "score_test", &r->score);
-	json_test(j, "wald_test", &r->wald);
-	json_number(j, "concordance", r->has_concordance, r->concordance);
 	json_number(
-	    j, "concordance_bound", r->has_concordance, r->concordance_bound);
+	    j, "aic", r->fitted && r->kind != MODEL_QUASIPOISSON, r->aic);
+	if (r->kind != MODEL_COX) {
+		bool there = r->fitted && r->has_deviance;
+
+		json_number(j, "deviance", there, r->deviance);
+		json_number(j, "null_deviance", there, r->null_deviance);
+	}
+	if (model_kind_has_y(r->kind))
+		json_glm(j, r);
+	if (r->kind != MODEL_GAUSSIAN && r->kind != MODEL_QUASIPOISSON) {
+		json_test(j, "lr_test", &r->lr);
+		json_test(j, "score_test", &r->score);
+		json_test(j, "wald_test", &r->wald);
+	}
+	if (!model_kind_has_y(r->kind)) {
+		json_number(
+		    j, "concordance", r->has_concordance, r->concordance);
+		json_number(j, "concordance_bound", r->has_concordance,
+		    r->concordance_bound);
+	}
 	json_int(j, "iterations", r->iterations);
 	json_int(j, "halvings", r->halvings);
 	json_bool(j, "converged", r->converged);
@@ -496,7 +604,13 @@ result_json(const struct plan *p, const struct result_meta *m,
 	json_some(&j, "consortium", m->consortium);
 	json_some(&j, "purpose", m->purpose);
 	json_some(&j, "finished", m->finished);
-	json_text(&j, "kind", model_kind_name(r.kind));
+	json_text(&j, "kind",
+	    model_kind_has_y(r.kind) ? "glm" : model_kind_name(r.kind));
+	if (model_kind_has_y(r.kind)) {
+		json_text(&j, "family", model_kind_name(r.kind));
+		json_text(
+		    &j, "link", r.kind == MODEL_GAUSSIAN ? "identity" : "log");
+	}
 	if (r.kind == MODEL_COX) {
 		json_text(&j, "ties",
 		    p->spec.ties == TIES_EFRON ? "efron" : "breslow");
@@ -565,13 +679,20 @@ ratio_text(double log_ratio, char out[24])
 }
 
 static void
-text_term(struct canon *out, const struct result_term *t, int width)
+text_term(struct canon *out, const struct result *r,
+    const struct result_term *t, int width)
 {
 	char p[16], low[24], high[24], ratio[24], ci[56];
 
 	print(out, "%s%*s", t->name, width - width_of(t->name), "");
 	if (!t->estimated) {
 		print(out, "  not estimated, see below\n");
+		return;
+	}
+	if (r->kind == MODEL_GAUSSIAN) {
+		snprintf(ci, sizeof(ci), "%.5g to %.5g", t->ci_low, t->ci_high);
+		print(out, " %11.5g  %-24s %10.4g %8.3f %9s\n", t->estimate, ci,
+		    t->se, t->z, p_text(t->p, p));
 		return;
 	}
 	snprintf(ci, sizeof(ci), "%s to %s", ratio_text(t->ci_low, low),
@@ -583,15 +704,25 @@ text_term(struct canon *out, const struct result_term *t, int width)
 static void
 text_terms(struct canon *out, const struct result *r)
 {
+	static const char *const ratios[MODEL_KINDS] = {
+		[MODEL_COX] = "HR",
+		[MODEL_LOGISTIC] = "OR",
+		[MODEL_POISSON] = "RR",
+		[MODEL_QUASIPOISSON] = "RR",
+	};
 	int width = 12;
 
 	for (size_t i = 0; i < r->n_terms; i++)
 		width = MAX(width, width_of(r->terms[i].name));
-	print(out, "%-*s %11s %10s  %-20s %10s %8s %9s\n", width, "term",
-	    "coefficient", r->kind == MODEL_COX ? "HR" : "OR", "95% CI", "se",
-	    "z", "p");
+	if (r->kind == MODEL_GAUSSIAN)
+		print(out, "%-*s %11s  %-24s %10s %8s %9s\n", width, "term",
+		    "coefficient", "95% CI", "se", "t", "p");
+	else
+		print(out, "%-*s %11s %10s  %-20s %10s %8s %9s\n", width,
+		    "term", "coefficient", ratios[r->kind], "95% CI", "se",
+		    r->has_dispersion ? "t" : "z", "p");
 	for (size_t i = 0; i < r->n_terms; i++)
-		text_term(out, &r->terms[i], width);
+		text_term(out, r, &r->terms[i], width);
 	print(out, "\n");
 }
 
@@ -606,20 +737,46 @@ text_test(struct canon *out, const char *name, const struct result_test *t)
 }
 
 static void
+text_glm(struct canon *out, const struct result *r)
+{
+	char p[16];
+
+	if (r->df_residual > 0)
+		print(out, "%-22s %.6g on %" PRIu64 " df%s\n", "Dispersion",
+		    r->pearson_dispersion, r->df_residual,
+		    r->has_dispersion ? "" : " (taken to be 1)");
+	if (r->has_r2)
+		print(out, "%-22s %.6f (adjusted %.6f)\n", "R squared", r->r2,
+		    r->adjusted_r2);
+	if (r->f.df1 > 0)
+		print(out, "%-22s %.4f on %u and %" PRIu64 " df, p %s%s\n",
+		    "F test", r->f.f, r->f.df1, r->f.df2,
+		    r->f.p < 0.0001 ? "" : "= ", p_text(r->f.p, p));
+}
+
+static void
 text_fit(struct canon *out, const struct plan *p, const struct result *r)
 {
 	bool cox = r->kind == MODEL_COX;
 
-	print(out, "n = %" PRIu64 ", %s = %" PRIu64 ", %" PRIu32 " sites\n",
-	    r->n, cox ? "events" : "with the outcome", r->n_events,
-	    p->spec.n_sites);
+	print(out, "n = %" PRIu64, r->n);
+	if (r->kind != MODEL_GAUSSIAN)
+		print(out, ", %s = %" PRIu64,
+		    r->kind == MODEL_LOGISTIC ? "with the outcome" : "events",
+		    r->n_events);
+	print(out, ", %" PRIu32 " sites\n", p->spec.n_sites);
 	if (!r->fitted)
 		return;
-	print(out, "%-22s %.6f (null model %.6f), AIC %.4f\n", "Log-likelihood",
-	    r->loglik, r->null_loglik, r->aic);
+	print(out, "%-22s %.6f (null model %.6f)", "Log-likelihood", r->loglik,
+	    r->null_loglik);
+	if (r->kind != MODEL_QUASIPOISSON)
+		print(out, ", AIC %.4f", r->aic);
+	print(out, "\n");
 	if (!cox)
 		print(out, "%-22s %.6f (null model %.6f)\n", "Deviance",
-		    -2.0 * r->loglik, -2.0 * r->null_loglik);
+		    r->deviance, r->null_deviance);
+	if (model_kind_has_y(r->kind))
+		text_glm(out, r);
 	text_test(out, "Likelihood ratio test", &r->lr);
 	text_test(out, "Wald test", &r->wald);
 	text_test(out, "Score test", &r->score);
@@ -635,6 +792,14 @@ static void
 text_heading(struct canon *out, const struct plan *p, const struct result *r,
     const struct result_meta *m)
 {
+	static const char *const headings[MODEL_KINDS] = {
+		[MODEL_LOGISTIC] = "Logistic regression",
+		[MODEL_GAUSSIAN] = "Linear regression",
+		[MODEL_POISSON] = "Poisson regression (log link)",
+		[MODEL_QUASIPOISSON] =
+		    "Poisson regression (log link) with dispersion",
+	};
+
 	if (m->study != NULL)
 		print(out, "Study %s\n", m->study);
 	if (r->kind == MODEL_COX)
@@ -644,7 +809,7 @@ text_heading(struct canon *out, const struct plan *p, const struct result *r,
 			: p->spec.strata == STRATA_SITE ? ", stratified by site"
 							: ", stratified");
 	else
-		print(out, "Logistic regression");
+		print(out, "%s", headings[r->kind]);
 	if (m->outcome != NULL)
 		print(out, "; outcome: %s", m->outcome);
 	print(out, "\n\n");

@@ -74,6 +74,19 @@ struct result {
 	struct result_term terms[MODEL_TERMS_MAX + 1];
 	double loglik, null_loglik, aic;
 	struct result_test lr, score, wald;
+	/* All but Cox. */
+	bool has_deviance;
+	double deviance, null_deviance;
+	/* Glm: has_dispersion if it is estimated; z and p of terms are then of
+	   Student's t with df_residual degrees of freedom. */
+	bool has_dispersion, has_r2;
+	uint64_t df_residual;
+	double dispersion, pearson_dispersion, r2, adjusted_r2;
+	struct {
+		double f, p;
+		unsigned df1; /* 0: there is none */
+		uint64_t df2;
+	} f;
 	/* Cox: Harrell's C; logistic: area under the ROC curve. */
 	double concordance, concordance_bound; /* |error| is at most that */
 	char warnings[RESULT_WARNINGS_MAX][RESULT_WARNING_SIZE];

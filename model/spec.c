@@ -10,12 +10,22 @@
 static const char *const kind_names[MODEL_KINDS] = {
 	[MODEL_COX] = "cox",
 	[MODEL_LOGISTIC] = "logistic",
+	[MODEL_GAUSSIAN] = "gaussian",
+	[MODEL_POISSON] = "poisson",
+	[MODEL_QUASIPOISSON] = "quasipoisson",
 };
 
 const char *
 model_kind_name(enum model_kind kind)
 {
 	return kind < MODEL_KINDS ? kind_names[kind] : "unknown";
+}
+
+bool
+model_kind_has_y(enum model_kind kind)
+{
+	return kind == MODEL_GAUSSIAN || kind == MODEL_POISSON ||
+	    kind == MODEL_QUASIPOISSON;
 }
 
 static bool
@@ -77,6 +87,21 @@ check_times(const struct model_spec *s, struct err *err)
 	return 0;
 }
 
+static int
+check_outcome(const struct model_spec *s, struct err *err)
+{
+	if (!within(s->y_min, -1e30, 1e30) || !within(s->y_max, -1e30, 1e30) ||
+	    s->y_min > s->y_max)
+		return err_set(err, ERR_CONFIG,
+		    "the outcome's range is not two numbers in order within "
+		    "+-1e30");
+	if (s->kind != MODEL_GAUSSIAN &&
+	    (s->y_min < 0.0 || s->y_max > MODEL_COUNT_MAX))
+		return err_set(err, ERR_CONFIG,
+		    "the outcome's range: counts are 0 to %u", MODEL_COUNT_MAX);
+	return 0;
+}
+
 int
 model_spec_check(const struct model_spec *s, struct err *err)
 {
@@ -96,6 +121,8 @@ model_spec_check(const struct model_spec *s, struct err *err)
 	if (check_terms(s, err) == -1)
 		return -1;
 	if (s->kind == MODEL_COX && check_times(s, err) == -1)
+		return -1;
+	if (model_kind_has_y(s->kind) && check_outcome(s, err) == -1)
 		return -1;
 	if (s->kind != MODEL_COX &&
 	    (s->n_times != 0 || s->n_strata != 1 || s->strata != STRATA_NONE))

@@ -9,6 +9,7 @@
 #ifndef MODEL_SPEC_H
 #define MODEL_SPEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,10 +22,14 @@ struct err;
 #define MODEL_SITES_MAX 1024
 #define MODEL_ROWS_MAX (1u << 24) /* at one site */
 #define MODEL_BINS_MAX 16384
+#define MODEL_COUNT_MAX (1u << 24) /* of a Poisson outcome */
 
 enum model_kind {
 	MODEL_COX,
 	MODEL_LOGISTIC,
+	MODEL_GAUSSIAN, /* identity link */
+	MODEL_POISSON, /* log link */
+	MODEL_QUASIPOISSON, /* the same with its dispersion estimated */
 	MODEL_KINDS,
 };
 
@@ -47,12 +52,15 @@ struct model_term {
 struct model_spec {
 	enum model_kind kind;
 	enum model_ties ties; /* cox */
-	enum model_strata strata; /* cox; logistic has STRATA_NONE */
+	enum model_strata strata; /* cox; the others have STRATA_NONE */
 	uint32_t n_strata; /* 1 unless STRATA_COLUMN */
 	uint32_t n_terms;
 	struct model_term terms[MODEL_TERMS_MAX];
 
-	/* Times, cox only.  n_times is 0 for logistic. */
+	/* The outcome's range, gaussian and poisson only. */
+	double y_min, y_max;
+
+	/* Times, cox only.  n_times is 0 for the others. */
 	double time_min, time_step;
 	uint32_t n_times;
 
@@ -69,8 +77,11 @@ struct model_spec {
 	uint32_t concordance_bins; /* most bins of the linear predictor; 4096 */
 };
 
-/* "cox", "logistic" */
+/* "cox", "logistic", "gaussian", ... */
 const char *model_kind_name(enum model_kind kind);
+
+/* Is its outcome a number (y), not an event? */
+bool model_kind_has_y(enum model_kind kind);
 
 /* 0 if a plan can run on it; else -1 with ERR_CONFIG naming the field. */
 int model_spec_check(const struct model_spec *spec, struct err *err);

@@ -45,7 +45,8 @@ struct contribute_ops {
 	int (*local_pairs)(struct work *w); /* NULL: none are local */
 };
 
-extern const struct contribute_ops contribute_cox, contribute_logistic;
+extern const struct contribute_ops contribute_cox, contribute_logistic,
+    contribute_glm;
 
 /*
  * Sums of w, w z, w z z' over rows that come one by one.

@@ -33,7 +33,8 @@ static int
 check_key(struct draft *d, const char *key, const char *value, bool wanted,
     struct err *err)
 {
-	const char *kind = d->s->model.kind == STUDY_COX ? "cox" : "logistic";
+	static const char *const kinds[] = { "cox", "logistic", "glm" };
+	const char *kind = kinds[d->s->model.kind];
 
 	if (value != NULL && !wanted)
 		return ini_error(
@@ -96,6 +97,47 @@ check_time(struct draft *d, struct err *err)
 	return 0;
 }
 
+/* Binomial with a logit link is logistic regression. */
+static int
+check_family(struct draft *d, struct err *err)
+{
+	struct study_model *m = &d->s->model;
+
+	if (m->kind != STUDY_GLM && m->family != -1)
+		return ini_error(d->ini, d->s->columns[0].name, err,
+		    "family: only kind = glm has one");
+	if (m->kind == STUDY_GLM && m->family == -1)
+		return ini_error(d->ini, d->s->columns[0].name, err,
+		    "[model] has no key \"family\", which kind = glm needs");
+	if (m->family == STUDY_BINOMIAL)
+		m->kind = STUDY_LOGISTIC;
+	return 0;
+}
+
+/* The outcome of a glm: a number; a count, if the family is poisson. */
+static int
+check_number(struct draft *d, struct err *err)
+{
+	struct study_model *m = &d->s->model;
+	const struct study_column *c = &d->s->columns[m->outcome];
+	bool whole = c->type == STUDY_INTEGER || c->type == STUDY_INTERVAL;
+
+	if (d->model.event_level != NULL)
+		return ini_error(d->ini, d->model.event_level, err,
+		    "event-level: the outcome of this family is a number");
+	if (c->type == STUDY_LEVELS)
+		return ini_error(d->ini, d->model.outcome, err,
+		    "outcome: column \"%s\" must be a number", c->name);
+	if (m->family == STUDY_GAUSSIAN)
+		return 0;
+	if (!whole || c->lo < 0 || c->hi > MODEL_COUNT_MAX)
+		return ini_error(d->ini, d->model.outcome, err,
+		    "outcome: column \"%s\" must be a count: type = integer, "
+		    "range within 0..%u",
+		    c->name, MODEL_COUNT_MAX);
+	return 0;
+}
+
 static int
 check_outcome(struct draft *d, struct err *err)
 {
@@ -103,18 +145,21 @@ check_outcome(struct draft *d, struct err *err)
 	struct study_model *m = &d->s->model;
 	bool cox = m->kind == STUDY_COX;
 
-	if (check_key(d, "time", dm->time, cox, err) < 0 ||
+	if (check_family(d, err) < 0 ||
+	    check_key(d, "time", dm->time, cox, err) < 0 ||
 	    check_key(d, "event", dm->event, cox, err) < 0 ||
 	    check_key(d, "outcome", dm->outcome, !cox, err) < 0)
 		return -1;
 	if (!cox) {
 		if (m->ties != -1 || m->time_step != 0)
 			return ini_error(d->ini, dm->outcome, err,
-			    "ties, time-step: a logistic model has none");
+			    "ties, time-step: only a cox model has them");
 		m->ties = STUDY_EFRON;
 		if (find_column(d, "outcome", dm->outcome, STUDY_OUTCOME,
 			&m->outcome, err) < 0)
 			return -1;
+		if (m->kind == STUDY_GLM)
+			return check_number(d, err);
 		return check_event(d, "outcome", dm->outcome, m->outcome, err);
 	}
 	if (m->ties == -1)
@@ -140,7 +185,7 @@ check_strata(struct draft *d, struct err *err)
 		return 0;
 	if (m->kind != STUDY_COX)
 		return ini_error(d->ini, l->items[0], err,
-		    "strata: a logistic model has none; use a feature");
+		    "strata: only a cox model has them; use a feature");
 	if (l->n == 1 && strcmp(l->items[0], "site") == 0) {
 		m->strata = STUDY_STRATA_SITE;
 		d->s->n_strata = 0;
@@ -304,17 +349,47 @@ study_time(const struct study *s, size_t index)
 	    (double)index * s->model.time_step;
 }
 
+bool
+study_is_event(const struct study *s, size_t column)
+{
+	const struct study_model *m = &s->model;
+
+	return column == (m->kind == STUDY_COX ? m->event : m->outcome) &&
+	    m->kind != STUDY_GLM;
+}
+
+size_t
+study_outcome(const struct study *s)
+{
+	return s->model.kind == STUDY_COX ? s->model.event : s->model.outcome;
+}
+
 double
 study_table_value(const struct study *s, size_t column, double v)
 {
 	const struct study_model *m = &s->model;
 	const struct study_column *c = &s->columns[column];
 
-	if (column == m->event || column == m->outcome)
+	if (study_is_event(s, column))
 		return v == (double)m->event_level;
 	if (column == m->time)
 		return study_time(s, study_time_index(s, v));
 	return study_recoded(c, v);
+}
+
+static enum model_kind
+kind_of(const struct study_model *m)
+{
+	static const enum model_kind families[] = {
+		[STUDY_GAUSSIAN] = MODEL_GAUSSIAN,
+		[STUDY_BINOMIAL] = MODEL_LOGISTIC,
+		[STUDY_POISSON] = MODEL_POISSON,
+		[STUDY_QUASIPOISSON] = MODEL_QUASIPOISSON,
+	};
+
+	if (m->kind == STUDY_GLM)
+		return families[m->family];
+	return m->kind == STUDY_COX ? MODEL_COX : MODEL_LOGISTIC;
 }
 
 int
@@ -330,7 +405,7 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		    n_sites, s->sites.n != 0 ? s->sites.n : 2,
 		    s->sites.n != 0 ? s->sites.n : (size_t)MODEL_SITES_MAX);
 	*spec = (struct model_spec){
-		.kind = m->kind == STUDY_COX ? MODEL_COX : MODEL_LOGISTIC,
+		.kind = kind_of(m),
 		.ties = m->ties == STUDY_EFRON ? TIES_EFRON : TIES_BRESLOW,
 		.strata = m->strata == STUDY_STRATA_SITE ? STRATA_SITE
 		    : m->strata == STUDY_STRATA_COLUMNS  ? STRATA_COLUMN
@@ -348,6 +423,10 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 	if (m->kind == STUDY_COX) {
 		spec->time_min = s->columns[m->time].lo;
 		spec->time_step = m->time_step;
+	}
+	if (m->kind == STUDY_GLM) {
+		spec->y_min = s->columns[m->outcome].lo;
+		spec->y_max = s->columns[m->outcome].hi;
 	}
 	for (size_t i = 0; i < s->n_terms; i++) {
 		snprintf(spec->terms[i].name, MODEL_NAME_SIZE, "%s",

@@ -14,7 +14,9 @@
 #define TEXT_MAX 2000 /* bytes of a purpose, an address, ... */
 #define SECONDS_MAX (30 * 86400)
 
-static const char *const kind_words[] = { "cox", "logistic", NULL };
+static const char *const kind_words[] = { "cox", "logistic", "glm", NULL };
+static const char *const family_words[] = { "gaussian", "binomial", "poisson",
+	"quasipoisson", NULL };
 static const char *const ties_words[] = { "breslow", "efron", NULL };
 static const char *const cohort_words[] = { "fixed", "open", NULL };
 static const char *const verify_words[] = { "replay", "sample", "trust", NULL };
@@ -149,6 +151,7 @@ static const struct ini_field privacy_fields[] = {
 static const struct ini_field model_fields[] = {
 	{ "kind", ini_word, MODEL(m.kind), .required = true,
 	    .words = kind_words },
+	{ "family", ini_word, MODEL(m.family), .words = family_words },
 	{ "time", parse_raw, MODEL(time) },
 	{ "event", parse_raw, MODEL(event) },
 	{ "outcome", parse_raw, MODEL(outcome) },
@@ -308,6 +311,7 @@ defaults(struct draft *d)
 	};
 	d->model.m = (struct study_model){
 		.ties = -1, /* not said */
+		.family = -1,
 		.time = STUDY_NONE,
 		.event = STUDY_NONE,
 		.outcome = STUDY_NONE,

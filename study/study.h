@@ -27,7 +27,13 @@ struct model_spec;
 
 #define STUDY_NONE SIZE_MAX /* no such column */
 
-enum study_kind { STUDY_COX, STUDY_LOGISTIC };
+enum study_kind { STUDY_COX, STUDY_LOGISTIC, STUDY_GLM };
+enum study_family {
+	STUDY_GAUSSIAN,
+	STUDY_BINOMIAL, /* is STUDY_LOGISTIC once the study is read */
+	STUDY_POISSON,
+	STUDY_QUASIPOISSON
+};
 enum study_ties { STUDY_BRESLOW, STUDY_EFRON };
 enum study_strata {
 	STUDY_STRATA_NONE,
@@ -132,10 +138,11 @@ struct study {
 	/* [model] */
 	struct study_model {
 		int kind, ties; /* enum study_kind, study_ties */
+		int family; /* enum study_family; glm */
 		double time_step; /* of the grid of times, in time's unit */
 		size_t time, event; /* Cox: columns */
 		size_t n_times; /* Cox: points of the grid */
-		size_t outcome; /* logistic: column */
+		size_t outcome; /* logistic, glm: column */
 		size_t event_level; /* the level of event or outcome that
 				       means 1 */
 		size_t concordance_bins;
@@ -192,6 +199,10 @@ int study_model_spec(const struct study *s, size_t n_sites,
     struct model_spec *spec, struct err *err);
 /* The index of a column, or STUDY_NONE. */
 size_t study_find(const struct study *s, const char *column);
+/* Is it the event or the outcome that the table holds as 0 or 1? */
+bool study_is_event(const struct study *s, size_t column);
+/* The column that the model explains. */
+size_t study_outcome(const struct study *s);
 
 /*
  * Recoding.  Values are numbers; a levels column's value is its level's index.

@@ -32,7 +32,7 @@ domain_of(const struct study *s, size_t column)
 	const struct study_column *c = &s->columns[column];
 	const struct study_recode *r = study_recode(c);
 
-	if (column == s->model.event || column == s->model.outcome)
+	if (study_is_event(s, column))
 		return (struct domain){ .hi = 1, .whole = true };
 	if (column == s->model.time)
 		return (struct domain){
@@ -239,7 +239,7 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
     struct err *err)
 {
 	const struct study_model *m = &s->model;
-	bool cox = m->kind == STUDY_COX;
+	bool cox = m->kind == STUDY_COX, glm = m->kind == STUDY_GLM;
 	size_t n = t->n_rows;
 	const double *v;
 
@@ -249,13 +249,14 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
 		/* One more, so that no rows are not no memory. */
 		.x = calloc(n * s->n_terms + 1, sizeof(*d->x)),
 		.event = calloc(n + 1, sizeof(*d->event)),
+		.y = glm ? calloc(n + 1, sizeof(*d->y)) : NULL,
 		.time_index =
 		    cox ? calloc(n + 1, sizeof(*d->time_index)) : NULL,
 		.stratum = m->n_strata_columns != 0
 		    ? calloc(n + 1, sizeof(*d->stratum))
 		    : NULL,
 	};
-	if (d->x == NULL || d->event == NULL ||
+	if (d->x == NULL || d->event == NULL || (glm && d->y == NULL) ||
 	    (cox && d->time_index == NULL) ||
 	    (m->n_strata_columns != 0 && d->stratum == NULL)) {
 		table_design_free(d);
@@ -263,9 +264,11 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
 		    err, "table: %zu rows of %zu terms", n, s->n_terms);
 	}
 	fill_terms(t, s, d->x);
-	v = values_of(t, s, cox ? m->event : m->outcome);
+	v = values_of(t, s, study_outcome(s));
+	if (glm)
+		memcpy(d->y, v, n * sizeof(*v));
 	for (size_t i = 0; i < n; i++)
-		d->event[i] = v[i] != 0;
+		d->event[i] = !glm && v[i] != 0;
 	if (cox) {
 		v = values_of(t, s, m->time);
 		for (size_t i = 0; i < n; i++)
@@ -280,6 +283,7 @@ table_design_free(struct model_data *d)
 {
 	free(d->x);
 	free(d->event);
+	free(d->y);
 	free(d->time_index);
 	free(d->stratum);
 	*d = (struct model_data){ 0 };

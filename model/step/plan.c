@@ -16,7 +16,7 @@
 bool
 plan_has_intercept(const struct plan *p)
 {
-	return p->spec.kind == MODEL_LOGISTIC;
+	return p->spec.kind != MODEL_COX;
 }
 
 uint32_t
@@ -250,6 +250,11 @@ plan_save(const struct plan *p, struct canon *out)
 	save_reals(out, p->info, PACKED(n));
 	save_reals(out, p->event_z, a);
 	save_reals(out, p->cov_z, PACKED(a));
+	canon_f64(out, p->y_mean);
+	canon_f64(out, p->y_sd);
+	canon_f64(out, p->y_factorials);
+	canon_f64(out, p->y_saturated);
+	canon_f64(out, p->pearson);
 	canon_f64(out, p->score_sd);
 	canon_u32(out, p->bins);
 	for (uint32_t i = 0; i < p->bins; i++)
@@ -378,6 +383,8 @@ terms_are_sane(const struct plan *p)
 		if (!(p->sd[active[i]] > 0.0))
 			return false;
 	}
+	if (p->spec.kind == MODEL_GAUSSIAN && !(p->y_sd > 0.0))
+		return false;
 	return n > 0;
 }
 
@@ -423,6 +430,11 @@ load_state(struct plan *p, struct canon_in *in)
 	load_reals(in, p->info, PACKED(n));
 	load_reals(in, p->event_z, a);
 	load_reals(in, p->cov_z, PACKED(a));
+	load_reals(in, &p->y_mean, 1);
+	load_reals(in, &p->y_sd, 1);
+	load_reals(in, &p->y_factorials, 1);
+	load_reals(in, &p->y_saturated, 1);
+	load_reals(in, &p->pearson, 1);
 	load_reals(in, &p->score_sd, 1);
 	load_scores(p, in);
 	load_reals(in, &p->concordant, 1);

@@ -9,6 +9,9 @@
 static const struct plan_kind_ops *const kinds[MODEL_KINDS] = {
 	[MODEL_COX] = &plan_cox,
 	[MODEL_LOGISTIC] = &plan_logistic,
+	[MODEL_GAUSSIAN] = &plan_glm,
+	[MODEL_POISSON] = &plan_glm,
+	[MODEL_QUASIPOISSON] = &plan_glm,
 };
 
 static const struct plan_kind_ops *
@@ -91,6 +94,10 @@ newton_step(struct plan *p, const uint64_t *sum)
 
 	if (ret != 0 || p->phase != PHASE_SCORES)
 		return ret;
+	if (kind_of(p)->pairs_are_local == NULL) {
+		plan_end(p, FIT_OK);
+		return 0;
+	}
 	if (kind_of(p)->pairs_are_local(p)) {
 		p->phase = PHASE_PAIRS;
 		return 0;

@@ -1,7 +1,7 @@
 /*
  * Inside of a plan, for model/ alone.  docs/NUMERICS.md has the formulas.
  *
- * z = (x - mean) / sd is a standardised term; eta = beta'z (logistic: plus the
+ * z = (x - mean) / sd is a standardised term; eta = beta'z (but for Cox: plus the
  * intercept) the linear predictor; w = exp(eta).  Parameters are numbered 0 to
  * n_par - 1: the intercept first where there is one, then the active terms.
  * A symmetric matrix is its upper triangle, packed row by row.
@@ -58,7 +58,7 @@ struct plan {
 	uint32_t suspects, restarts;
 
 	uint64_t n, n_events; /* rows and events in the sums */
-	uint64_t n_used; /* rows in some risk set (logistic: all) */
+	uint64_t n_used; /* rows in some risk set (others: all) */
 	uint64_t n_out; /* rows in strata that were left out */
 	uint32_t n_strata_out;
 	struct grid grid; /* cox, unless strata = site */
@@ -75,6 +75,10 @@ struct plan {
 	double info[PACKED(PAR_MAX)]; /* (n_par, n_par) at base */
 	double event_z[MODEL_TERMS_MAX]; /* sum of z over events, cox */
 	double cov_z[PACKED(MODEL_TERMS_MAX)]; /* (n_active, n_active) */
+
+	/* Gaussian: of the outcome.  Poisson: sums of log(y!), y log(y) - y. */
+	double y_mean, y_sd, y_factorials, y_saturated;
+	double pearson; /* squared Pearson residuals at base */
 
 	double score_sd; /* of the linear predictor */
 	uint64_t *scores; /* (bins) rows per bin, phase pairs only */
@@ -110,11 +114,14 @@ struct plan_kind_ops {
 	int (*counts_step)(struct plan *p, const uint64_t *sum);
 	void (*newton_layout)(const struct plan *p, struct layout *l);
 	int (*newton_step)(struct plan *p, const uint64_t *sum);
-	/* Pairs are counted by the sites: strata = site. */
+	/*
+	 * Pairs are counted by the sites: strata = site.  NULL: there is no
+	 * concordance, and nothing to evaluate.
+	 */
 	bool (*pairs_are_local)(const struct plan *p);
 };
 
-extern const struct plan_kind_ops plan_cox, plan_logistic;
+extern const struct plan_kind_ops plan_cox, plan_logistic, plan_glm;
 
 /* End with a status; terms named by `blamed`. */
 void plan_end(struct plan *p, enum fit_status status);

@@ -8,6 +8,7 @@ check_PROGRAMS += %D%/test_json_read %D%/test_local_proc %D%/test_pooled
 	ctl/libpooled.a common/libcommon.a -lm $(CMOCKA_LIBS)
 EXTRA_DIST += tests/reference/pooled.R tests/vectors/pooled/README.md \
 	tests/vectors/pooled/lung.csv tests/vectors/pooled/birthwt.csv \
+	tests/vectors/pooled/birthweight.csv tests/vectors/pooled/epil.csv \
 	tests/vectors/pooled/figures.csv
 check_PROGRAMS += %D%/test_result_files
 %C%_test_result_files_SOURCES = %D%/test_result_files.c \

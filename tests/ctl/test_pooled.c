@@ -325,6 +325,46 @@ logistic_is_r(void **state)
 }
 
 static void
+regression_is_r(const char *which, const char *csv, enum pooled_family family,
+    const char *outcome, const struct pooled_term *terms, size_t n_terms)
+{
+	const struct pooled_model m = {
+		.family = family,
+		.event = outcome,
+		.terms = terms,
+		.n_terms = n_terms,
+	};
+	struct pooled *p = two_sites(&m, csv, 0);
+	struct pooled_fit fit;
+	struct err err;
+
+	if (pooled_fit(p, NULL, 0, &fit, &err) != 0)
+		fail_msg("%s", err.msg);
+	like_r(which, &fit);
+	pooled_fit_clear(&fit);
+	pooled_free(p);
+}
+
+static void
+linear_and_poisson_regression_are_r(void **state)
+{
+	static const struct pooled_term epil[] = {
+		{ "trt", POOLED_NUMBER },
+		{ "base", POOLED_NUMBER },
+		{ "age", POOLED_NUMBER },
+		{ "V4", POOLED_NUMBER },
+	};
+
+	(void)state;
+	regression_is_r("gaussian", "birthweight.csv", POOLED_GAUSSIAN, "bwt",
+	    birth_terms, nitems(birth_terms));
+	regression_is_r(
+	    "poisson", "epil.csv", POOLED_POISSON, "y", epil, nitems(epil));
+	regression_is_r(
+	    "quasi", "epil.csv", POOLED_QUASIPOISSON, "y", epil, nitems(epil));
+}
+
+static void
 a_term_twice_is_singular(void **state)
 {
 	static const struct pooled_term twice[] = {
@@ -390,6 +430,7 @@ main(void)
 		cmocka_unit_test(cox_stratified_by_site_is_r),
 		cmocka_unit_test(a_sites_own_grid_keeps_the_smallest_step),
 		cmocka_unit_test(logistic_is_r),
+		cmocka_unit_test(linear_and_poisson_regression_are_r),
 		cmocka_unit_test(a_term_twice_is_singular),
 		cmocka_unit_test(refuses_a_table_that_is_not_one),
 	};

@@ -17,9 +17,10 @@ rows_new(size_t n, size_t n_terms)
 
 	r.x = calloc(n * n_terms + 1, sizeof(*r.x));
 	r.event = calloc(n + 1, sizeof(*r.event));
+	r.y = calloc(n + 1, sizeof(*r.y));
 	r.time = calloc(n + 1, sizeof(*r.time));
 	r.stratum = calloc(n + 1, sizeof(*r.stratum));
-	assert_true(r.x && r.event && r.time && r.stratum);
+	assert_true(r.x && r.y && r.event && r.time && r.stratum);
 	for (size_t k = 0; k < n_terms; k++)
 		snprintf(r.names[k], sizeof(r.names[k]), "x%zu", k + 1);
 	return r;
@@ -36,6 +37,8 @@ read_line(struct rows *r, size_t i, char *line, const int *place)
 
 		if (place[column] == -1)
 			r->event[i] = (uint8_t)v;
+		else if (place[column] == -4)
+			r->y[i] = v;
 		else if (place[column] == -2)
 			r->time[i] = v;
 		else if (place[column] == -3)
@@ -50,7 +53,7 @@ rows_read(const char *name)
 {
 	char path[1024], line[4096];
 	char names[MODEL_TERMS_MAX][MODEL_NAME_SIZE];
-	int place[MODEL_TERMS_MAX + 3];
+	int place[MODEL_TERMS_MAX + 4];
 	size_t n = 0, n_terms = 0, column = 0;
 	struct rows r;
 	FILE *f;
@@ -64,6 +67,7 @@ rows_read(const char *name)
 		place[column] = strcmp(cell, "event") == 0 ? -1
 		    : strcmp(cell, "time") == 0            ? -2
 		    : strcmp(cell, "stratum") == 0         ? -3
+		    : strcmp(cell, "y") == 0               ? -4
 							   : (int)n_terms;
 		if (place[column] >= 0)
 			snprintf(names[n_terms++], MODEL_NAME_SIZE, "%s", cell);
@@ -87,6 +91,7 @@ rows_free(struct rows *r)
 {
 	free(r->x);
 	free(r->event);
+	free(r->y);
 	free(r->time);
 	free(r->stratum);
 }
@@ -121,6 +126,14 @@ spec_for(const struct rows *r, enum model_kind kind, uint32_t n_sites)
 	}
 	for (size_t i = 0; i < r->n; i++)
 		last = fmax(last, r->time[i]);
+	if (model_kind_has_y(kind)) {
+		s.y_min = HUGE_VAL;
+		s.y_max = -HUGE_VAL;
+		for (size_t i = 0; i < r->n; i++) {
+			s.y_min = fmin(s.y_min, r->y[i]);
+			s.y_max = fmax(s.y_max, r->y[i]);
+		}
+	}
 	if (kind == MODEL_COX)
 		s.n_times = (uint32_t)last + 1;
 	return s;
@@ -147,6 +160,7 @@ give_row(struct model_data *d, const struct rows *r, size_t i)
 	memcpy(d->x + at * r->n_terms, r->x + i * r->n_terms,
 	    r->n_terms * sizeof(*d->x));
 	d->event[at] = r->event[i];
+	d->y[at] = r->y[i];
 	d->time_index[at] = (uint32_t)r->time[i];
 	d->stratum[at] = r->stratum[i];
 }
@@ -164,9 +178,11 @@ consortium_open(struct consortium *c, const struct model_spec *spec,
 		d->n_terms = r->n_terms;
 		d->x = calloc(r->n * r->n_terms + 1, sizeof(*d->x));
 		d->event = calloc(r->n + 1, sizeof(*d->event));
+		d->y = calloc(r->n + 1, sizeof(*d->y));
 		d->time_index = calloc(r->n + 1, sizeof(*d->time_index));
 		d->stratum = calloc(r->n + 1, sizeof(*d->stratum));
-		assert_true(d->x && d->event && d->time_index && d->stratum);
+		assert_true(
+		    d->x && d->y && d->event && d->time_index && d->stratum);
 	}
 	for (size_t i = 0; i < r->n; i++)
 		give_row(&c->site[deal(r, i, spec->n_sites)], r, i);
@@ -180,6 +196,7 @@ consortium_close(struct consortium *c)
 	for (uint32_t s = 0; s < c->spec.n_sites; s++) {
 		free(c->site[s].x);
 		free(c->site[s].event);
+		free(c->site[s].y);
 		free(c->site[s].time_index);
 		free(c->site[s].stratum);
 	}

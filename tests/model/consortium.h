@@ -16,12 +16,13 @@
 
 #define SITES_MAX 32
 
-/* A CSV of numbers with a header: columns event, time, stratum are special. */
+/* A CSV of numbers with a header: columns event, y, time, stratum are special. */
 struct rows {
 	size_t n, n_terms;
 	char names[MODEL_TERMS_MAX][MODEL_NAME_SIZE];
 	double *x; /* (n, n_terms) */
 	uint8_t *event;
+	double *y;
 	double *time;
 	uint32_t *stratum;
 };

@@ -3,8 +3,8 @@
 #
 #     Rscript tests/reference/pooled.R tests/vectors/pooled
 #
-# Data: lung of the package survival (r-cran-survival, LGPL-2+), birthwt of
-# MASS (r-cran-mass, GPL-2 or GPL-3).
+# Data: lung of the package survival (r-cran-survival, LGPL-2+), birthwt and
+# epil of MASS (r-cran-mass, GPL-2 or GPL-3).
 suppressMessages({ library(survival); library(MASS) })
 dir <- commandArgs(TRUE)[1]
 num <- function(x) formatC(x, digits = 17, format = "g")
@@ -56,4 +56,26 @@ for (i in 1:3)
 add("logistic", summary(m)$coefficients[, 1:2],
     c("(Intercept)", "age", "lwt", "race2", "race3", "smoke", "ht", "ui"),
     -m$null.deviance / 2, as.numeric(logLik(m)))
+
+# Birth weight in grams, and the seizures of the first three visits.
+b <- MASS::birthwt[, c("bwt", "age", "lwt", "race", "smoke", "ht", "ui")]
+save(b, "birthweight.csv")
+m <- lm(bwt ~ age + lwt + factor(race) + smoke + ht + ui, b)
+add("gaussian", summary(m)$coefficients[, 1:2],
+    c("(Intercept)", "age", "lwt", "race2", "race3", "smoke", "ht", "ui"),
+    as.numeric(logLik(lm(bwt ~ 1, b))), as.numeric(logLik(m)))
+
+e <- MASS::epil[, c("y", "trt", "base", "age", "V4")]
+e$trt <- as.integer(e$trt == "progabide")
+save(e, "epil.csv")
+m <- NULL
+for (i in 1:3)
+	m <- glm(y ~ trt + base + age + V4, poisson, e, start = coef(m),
+	    epsilon = 1e-15, maxit = 50)
+names <- c("(Intercept)", "trt", "base", "age", "V4")
+ll <- as.numeric(logLik(m))
+ll0 <- as.numeric(logLik(glm(y ~ 1, poisson, e, epsilon = 1e-15)))
+add("poisson", summary(m)$coefficients[, 1:2], names, ll0, ll)
+phi <- sum(resid(m, "pearson")^2) / m$df.residual
+add("quasi", summary(m, dispersion = phi)$coefficients[, 1:2], names, ll0, ll)
 save(out, "figures.csv")

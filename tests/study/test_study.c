@@ -104,6 +104,34 @@ levels_become_terms_beside_the_reference(void **state)
 }
 
 static void
+reads_a_glm_and_takes_binomial_for_logistic(void **state)
+{
+	char *text = small_with("kind = cox\ntime = t\nevent = dead\n"
+				"strata = sex\n",
+	    "kind = glm\nfamily = gaussian\noutcome = t\n");
+	struct model_spec spec;
+	struct err err = { 0 };
+	struct study *s = parse(text, &err);
+
+	(void)state;
+	assert_string_equal(err.msg, "");
+	assert_non_null(s);
+	assert_int_equal(study_model_spec(s, 3, &spec, &err), 0);
+	assert_int_equal(spec.kind, MODEL_GAUSSIAN);
+	assert_true(spec.y_min == 0 && spec.y_max == 1000);
+	assert_false(study_is_event(s, study_find(s, "t")));
+	assert_true(study_table_value(s, study_find(s, "t"), 17) == 17);
+	study_free(s);
+	free(text);
+	text = small_with("kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
+	    "kind = glm\nfamily = binomial\noutcome = dead\n");
+	assert_non_null(s = parse(text, &err));
+	assert_int_equal(s->model.kind, STUDY_LOGISTIC);
+	study_free(s);
+	free(text);
+}
+
+static void
 reads_a_logistic_study(void **state)
 {
 	char *text = small_with("kind = cox\ntime = t\nevent = dead\n"
@@ -144,7 +172,8 @@ static const struct {
 	{ "2027-01-31", "2027-02-29",
 	    "s:9:11: expires: expected a date as YYYY-MM-DD" },
 	{ "kind = cox", "kind = cocks",
-	    "s:11:8: kind: \"cocks\", expected one of: cox, logistic" },
+	    "s:11:8: kind: \"cocks\", expected one of: cox, logistic, "
+	    "glm" },
 	{ "time = t\n", "",
 	    "s:18:9: [model] has no key \"time\", which kind = cox needs" },
 	{ "time = t\n", "time = u\n", "s:12:8: time: there is no [column u]" },
@@ -169,6 +198,11 @@ static const struct {
 	    "event-level = the one that counts" },
 	{ "kind = cox\n", "kind = logistic\n",
 	    "s:12:8: time: a logistic model has none" },
+	{ "strata = sex\n", "strata = sex\nfamily = poisson\n",
+	    "s:20:9: family: only kind = glm has one" },
+	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
+	    "kind = glm\nfamily = poisson\noutcome = dead\n",
+	    "s:13:11: outcome: column \"dead\" must be a number" },
 	{ "strata = sex\n", "strata = sex, sex\n",
 	    "s:14:15: strata: \"sex\" is there twice" },
 	{ "strata = sex\n", "strata = sex\nconcordance-bins = 2\n",
@@ -445,6 +479,7 @@ main(void)
 		cmocka_unit_test(only_what_the_model_reads_is_in_the_table),
 		cmocka_unit_test(levels_become_terms_beside_the_reference),
 		cmocka_unit_test(reads_a_logistic_study),
+		cmocka_unit_test(reads_a_glm_and_takes_binomial_for_logistic),
 		cmocka_unit_test(every_mistake_is_named_with_its_place),
 		cmocka_unit_test(too_many_terms_are_refused),
 		cmocka_unit_test(the_demonstrations_study_is_good),
