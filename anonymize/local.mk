@@ -2,8 +2,12 @@ noinst_LIBRARIES += %D%/libanonymize.a
 %C%_libanonymize_a_SOURCES = \
 	%D%/classes.c %D%/classes.h \
 	%D%/csv.c %D%/csv.h \
+	%D%/dictionary.c %D%/dictionary.h \
 	%D%/facts.c %D%/facts.h \
+	%D%/hierarchy.c %D%/hierarchy.h \
 	%D%/html.c %D%/html.h \
+	%D%/lattice.c %D%/lattice.h \
+	%D%/models.c %D%/models.h \
 	%D%/prepare.c %D%/prepare.h \
 	%D%/report.c %D%/report.h \
 	%D%/report_html.c \

@@ -11,3 +11,7 @@ check_PROGRAMS += %D%/test_prepare
 check_PROGRAMS += %D%/test_hospitals
 %C%_test_hospitals_SOURCES = %D%/test_hospitals.c
 %C%_test_hospitals_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_lattice
+%C%_test_lattice_SOURCES = %D%/test_lattice.c
+%C%_test_lattice_LDADD = $(%C%_LIBS)

@@ -1,0 +1,906 @@
+#include "config.h"
+
+#include "anonymize/lattice.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "anonymize/hierarchy.h"
+#include "anonymize/models.h"
+#include "common/err.h"
+#include "common/macros.h"
+
+#define CACHE_MAX (48 << 20) /* bytes of class tables that are kept */
+#define COUNTS_MAX (1 << 28) /* sensitive counts of one table */
+#define WORDS 2 /* of packed levels */
+#define WORD_LEVELS 12 /* levels in a word: 4 bits and a guard each */
+#define SLACK 1e-12 /* a bound is a rounded number */
+
+/* A node: its number, and its levels side by side. */
+struct place {
+	size_t number;
+	uint64_t packed[WORDS];
+};
+
+/* The classes of a node. */
+struct classes_of {
+	struct place node;
+	size_t n, bytes;
+	uint64_t *key; /* (n) the groups of all attributes, side by side */
+	uint32_t *size; /* (n) rows */
+	uint32_t *counts; /* (n, models->n_counts), class by class */
+	struct classes_of *next; /* in the order in which they were made */
+};
+
+/* What is fixed for an attribute. */
+struct dimension {
+	const struct hierarchy *h;
+	unsigned shift;
+	uint64_t mask; /* of its field, at shift 0 */
+	size_t stride; /* in the number of a node */
+	double exponent; /* weight by the sum of weights */
+	/* By level: sum of shares and bits lost over all rows, and the factor
+	   that it makes of the Loss. */
+	double sum[HIERARCHY_LEVELS_MAX], bits[HIERARCHY_LEVELS_MAX];
+	double factor[HIERARCHY_LEVELS_MAX];
+	uint32_t *rows[HIERARCHY_LEVELS_MAX]; /* by group */
+	double *lost[HIERARCHY_LEVELS_MAX]; /* by group: 1 - share */
+	/* From a level's groups to a higher one's; made when first needed. */
+	uint32_t *map[HIERARCHY_LEVELS_MAX][HIERARCHY_LEVELS_MAX];
+};
+
+/* A node that was measured, for the bounds of those below it. */
+struct witness {
+	struct place node;
+	size_t suppressed; /* rows that any node below suppresses, too */
+	double *extra; /* (m) what that adds to the sums of shares */
+};
+
+struct lattice {
+	const struct lattice_input *in;
+	size_t m, size, visited, most;
+	struct dimension *d; /* (m) */
+	size_t *order; /* (m) attributes, the finest first */
+	struct classes_of **made; /* (size) */
+	struct classes_of *oldest, *newest;
+	size_t cached;
+	/* Scratch: a hash table, the classes in it, and which of them the rows
+	   or classes that are put together become. */
+	uint32_t *slots;
+	size_t n_slots;
+	uint64_t *key;
+	uint32_t *count, *becomes; /* (n_rows) */
+	struct witness *witnesses;
+	size_t n_witnesses, witnesses_cap;
+};
+
+static int
+no_memory(struct err *err)
+{
+	return err_sys(err, "memory for the lattice");
+}
+
+/*
+ * Nodes.
+ */
+
+static size_t
+level_of(const struct place *p, size_t a)
+{
+	return p->packed[a / WORD_LEVELS] >> 5 * (a % WORD_LEVELS) & 15;
+}
+
+/* The node with attribute a at another level. */
+static struct place
+with_level(
+    const struct lattice *l, const struct place *p, size_t a, size_t level)
+{
+	struct place q = *p;
+	size_t old = level_of(p, a);
+
+	q.number = q.number - old * l->d[a].stride + level * l->d[a].stride;
+	q.packed[a / WORD_LEVELS] ^= (uint64_t)(old ^ level)
+	    << 5 * (a % WORD_LEVELS);
+	return q;
+}
+
+/* Every level of a is at most that of b: one subtraction. */
+#define GUARDS 0x0842108421084210u /* the top bit of each 5, 12 times */
+
+static bool
+below(const struct place *a, const struct place *b)
+{
+	for (size_t w = 0; w < WORDS; w++)
+		if ((((b->packed[w] | GUARDS) - a->packed[w]) & GUARDS) !=
+		    GUARDS)
+			return false;
+	return true;
+}
+
+/*
+ * Class tables.
+ */
+
+static void
+table_free(struct classes_of *t)
+{
+	if (t == NULL)
+		return;
+	free(t->key);
+	free(t->size);
+	free(t->counts);
+	free(t);
+}
+
+/* A table of the n classes that stand in the scratch arrays. */
+static struct classes_of *
+table_new(const struct lattice *l, size_t n)
+{
+	size_t counts = l->in->models->n_counts;
+	struct classes_of *t = calloc(1, sizeof(*t));
+
+	if (t == NULL || n * MAX(counts, 1) > COUNTS_MAX)
+		goto fail;
+	t->n = n;
+	t->bytes = n *
+	    (sizeof(*t->key) + sizeof(*t->size) + counts * sizeof(*t->counts));
+	t->key = malloc((n + 1) * sizeof(*t->key));
+	t->size = malloc((n + 1) * sizeof(*t->size));
+	if (counts > 0)
+		t->counts = calloc((n + 1) * counts, sizeof(*t->counts));
+	if (t->key == NULL || t->size == NULL ||
+	    (counts > 0 && t->counts == NULL))
+		goto fail;
+	memcpy(t->key, l->key, n * sizeof(*t->key));
+	memcpy(t->size, l->count, n * sizeof(*t->size));
+	return t;
+fail:
+	table_free(t);
+	return NULL;
+}
+
+/* An empty hash table for n keys. */
+static int
+clear_slots(struct lattice *l, size_t n)
+{
+	size_t want = 16;
+
+	while (want < 2 * n)
+		want *= 2;
+	if (want > l->n_slots) {
+		free(l->slots);
+		if ((l->slots = malloc(want * sizeof(*l->slots))) == NULL) {
+			l->n_slots = 0;
+			return -1;
+		}
+		l->n_slots = want;
+	}
+	memset(l->slots, 0, want * sizeof(*l->slots));
+	return (int)__builtin_ctzll(want);
+}
+
+/* Add rows to the class with this key, *n classes being there; which one. */
+static uint32_t
+class_of(struct lattice *l, size_t *n, int bits, uint64_t key, uint32_t rows)
+{
+	size_t mask = ((size_t)1 << bits) - 1;
+	size_t s = (size_t)(key * 0x9e3779b97f4a7c15u >> (64 - bits));
+
+	for (; l->slots[s] != 0; s = (s + 1) & mask)
+		if (l->key[l->slots[s] - 1] == key) {
+			l->count[l->slots[s] - 1] += rows;
+			return l->slots[s] - 1;
+		}
+	l->key[*n] = key;
+	l->count[*n] = rows;
+	l->slots[s] = (uint32_t)++ * n;
+	return (uint32_t)*n - 1;
+}
+
+static void
+add_counts(uint32_t *to, const uint32_t *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] += from[i];
+}
+
+/* The rows' own classes: the one time that rows are read. */
+static struct classes_of *
+read_rows(struct lattice *l)
+{
+	const struct models *m = l->in->models;
+	size_t n = l->in->n_rows, classes = 0;
+	int bits = clear_slots(l, n);
+	struct classes_of *t;
+
+	l->key = malloc((n + 1) * sizeof(*l->key));
+	l->count = malloc((n + 1) * sizeof(*l->count));
+	l->becomes = malloc((n + 1) * sizeof(*l->becomes));
+	if (bits == -1 || l->key == NULL || l->count == NULL ||
+	    l->becomes == NULL)
+		return NULL;
+	for (size_t r = 0; r < n; r++) {
+		uint64_t key = 0;
+
+		for (size_t a = 0; a < l->m; a++)
+			key |= (uint64_t)l->in->attributes[a].leaf[r]
+			    << l->d[a].shift;
+		l->becomes[r] = class_of(l, &classes, bits, key, 1);
+	}
+	if ((t = table_new(l, classes)) == NULL)
+		return NULL;
+	for (size_t i = 0; i < m->n_columns; i++)
+		for (size_t r = 0; r < n; r++)
+			t->counts[l->becomes[r] * m->n_counts +
+			    m->columns[i].at + m->columns[i].code[r]]++;
+	return t;
+}
+
+static const uint32_t *
+map_of(struct dimension *d, size_t from, size_t to)
+{
+	size_t n = d->h->level[from].labels.n;
+	uint32_t *map = d->map[from][to];
+
+	if (map != NULL)
+		return map;
+	if ((map = malloc((n + 1) * sizeof(*map))) == NULL)
+		return NULL;
+	for (size_t g = 0; g < n; g++) {
+		uint32_t up = (uint32_t)g;
+
+		for (size_t i = from; i < to; i++)
+			up = d->h->level[i].above[up];
+		map[g] = up;
+	}
+	return d->map[from][to] = map;
+}
+
+/* The classes of a node, made of those of one that is lower in attribute a. */
+static struct classes_of *
+roll_up(struct lattice *l, const struct classes_of *from,
+    const struct place *node, size_t a)
+{
+	struct dimension *d = &l->d[a];
+	size_t n_counts = l->in->models->n_counts;
+	const uint32_t *map =
+	    map_of(d, level_of(&from->node, a), level_of(node, a));
+	struct classes_of *t;
+	int bits = clear_slots(l, from->n);
+	size_t n = 0;
+
+	if (map == NULL || bits == -1)
+		return NULL;
+	for (size_t i = 0; i < from->n; i++) {
+		uint64_t key = from->key[i];
+		uint64_t group = map[key >> d->shift & d->mask];
+
+		l->becomes[i] = class_of(l, &n, bits,
+		    (key & ~(d->mask << d->shift)) | group << d->shift,
+		    from->size[i]);
+	}
+	if ((t = table_new(l, n)) == NULL)
+		return NULL;
+	for (size_t i = 0; n_counts > 0 && i < from->n; i++)
+		add_counts(t->counts + l->becomes[i] * n_counts,
+		    from->counts + i * n_counts, n_counts);
+	t->node = *node;
+	return t;
+}
+
+/* Keep a table; forget the oldest ones if there are too many.  Node 0, the
+   rows' own classes, stays. */
+static void
+keep(struct lattice *l, struct classes_of *t)
+{
+	l->made[t->node.number] = t;
+	if (t->node.number == 0)
+		return;
+	if (l->newest != NULL)
+		l->newest->next = t;
+	else
+		l->oldest = t;
+	l->newest = t;
+	l->cached += t->bytes;
+	while (l->cached > CACHE_MAX && l->oldest != t) {
+		struct classes_of *old = l->oldest;
+
+		l->oldest = old->next;
+		l->cached -= old->bytes;
+		l->made[old->node.number] = NULL;
+		table_free(old);
+	}
+}
+
+/*
+ * The classes of a node, from the smallest table that is one step below it,
+ * else from the node whose last attribute that is recoded is not: nodes that
+ * begin alike then share their way.  Valid until the next call.
+ */
+static const struct classes_of *
+classes_at(struct lattice *l, const struct place *node)
+{
+	const struct classes_of *from = NULL;
+	struct classes_of *t;
+	size_t attribute = 0, last = 0;
+
+	if (l->made[node->number] != NULL)
+		return l->made[node->number];
+	for (size_t i = 0; i < l->m; i++) {
+		size_t a = l->order[i], level = level_of(node, a);
+
+		last = level > 0 ? a : last;
+		for (size_t k = 1; k <= level; k++) {
+			const struct classes_of *c =
+			    l->made[node->number - k * l->d[a].stride];
+
+			if (c == NULL || (from != NULL && c->n >= from->n))
+				continue;
+			from = c;
+			attribute = a;
+		}
+	}
+	if (from == NULL) {
+		const struct place without = with_level(l, node, last, 0);
+
+		attribute = last;
+		from = classes_at(l, &without);
+	}
+	if (from == NULL || (t = roll_up(l, from, node, attribute)) == NULL)
+		return NULL;
+	keep(l, t);
+	return t;
+}
+
+/*
+ * Measures.
+ */
+
+static double
+loss_of(const struct lattice *l, size_t a, double sum)
+{
+	double n = (double)l->in->n_rows;
+	double least = n / (double)l->d[a].h->n_leaves;
+
+	return n > least ? MAX(0, (sum - least) / (n - least)) : 0;
+}
+
+static double
+share(const struct dimension *d, size_t level, size_t group)
+{
+	return d->h->level[level].leaves[group] / (double)d->h->n_leaves;
+}
+
+/* What is true of a node whatever is suppressed. */
+static double
+bound(const struct lattice *l, const struct place *node)
+{
+	double product = 1;
+
+	for (size_t a = 0; a < l->m; a++)
+		product *= l->d[a].factor[level_of(node, a)];
+	return product - 1;
+}
+
+static double
+loss_with(
+    const struct lattice *l, const struct place *node, const double *extra)
+{
+	double product = 1;
+
+	for (size_t a = 0; a < l->m; a++) {
+		const struct dimension *d = &l->d[a];
+		size_t level = level_of(node, a);
+
+		product *= extra[a] == 0
+		    ? d->factor[level]
+		    : pow(loss_of(l, a, d->sum[level] + extra[a]) + 1,
+			  d->exponent);
+	}
+	return product - 1;
+}
+
+/* What a suppressed class adds to the sums of shares. */
+static void
+suppress(const struct lattice *l, const struct classes_of *t, size_t i,
+    double *extra)
+{
+	for (size_t a = 0; a < l->m; a++) {
+		const struct dimension *d = &l->d[a];
+
+		extra[a] += t->size[i] *
+		    d->lost[level_of(&t->node, a)]
+			   [t->key[i] >> d->shift & d->mask];
+	}
+}
+
+static const uint32_t *
+counts_of(const struct lattice *l, const struct classes_of *t, size_t i)
+{
+	return t->counts != NULL ? t->counts + i * l->in->models->n_counts
+				 : NULL;
+}
+
+/* Which rows would any node below suppress?  extra is whole only if they are
+   not too many. */
+static void
+measure_for_good(
+    const struct lattice *l, const struct classes_of *t, struct witness *w)
+{
+	w->node = t->node;
+	for (size_t i = 0; i < t->n; i++)
+		if (!models_hold_for_good(
+			l->in->models, t->size[i], counts_of(l, t, i)))
+			w->suppressed += t->size[i];
+	for (size_t i = 0; w->suppressed <= l->most && i < t->n; i++)
+		if (!models_hold_for_good(
+			l->in->models, t->size[i], counts_of(l, t, i)))
+			suppress(l, t, i, w->extra);
+}
+
+static void
+measure_classes(const struct lattice *l, const struct classes_of *t,
+    struct lattice_node *node, bool extra_known, double *extra)
+{
+	double n = (double)l->in->n_rows;
+
+	for (size_t i = 0; i < t->n; i++) {
+		size_t size = t->size[i];
+
+		if (!models_hold(l->in->models, size, counts_of(l, t, i))) {
+			node->suppressed += size;
+			node->discernibility += (double)size * n;
+			if (!extra_known)
+				suppress(l, t, i, extra);
+			continue;
+		}
+		node->classes++;
+		node->smallest =
+		    node->smallest == 0 ? size : MIN(node->smallest, size);
+		node->largest = MAX(node->largest, size);
+		node->discernibility += (double)size * (double)size;
+	}
+}
+
+static bool
+fits(const struct lattice *l, const struct lattice_node *node)
+{
+	return node->suppressed <= l->most &&
+	    node->suppressed < l->in->n_rows &&
+	    models_hold_table(
+		l->in->models, node->classes, l->in->n_rows - node->suppressed);
+}
+
+/* Bits of all cells: of their recoding, and where they are suppressed. */
+static double
+bits_lost(const struct lattice *l, const struct classes_of *t)
+{
+	double bits = 0, n = (double)l->in->n_rows;
+
+	for (size_t a = 0; a < l->m; a++) {
+		const struct dimension *d = &l->d[a];
+		size_t level = level_of(&t->node, a);
+
+		bits += d->bits[level];
+		for (size_t i = 0; i < t->n; i++)
+			if (!models_hold(
+				l->in->models, t->size[i], counts_of(l, t, i)))
+				bits += t->size[i] *
+				    log2(n /
+					d->rows[level][t->key[i] >> d->shift &
+					    d->mask]);
+	}
+	return bits;
+}
+
+/* Measure what the search needs to know: 1 if the node fits.  w: of the same
+   node and whole, or NULL. */
+static int
+measure(const struct lattice *l, const struct classes_of *t,
+    const struct witness *w, struct lattice_node *node)
+{
+	double n = (double)l->in->n_rows, cells = 0;
+	double extra[LATTICE_ATTRIBUTES_MAX] = { 0 };
+
+	*node = (struct lattice_node){ .most_suppressed = l->most };
+	if (w != NULL && l->in->models->n == 0)
+		memcpy(extra, w->extra, l->m * sizeof(*extra));
+	else
+		w = NULL;
+	measure_classes(l, t, node, w != NULL, extra);
+	for (size_t a = 0; a < l->m; a++) {
+		size_t level = level_of(&t->node, a);
+
+		node->level[a] = (uint8_t)level;
+		cells += l->d[a].sum[level] + extra[a];
+	}
+	node->loss = loss_with(l, &t->node, extra);
+	node->granularity = cells / (n * (double)MAX(l->m, 1));
+	node->average_size = node->classes > 0
+	    ? (n - (double)node->suppressed) / (double)node->classes
+	    : 0;
+	return fits(l, node);
+}
+
+/*
+ * Search.
+ */
+
+struct candidate {
+	double bound;
+	struct place node;
+};
+
+static int
+by_bound(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+
+	if (x->bound != y->bound)
+		return x->bound < y->bound ? -1 : 1;
+	return (x->node.number > y->node.number) -
+	    (x->node.number < y->node.number);
+}
+
+/* Can this node still be better than best, as far as is known? */
+static bool
+open(const struct lattice *l, const struct candidate *c, double best)
+{
+	const struct witness *most = NULL;
+
+	if (c->bound > best)
+		return false;
+	for (size_t i = 0; i < l->n_witnesses; i++) {
+		const struct witness *w = &l->witnesses[i];
+
+		if ((most != NULL && w->suppressed <= most->suppressed) ||
+		    !below(&c->node, &w->node))
+			continue;
+		if (w->suppressed > l->most)
+			return false;
+		most = w;
+	}
+	/* What is suppressed above is suppressed here, and lost more by it. */
+	return most == NULL ||
+	    loss_with(l, &c->node, most->extra) <= best + SLACK;
+}
+
+static int
+remember(struct lattice *l, const struct witness *w, struct err *err)
+{
+	struct witness *to;
+
+	if (w->suppressed == 0)
+		return 0;
+	if (l->n_witnesses == l->witnesses_cap) {
+		size_t cap = MAX(64, 2 * l->witnesses_cap);
+		void *p = realloc(l->witnesses, cap * sizeof(*l->witnesses));
+
+		if (p == NULL)
+			return no_memory(err);
+		l->witnesses = p;
+		l->witnesses_cap = cap;
+	}
+	to = &l->witnesses[l->n_witnesses];
+	*to = *w;
+	if ((to->extra = malloc((l->m + 1) * sizeof(*to->extra))) == NULL)
+		return no_memory(err);
+	memcpy(to->extra, w->extra, l->m * sizeof(*to->extra));
+	l->n_witnesses++;
+	return 0;
+}
+
+struct search {
+	struct candidate *list; /* (size) by bound */
+	double loss; /* the smallest so far */
+	struct place best;
+};
+
+/* Look at one candidate: 1 if it fits, 0 if not or not worth it, or -1. */
+static int
+look(struct lattice *l, struct search *s, size_t i, struct err *err)
+{
+	double extra[LATTICE_ATTRIBUTES_MAX] = { 0 };
+	struct witness w = { .extra = extra };
+	const struct place *p = &s->list[i].node;
+	const struct classes_of *t;
+	struct lattice_node node;
+
+	if (!open(l, &s->list[i], s->loss))
+		return 0;
+	if ((t = classes_at(l, p)) == NULL)
+		return no_memory(err);
+	l->visited++;
+	measure_for_good(l, t, &w);
+	if (remember(l, &w, err) == -1)
+		return -1;
+	if (w.suppressed > l->most || !measure(l, t, &w, &node))
+		return 0;
+	if (node.loss < s->loss ||
+	    (node.loss == s->loss && p->number < s->best.number)) {
+		s->loss = node.loss;
+		s->best = *p;
+	}
+	return 1;
+}
+
+/*
+ * First halve the way to where nodes begin to fit, for a good first best; then
+ * from there down, where a node that suppresses too much rules out all that
+ * are below it.
+ */
+static int
+search(struct lattice *l, struct search *s, struct err *err)
+{
+	size_t lo = 0, hi = l->size;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int r = look(l, s, mid, err);
+
+		if (r == -1)
+			return -1;
+		if (r == 1)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	for (size_t i = l->size; i-- > 0;)
+		if (look(l, s, i, err) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+refuse(const struct lattice *l, struct err *err)
+{
+	if (l->in->n_rows < l->in->models->k)
+		return err_set(err, ERR_REFUSED,
+		    "%zu rows cannot be made classes of %zu", l->in->n_rows,
+		    l->in->models->k);
+	return err_set(err, ERR_REFUSED,
+	    "no recoding satisfies the privacy models, not even one class of "
+	    "all %zu rows: a sensitive column has too few values, or one of "
+	    "them nearly everywhere",
+	    l->in->n_rows);
+}
+
+/* All nodes, by their bounds. */
+static struct candidate *
+candidates(const struct lattice *l)
+{
+	struct candidate *list = malloc(l->size * sizeof(*list));
+	struct place p = { 0 };
+
+	if (list == NULL)
+		return NULL;
+	for (size_t i = 0; i < l->size; i++) {
+		list[i] = (struct candidate){ bound(l, &p), p };
+		for (size_t a = l->m; a-- > 0;) {
+			size_t up = level_of(&p, a) + 1;
+
+			if (up < l->d[a].h->n_levels) {
+				p = with_level(l, &p, a, up);
+				break;
+			}
+			p = with_level(l, &p, a, 0);
+		}
+	}
+	qsort(list, l->size, sizeof(*list), by_bound);
+	return list;
+}
+
+static int
+measure_place(struct lattice *l, const struct place *p,
+    struct lattice_node *node, struct err *err)
+{
+	const struct classes_of *t = classes_at(l, p);
+	int r;
+
+	if (t == NULL)
+		return no_memory(err);
+	r = measure(l, t, NULL, node);
+	node->entropy = bits_lost(l, t);
+	return r;
+}
+
+int
+lattice_search(struct lattice *l, struct lattice_node *best, struct err *err)
+{
+	struct search s = { .list = candidates(l), .loss = INFINITY };
+	int r;
+
+	if (s.list == NULL)
+		return no_memory(err);
+	r = search(l, &s, err);
+	free(s.list);
+	if (r == -1)
+		return -1;
+	if (s.loss == INFINITY)
+		return refuse(l, err);
+	return measure_place(l, &s.best, best, err) == -1 ? -1 : 0;
+}
+
+int
+lattice_measure(struct lattice *l, const uint8_t *level,
+    struct lattice_node *node, struct err *err)
+{
+	struct place p = { 0 };
+
+	for (size_t a = 0; a < l->m; a++)
+		p = with_level(l, &p, a, level[a]);
+	return measure_place(l, &p, node, err);
+}
+
+/*
+ * Beginning and end.
+ */
+
+/* Sums over all rows, level by level. */
+static int
+measure_levels(struct lattice *l, size_t a)
+{
+	const uint32_t *leaf = l->in->attributes[a].leaf;
+	struct dimension *d = &l->d[a];
+
+	for (size_t i = 0; i < d->h->n_levels; i++) {
+		const struct hierarchy_level *level = &d->h->level[i];
+
+		d->rows[i] = calloc(level->labels.n + 1, sizeof(uint32_t));
+		d->lost[i] = calloc(level->labels.n + 1, sizeof(double));
+		if (d->rows[i] == NULL || d->lost[i] == NULL)
+			return -1;
+		for (size_t g = 0; g < level->labels.n; g++)
+			d->lost[i][g] = 1 - share(d, i, g);
+	}
+	for (size_t r = 0; r < l->in->n_rows; r++)
+		d->rows[0][leaf[r]]++;
+	for (size_t i = 0; i < d->h->n_levels; i++) {
+		const struct hierarchy_level *level = &d->h->level[i];
+
+		for (size_t v = 0; i > 0 && v < d->h->n_leaves; v++)
+			d->rows[i][level->group_of[v]] += d->rows[0][v];
+		for (size_t g = 0; g < level->labels.n; g++) {
+			double rows = d->rows[i][g];
+
+			d->sum[i] += rows * share(d, i, g);
+			d->bits[i] += rows > 0 ? rows * log2(rows) : 0;
+		}
+		d->factor[i] = pow(loss_of(l, a, d->sum[i]) + 1, d->exponent);
+	}
+	for (size_t i = d->h->n_levels; i-- > 0;)
+		d->bits[i] -= d->bits[0];
+	return 0;
+}
+
+static int
+measure_attributes(struct lattice *l, struct err *err)
+{
+	double weights = 0;
+	unsigned shift = 0;
+
+	l->size = 1;
+	for (size_t a = 0; a < l->m; a++)
+		weights += l->in->attributes[a].weight;
+	for (size_t a = l->m; a-- > 0;) {
+		const struct lattice_attribute *at = &l->in->attributes[a];
+		struct dimension *d = &l->d[a];
+		unsigned bits = 1;
+
+		d->h = at->hierarchy;
+		while (((uint64_t)1 << bits) < d->h->n_leaves)
+			bits++;
+		d->shift = shift;
+		d->mask = ((uint64_t)1 << bits) - 1;
+		d->exponent = at->weight / weights;
+		d->stride = l->size;
+		l->size *= d->h->n_levels;
+		if ((shift += bits) > 64)
+			return err_set(err, ERR_CONFIG,
+			    "\"%s\": the attributes have too many values "
+			    "together, more than 2^64 combinations",
+			    at->name);
+		if (l->size > LATTICE_NODES_MAX)
+			return err_set(err, ERR_CONFIG,
+			    "\"%s\": more than %d combinations of levels",
+			    at->name, LATTICE_NODES_MAX);
+		if (measure_levels(l, a) == -1)
+			return no_memory(err);
+	}
+	return 0;
+}
+
+/* The attributes with the most values first. */
+static void
+order_attributes(struct lattice *l)
+{
+	for (size_t i = 0; i < l->m; i++) {
+		size_t j = i;
+
+		for (; j > 0 &&
+		     l->d[l->order[j - 1]].h->n_leaves < l->d[i].h->n_leaves;
+		     j--)
+			l->order[j] = l->order[j - 1];
+		l->order[j] = i;
+	}
+}
+
+struct lattice *
+lattice_new(const struct lattice_input *in, struct err *err)
+{
+	struct lattice *l = calloc(1, sizeof(*l));
+	struct classes_of *rows;
+
+	if (l == NULL || in->n_rows > UINT32_MAX / 2) {
+		no_memory(err);
+		goto fail;
+	}
+	l->in = in;
+	l->m = in->n_attributes;
+	l->most = (size_t)floor(in->suppression_limit * (double)in->n_rows);
+	if (l->m > LATTICE_ATTRIBUTES_MAX) {
+		err_set(err, ERR_CONFIG, "more than %d attributes",
+		    LATTICE_ATTRIBUTES_MAX);
+		goto fail;
+	}
+	l->d = calloc(l->m + 1, sizeof(*l->d));
+	l->order = calloc(l->m + 1, sizeof(*l->order));
+	if (l->d == NULL || l->order == NULL) {
+		no_memory(err);
+		goto fail;
+	}
+	if (measure_attributes(l, err) == -1)
+		goto fail;
+	order_attributes(l);
+	if ((l->made = calloc(l->size, sizeof(*l->made))) == NULL ||
+	    (rows = read_rows(l)) == NULL) {
+		no_memory(err);
+		goto fail;
+	}
+	keep(l, rows);
+	return l;
+fail:
+	lattice_free(l);
+	return NULL;
+}
+
+void
+lattice_free(struct lattice *l)
+{
+	if (l == NULL)
+		return;
+	for (size_t i = 0; l->made != NULL && i < l->size; i++)
+		table_free(l->made[i]);
+	for (size_t a = 0; l->d != NULL && a < l->m; a++)
+		for (size_t i = 0; i < HIERARCHY_LEVELS_MAX; i++) {
+			free(l->d[a].rows[i]);
+			free(l->d[a].lost[i]);
+			for (size_t j = 0; j < HIERARCHY_LEVELS_MAX; j++)
+				free(l->d[a].map[i][j]);
+		}
+	for (size_t i = 0; i < l->n_witnesses; i++)
+		free(l->witnesses[i].extra);
+	free(l->witnesses);
+	free(l->made);
+	free(l->d);
+	free(l->order);
+	free(l->slots);
+	free(l->key);
+	free(l->count);
+	free(l->becomes);
+	free(l);
+}
+
+size_t
+lattice_size(const struct lattice *l)
+{
+	return l->size;
+}
+
+size_t
+lattice_visited(const struct lattice *l)
+{
+	return l->visited;
+}

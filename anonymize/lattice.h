@@ -1,0 +1,73 @@
+/*
+ * Full-domain generalization: every attribute is recoded to one level of its
+ * hierarchy, and the classes that fail the privacy models are suppressed.  All
+ * combinations of levels are the lattice; the search finds the one with the
+ * smallest Loss among those that suppress few enough rows, and proves that by
+ * bounds: the result is the global optimum, the first in the order of the
+ * levels where several are equal.
+ *
+ * With share(v) = leaves under v / size, size the leaves of the attribute's
+ * hierarchy, and 1 for a suppressed row:
+ *
+ *     loss_a = (sum over rows of share - N / size) / (N - N / size), >= 0
+ *     Loss   = product over attributes of (loss_a + 1)^(w_a / sum of w) - 1
+ *
+ * (V. Iyengar, KDD 2002; ARX's geometric mean.)  The rows are read once: the
+ * classes of a node are made from those of a node below it.
+ */
+#ifndef ANONYMIZE_LATTICE_H
+#define ANONYMIZE_LATTICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LATTICE_ATTRIBUTES_MAX 24
+#define LATTICE_NODES_MAX (1 << 20)
+
+struct err;
+struct hierarchy;
+struct lattice;
+struct models;
+
+struct lattice_attribute {
+	const char *name; /* for errors */
+	const struct hierarchy *hierarchy;
+	const uint32_t *leaf; /* (n_rows) */
+	double weight; /* > 0 */
+};
+
+struct lattice_input {
+	const struct lattice_attribute *attributes; /* (n_attributes) */
+	size_t n_attributes, n_rows;
+	const struct models *models;
+	double suppression_limit; /* share of the rows */
+};
+
+/* A node as it was measured. */
+struct lattice_node {
+	uint8_t level[LATTICE_ATTRIBUTES_MAX];
+	double loss;
+	size_t classes, smallest, largest; /* of the rows that are kept */
+	size_t suppressed, most_suppressed; /* rows; the limit */
+	double discernibility; /* sum of squares, N for a suppressed row */
+	double average_size; /* rows kept by classes */
+	double entropy; /* non-uniform: bits lost, all rows and attributes */
+	double granularity; /* mean share over all cells */
+};
+
+/* input and all that it names must outlive the lattice. */
+struct lattice *lattice_new(const struct lattice_input *in, struct err *err);
+void lattice_free(struct lattice *l); /* NULL is fine */
+
+size_t lattice_size(const struct lattice *l); /* nodes */
+size_t lattice_visited(const struct lattice *l); /* whose classes were made */
+
+/* The best node.  ERR_REFUSED if none fits: the message says which attribute
+   stands in the way most. */
+int lattice_search(
+    struct lattice *l, struct lattice_node *best, struct err *err);
+/* Measure the node with these levels; 1 if it fits, 0 if not, or -1. */
+int lattice_measure(struct lattice *l, const uint8_t *level,
+    struct lattice_node *node, struct err *err);
+
+#endif
