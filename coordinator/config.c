@@ -20,6 +20,12 @@ static const struct ini_field control_fields[] = {
 	{ "operator-group", ini_text, AT(operator_group), .max = 32 },
 };
 
+static const char *const sandbox_words[] = { "no", "files", "yes", NULL };
+
+static const struct ini_field sandbox_fields[] = {
+	{ "require", ini_word, AT(sandbox), .words = sandbox_words },
+};
+
 static const struct ini_field board_fields[] = {
 	{ "listen", ini_address, AT(board), .required = true },
 };
@@ -30,6 +36,7 @@ static const struct ini_kind sections[] = {
 	{ "coordinator", INI_NO_ARG, true, FIELDS(coordinator_fields) },
 	{ "control", INI_NO_ARG, true, FIELDS(control_fields) },
 	{ "board", INI_NO_ARG, false, FIELDS(board_fields) },
+	{ "sandbox", INI_NO_ARG, false, FIELDS(sandbox_fields) },
 };
 
 struct coordinator_config *

@@ -18,6 +18,7 @@ struct coordinator_config {
 	char *socket; /* of process control */
 	char *operator_group; /* or NULL: the daemon's user alone */
 	struct ini_address board; /* board.host is NULL: none */
+	int sandbox; /* enum house_sandbox (privsep/house.h) */
 	struct ini *ini; /* owns all text */
 };
 

@@ -155,6 +155,9 @@ set_up(struct coordinator *c, struct err *err)
 	c->socket = house_socket(c->config->socket, group, err);
 	if (c->socket < 0)
 		return -1;
+	if (house_fence(c->config->state, c->config->listen.port,
+		MAX(c->config->sandbox, c->options.sandbox), err) < 0)
+		return -1;
 	c->plan = plan;
 	if (house_board_open(
 		&c->board, &c->config->board, &c->plan, PROC_ROUNDS, err) < 0)

@@ -79,6 +79,12 @@ static const struct ini_field control_fields[] = {
 	{ "officer-group", ini_text, AT(officer_group), .max = 32 },
 };
 
+static const char *const sandbox_words[] = { "no", "files", "yes", NULL };
+
+static const struct ini_field sandbox_fields[] = {
+	{ "require", ini_word, AT(sandbox), .words = sandbox_words },
+};
+
 static const struct ini_field board_fields[] = {
 	{ "listen", ini_address, AT(board), .required = true },
 };
@@ -109,6 +115,7 @@ static const struct ini_kind sections[] = {
 	{ "policy", INI_NO_ARG, false, FIELDS(policy_fields) },
 	{ "control", INI_NO_ARG, true, FIELDS(control_fields) },
 	{ "board", INI_NO_ARG, false, FIELDS(board_fields) },
+	{ "sandbox", INI_NO_ARG, false, FIELDS(sandbox_fields) },
 };
 
 struct site_config *

@@ -48,6 +48,7 @@ struct site_config {
 	char *operator_group, *officer_group; /* or NULL: the daemon's user
 						 alone */
 	struct ini_address board; /* board.host is NULL: none */
+	int sandbox; /* enum house_sandbox (privsep/house.h) */
 	struct ini *ini; /* owns all text */
 };
 

@@ -435,6 +435,9 @@ set_up(struct consiliumd *d, struct err *err)
 	    (d->reports = open_folder(c->state, "reports", err)) < 0 ||
 	    (d->socket = house_socket(c->socket, groups, err)) < 0)
 		return -1;
+	if (house_fence(c->state, c->coordinator.port,
+		MAX(c->sandbox, d->options.sandbox), err) < 0)
+		return -1;
 	d->plan = plan;
 	if (house_board_open(&d->board, &c->board, &d->plan, PROC_GATE, err) <
 	    0)

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/macros.h"
 #include "daemon/config.h"
+#include "privsep/lock.h"
 #include "rpc/client.h"
 #include "rpc/process.h"
 
@@ -115,7 +116,12 @@ on_failure(
     struct uplink *u, enum rpc_status status, const char *text, struct err *err)
 {
 	int64_t delay = backoff_ms(u->failures++);
+	const char *outdated = lock_outdated(PROC_UPLINK);
 
+	/* The parent starts all of us afresh, and then it may be read. */
+	if (outdated != NULL)
+		return err_set(err, ERR_SYSTEM,
+		    "%s was replaced: starting again to read it", outdated);
 	if (log_failure(u, status, text, err) < 0)
 		return -1;
 	return ask_later(u, delay, err);

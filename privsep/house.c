@@ -13,12 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/file.h"
+#include "common/log.h"
 #include "privsep/family.h"
+#include "privsep/landlock.h"
+#include "privsep/lock.h"
 #include "privsep/spawn.h"
 
 #define PATH_SIZE 4096
@@ -30,8 +32,8 @@ house_options(
 {
 	int c;
 
-	*o = (struct house_options){ config, false, LOG_INFO };
-	while ((c = getopt(argc, argv, "df:nv")) != -1) {
+	*o = (struct house_options){ config, false, HOUSE_ANY, LOG_INFO };
+	while ((c = getopt(argc, argv, "df:nrv")) != -1) {
 		switch (c) {
 		case 'd':
 			setenv("CONSILIUM_SECCOMP", "log", 1);
@@ -43,6 +45,9 @@ house_options(
 		case 'n':
 			o->check_only = true;
 			break;
+		case 'r':
+			o->sandbox = HOUSE_FILES;
+			break;
 		case 'v':
 			o->log_priority = LOG_DEBUG;
 			break;
@@ -52,7 +57,7 @@ house_options(
 	}
 	if (optind == argc)
 		return 0;
-	fprintf(stderr, "usage: %s [-dnv] [-f file]\n",
+	fprintf(stderr, "usage: %s [-dnrv] [-f file]\n",
 	    program_invocation_short_name);
 	return -1;
 }
@@ -120,6 +125,30 @@ house_state(
 fail:
 	close(fd);
 	return -1;
+}
+
+int
+house_fence(const char *state, unsigned port, int required, struct err *err)
+{
+	int abi = landlock_abi();
+	const char *lacks = landlock_lacks(abi);
+	char number[16];
+
+	if ((abi == 0 && required != HOUSE_ANY) ||
+	    (lacks != NULL && required == HOUSE_ALL))
+		return err_set(err, ERR_CONFIG,
+		    "this kernel (Landlock version %d) cannot limit %s: "
+		    "refused, as -r or [sandbox] require says",
+		    abi, lacks);
+	if (lacks != NULL)
+		log_msg(LOG_NOTICE,
+		    "this kernel (Landlock version %d) cannot limit %s", abi,
+		    lacks);
+	snprintf(number, sizeof(number), "%u", port);
+	if (setenv(LOCK_STATE_ENV, state, 1) < 0 ||
+	    setenv(LOCK_PORT_ENV, number, 1) < 0)
+		return err_sys(err, "environment");
+	return 0;
 }
 
 int

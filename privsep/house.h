@@ -18,6 +18,7 @@ struct err;
 struct house_options {
 	const char *config; /* -f, or the default given */
 	bool check_only; /* -n */
+	int sandbox; /* -r: HOUSE_FILES */
 	int log_priority; /* -v and -d: LOG_DEBUG */
 };
 
@@ -31,6 +32,15 @@ int house_options(
  */
 int house_state(
     const char *state, const char *const *folders, size_t n, struct err *err);
+
+/*
+ * What all processes may touch at most (privsep/lock.h): of files those in
+ * state, of TCP ports this one.  Logs what this kernel cannot limit, or
+ * refuses to go on without: ERR_CONFIG.
+ */
+enum house_sandbox { HOUSE_ANY, HOUSE_FILES, HOUSE_ALL };
+int house_fence(
+    const char *state, unsigned port, int required, struct err *err);
 
 /* Open an existing file of folder for reading; folder NULL: name is a path. */
 int house_open(const char *folder, const char *name, struct err *err);

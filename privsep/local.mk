@@ -2,6 +2,7 @@ noinst_LIBRARIES += %D%/libprivsep.a
 %C%_libprivsep_a_SOURCES = \
 	%D%/chan.c %D%/chan.h \
 	%D%/ctl_msg.c %D%/ctl_msg.h \
+	%D%/landlock.c %D%/landlock.h \
 	%D%/lock.c %D%/lock.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/msg.c %D%/msg.h \

@@ -4,6 +4,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -20,6 +21,8 @@
 
 #include "common/err.h"
 #include "common/macros.h"
+#include "privsep/chan.h"
+#include "privsep/landlock.h"
 
 #if defined(CONSILIUM_SANITIZE) || defined(CONSILIUM_COVERAGE)
 #define CONSILIUM_LOOSE
@@ -38,7 +41,6 @@ static const int calls_base[] = {
 	SCMP_SYS(dup),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
-	SCMP_SYS(fcntl),
 	SCMP_SYS(fstat),
 	SCMP_SYS(fsync),
 	SCMP_SYS(ftruncate),
@@ -162,7 +164,6 @@ static const int calls_net[] = {
 	SCMP_SYS(getsockname),
 	SCMP_SYS(getsockopt),
 	SCMP_SYS(pipe2),
-	SCMP_SYS(prlimit64),
 	SCMP_SYS(recvmmsg),
 	SCMP_SYS(sched_getparam),
 	SCMP_SYS(sched_getscheduler),
@@ -183,34 +184,85 @@ enum { FILES_NONE, FILES_READ, FILES_WRITE };
 		a, nitems(a)                                                   \
 	}
 
-/* Who may do what.  Who may make a socket is in this table alone. */
+/*
+ * Who may do what.  Who may make a socket is in this table alone.  Memory is
+ * what is private and writable: twice the largest message where one is kept.
+ */
+#define GIB (UINT64_C(1) << 30)
+
 static const struct profile {
 	enum proc proc;
 	int files;
 	bool sockets; /* of the internet families */
 	bool threads;
+	uint64_t memory; /* bytes */
+	unsigned descriptors;
 	struct calls {
 		const int *calls;
 		size_t n;
 	} lists[5];
 } profiles[] = {
-	{ PROC_GATE, FILES_WRITE, false, false,
+	{ PROC_GATE, FILES_WRITE, false, false, 16 * GIB, 128,
 	    { LIST(calls_base), LIST(calls_look), LIST(calls_store) } },
-	{ PROC_UPLINK, FILES_READ, true, true,
+	{ PROC_UPLINK, FILES_READ, true, true, 8 * GIB, 128,
 	    { LIST(calls_base), LIST(calls_look), LIST(calls_net),
 		LIST(calls_connect) } },
-	{ PROC_CONTROL, FILES_READ, false, false,
+	{ PROC_CONTROL, FILES_READ, false, false, GIB, 128,
 	    { LIST(calls_base), LIST(calls_look), LIST(calls_accept) } },
-	{ PROC_READER, FILES_NONE, false, false, { LIST(calls_base) } },
-	{ PROC_TRAINER, FILES_NONE, false, false,
+	{ PROC_READER, FILES_NONE, false, false, 32 * GIB, 32,
+	    { LIST(calls_base) } },
+	{ PROC_TRAINER, FILES_NONE, false, false, 32 * GIB, 32,
 	    { LIST(calls_base), LIST(calls_blas) } },
-	{ PROC_LISTENER, FILES_READ, true, true,
+	{ PROC_LISTENER, FILES_READ, true, true, 8 * GIB, 4096,
 	    { LIST(calls_base), LIST(calls_look), LIST(calls_net),
 		LIST(calls_listen) } },
-	{ PROC_ROUNDS, FILES_WRITE, false, false,
+	{ PROC_ROUNDS, FILES_WRITE, false, false, 32 * GIB, 128,
 	    { LIST(calls_base), LIST(calls_look), LIST(calls_store) } },
-	{ PROC_BOARD, FILES_NONE, false, false,
+	{ PROC_BOARD, FILES_NONE, false, false, GIB, 128,
 	    { LIST(calls_base), LIST(calls_accept) } },
+};
+
+/*
+ * The files that a process may name; all others it was handed open.  What
+ * does not begin with a slash lies in the folder of the state.
+ */
+#define STORE (LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_FOLDER)
+
+static const struct place {
+	enum proc proc;
+	const char *path;
+	unsigned rights;
+} places[] = {
+	{ PROC_GATE, "db", STORE },
+	{ PROC_GATE, "spool", STORE },
+	{ PROC_GATE, "audit.log", LANDLOCK_READ | LANDLOCK_WRITE },
+	{ PROC_GATE, "/dev/urandom", LANDLOCK_READ },
+	{ PROC_ROUNDS, "db", STORE },
+	{ PROC_ROUNDS, "spool", STORE },
+	{ PROC_ROUNDS, "audit.log", LANDLOCK_READ | LANDLOCK_WRITE },
+	{ PROC_ROUNDS, "/dev/urandom", LANDLOCK_READ },
+	{ PROC_CONTROL, "reports", LANDLOCK_READ | LANDLOCK_LIST },
+	{ PROC_UPLINK, "/etc/resolv.conf", LANDLOCK_READ },
+	{ PROC_UPLINK, "/etc/hosts", LANDLOCK_READ },
+	{ PROC_UPLINK, "/etc/nsswitch.conf", LANDLOCK_READ },
+	{ PROC_UPLINK, "/etc/host.conf", LANDLOCK_READ },
+	{ PROC_UPLINK, "/etc/gai.conf", LANDLOCK_READ },
+	{ PROC_UPLINK, "/etc/services", LANDLOCK_READ },
+	{ PROC_UPLINK, "/etc/localtime", LANDLOCK_READ },
+	{ PROC_UPLINK, "/sys/devices/system/cpu/online", LANDLOCK_READ },
+	{ PROC_UPLINK, "/etc/ssl/openssl.cnf", LANDLOCK_READ },
+	{ PROC_UPLINK, "/dev/urandom", LANDLOCK_READ },
+	{ PROC_LISTENER, "/etc/hosts", LANDLOCK_READ },
+	{ PROC_LISTENER, "/etc/resolv.conf", LANDLOCK_READ },
+	{ PROC_LISTENER, "/etc/nsswitch.conf", LANDLOCK_READ },
+	{ PROC_LISTENER, "/etc/host.conf", LANDLOCK_READ },
+	{ PROC_LISTENER, "/etc/gai.conf", LANDLOCK_READ },
+	{ PROC_LISTENER, "/etc/services", LANDLOCK_READ },
+	{ PROC_LISTENER, "/etc/localtime", LANDLOCK_READ },
+	{ PROC_LISTENER, "/sys/devices/system/cpu/online", LANDLOCK_READ },
+	{ PROC_LISTENER, "/proc/sys/net/core/somaxconn", LANDLOCK_READ },
+	{ PROC_LISTENER, "/etc/ssl/openssl.cnf", LANDLOCK_READ },
+	{ PROC_LISTENER, "/dev/urandom", LANDLOCK_READ },
 };
 
 #ifdef CONSILIUM_LOOSE
@@ -330,6 +382,22 @@ thread_rules(scmp_filter_ctx ctx)
 	return rc;
 }
 
+/* fcntl() could also have a signal sent to another process. */
+static int
+fcntl_rules(scmp_filter_ctx ctx)
+{
+	static const int commands[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,
+		F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW,
+		F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_ADD_SEALS,
+		F_GET_SEALS };
+	int rc = 0;
+
+	for (size_t i = 0; i < nitems(commands) && rc == 0; i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+		    SCMP_A1(SCMP_CMP_EQ, (unsigned)commands[i]));
+	return rc;
+}
+
 /* Calls that are fine with some arguments only. */
 static int
 argument_rules(scmp_filter_ctx ctx)
@@ -343,6 +411,9 @@ argument_rules(scmp_filter_ctx ctx)
 	if (rc == 0) /* stdio asks whether it writes to a terminal */
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 		    SCMP_A1(SCMP_CMP_EQ, TCGETS));
+	if (rc == 0) /* to ask for one's own limits, and for nobody else's */
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64),
+		    2, SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
 	return rc;
 }
 
@@ -356,6 +427,8 @@ fill(scmp_filter_ctx ctx, const struct profile *p, uint32_t refuse)
 		rc = allow(ctx, &p->lists[i]);
 	if (rc == 0)
 		rc = argument_rules(ctx);
+	if (rc == 0)
+		rc = fcntl_rules(ctx);
 	if (rc == 0)
 		rc = file_rules(ctx, p->files);
 	if (rc == 0 && p->sockets)
@@ -387,16 +460,14 @@ fill(scmp_filter_ctx ctx, const struct profile *p, uint32_t refuse)
 #endif
 
 static int
-lock_calls(enum proc proc, struct err *err)
+lock_calls(
+    const struct profile *p, const struct lock_room *room, struct err *err)
 {
-	const struct profile *p = profile_of(proc);
 	uint32_t refuse = refusal();
 	scmp_filter_ctx ctx;
 	int rc;
 
-	if (p == NULL)
-		return err_set(
-		    err, ERR_SYSTEM, "no profile for %s", proc_name(proc));
+	(void)room;
 #ifdef CONSILIUM_LOOSE
 	ctx = seccomp_init(SCMP_ACT_ALLOW);
 #else
@@ -416,13 +487,15 @@ lock_calls(enum proc proc, struct err *err)
 }
 
 static int
-lock_privileges(enum proc proc, struct err *err)
+lock_privileges(
+    const struct profile *p, const struct lock_room *room, struct err *err)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
 		0 };
 	struct __user_cap_data_struct none[2] = { { 0 } };
 
-	(void)proc;
+	(void)p;
+	(void)room;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(err, "no_new_privs");
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -435,31 +508,157 @@ lock_privileges(enum proc proc, struct err *err)
 	return 0;
 }
 
+/* A limit that is lower already stays. */
 static int
-lock_memory(enum proc proc, struct err *err)
+limit(int resource, rlim_t most, struct err *err)
 {
-	(void)proc;
-#ifndef CONSILIUM_LOOSE /* the leak checker traces its own process */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return err_sys(err, "make it not dumpable");
-#endif
-	(void)err;
+	struct rlimit now;
+
+	if (getrlimit(resource, &now) < 0)
+		return err_sys(err, "getrlimit");
+	if (now.rlim_max > most) /* RLIM_INFINITY is the largest */
+		now.rlim_max = most;
+	if (now.rlim_cur > now.rlim_max)
+		now.rlim_cur = now.rlim_max;
+	if (setrlimit(resource, &now) < 0)
+		return err_sys(err, "setrlimit");
 	return 0;
 }
 
+static int
+lock_memory(
+    const struct profile *p, const struct lock_room *room, struct err *err)
+{
+	(void)room;
+#ifndef CONSILIUM_LOOSE /* the leak checker traces its own process */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(err, "make it not dumpable");
+	if (limit(RLIMIT_DATA, p->memory, err) < 0)
+		return -1;
+	/* Sealed memory for messages is a file, too. */
+	if (p->files != FILES_WRITE && p->proc != PROC_READER &&
+	    limit(RLIMIT_FSIZE, CHAN_MAX, err) < 0)
+		return -1;
+#endif
+	if (limit(RLIMIT_CORE, 0, err) < 0)
+		return -1;
+	return limit(RLIMIT_NOFILE, p->descriptors, err);
+}
+
+/* What is in a process's table, with the folder of the state before it. */
+static int
+add_place(struct landlock_rules *r, const struct place *place,
+    const struct lock_room *room, struct err *err)
+{
+	struct landlock_path *to = &r->paths[r->n_paths];
+	bool in_state = place->path[0] != '/';
+	int len;
+
+	if (in_state && room->state == NULL)
+		return 0;
+	len = snprintf(to->path, sizeof(to->path), "%s%s%s",
+	    in_state ? room->state : "", in_state ? "/" : "", place->path);
+	if (len >= (int)sizeof(to->path))
+		return err_set(
+		    err, ERR_CONFIG, "%s: path too long", room->state);
+	to->rights = place->rights;
+	r->n_paths++;
+	/* A file of the process's own must be there for a rule about it. */
+	if (place->rights == (LANDLOCK_READ | LANDLOCK_WRITE)) {
+		int fd = open(to->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+		if (fd < 0)
+			return err_sys(err, "open %s", to->path);
+		close(fd);
+	}
+	return 0;
+}
+
+/*
+ * To see which families of addresses there are, gRPC binds a socket to a port
+ * that the kernel picks: so all who make one may do that.  Only the listener
+ * has listen().
+ */
+static void
+add_ports(struct landlock_rules *r, const struct profile *p,
+    const struct lock_room *room)
+{
+	if (!p->sockets)
+		return;
+	r->bind[r->n_bind++] = 0;
+	if (p->proc == PROC_UPLINK)
+		r->connect[r->n_connect++] = room->port;
+	else if (room->port != 0)
+		r->bind[r->n_bind++] = room->port;
+	else /* one is picked, and then bound at each address */
+		r->bind_any = true;
+}
+
+static int
+lock_files(
+    const struct profile *p, const struct lock_room *room, struct err *err)
+{
+	static struct landlock_rules rules; /* large */
+
+	rules.n_paths = rules.n_bind = rules.n_connect = 0;
+	rules.bind_any = false;
+	for (size_t i = 0; i < nitems(places); i++) {
+		if (places[i].proc == p->proc &&
+		    add_place(&rules, &places[i], room, err) < 0)
+			return -1;
+	}
+	add_ports(&rules, p, room);
+	return landlock_apply(&rules, err);
+}
+
 /* In this order: a filter on calls would refuse what comes after it. */
-static int (*const steps[])(enum proc proc, struct err *err) = {
+static int (*const steps[])(
+    const struct profile *p, const struct lock_room *room, struct err *err) = {
 	lock_privileges,
 	lock_memory,
+	lock_files,
 	lock_calls,
 };
 
 int
-lock_in(enum proc proc, struct err *err)
+lock_in(enum proc proc, const struct lock_room *room, struct err *err)
 {
+	const struct profile *p = profile_of(proc);
+
+	if (p == NULL)
+		return err_set(
+		    err, ERR_SYSTEM, "no profile for %s", proc_name(proc));
 	for (size_t i = 0; i < nitems(steps); i++) {
-		if (steps[i](proc, err) < 0)
+		if (steps[i](p, room, err) < 0)
 			return err_prefix(err, "lock in %s", proc_name(proc));
 	}
 	return 0;
+}
+
+struct lock_room
+lock_room_env(void)
+{
+	const char *port = getenv(LOCK_PORT_ENV);
+
+	return (struct lock_room){
+		.state = getenv(LOCK_STATE_ENV),
+		.port = port != NULL ? (uint16_t)atoi(port) : 0,
+	};
+}
+
+const char *
+lock_outdated(enum proc proc)
+{
+	for (size_t i = 0; i < nitems(places); i++) {
+		const struct place *p = &places[i];
+		int fd;
+
+		if (p->proc != proc || p->path[0] != '/')
+			continue;
+		if ((fd = open(p->path, O_RDONLY | O_CLOEXEC)) >= 0)
+			close(fd);
+		else if (errno == EACCES && access(p->path, R_OK) == 0)
+			return p->path;
+	}
+	return NULL;
 }

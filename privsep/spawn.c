@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/macros.h"
+#include "privsep/lock.h"
 
 #define LIBEXEC_ENV "CONSILIUM_LIBEXEC"
 #define ENV_MAX 32
@@ -26,6 +27,8 @@ static const char *const env_kept[] = {
 	"TZ",
 	"JOURNAL_STREAM",
 	"CONSILIUM_SECCOMP",
+	LOCK_STATE_ENV,
+	LOCK_PORT_ENV,
 	/* for the runtimes of sanitizers and coverage */
 	"ASAN_OPTIONS",
 	"LSAN_OPTIONS",

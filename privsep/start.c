@@ -172,6 +172,7 @@ int
 child_start(struct child *c, enum proc proc, struct err *err)
 {
 	const char *level = getenv(SPAWN_LOG_ENV);
+	const struct lock_room room = lock_room_env();
 
 	c->proc = proc;
 	log_open(proc_name(proc), level != NULL ? atoi(level) : LOG_INFO);
@@ -184,7 +185,7 @@ child_start(struct child *c, enum proc proc, struct err *err)
 	c->parent = chan_new(SPAWN_CHANNEL_FD, PROC_PARENT, err);
 	if (c->parent == NULL)
 		return -1;
-	if (lock_in(proc, err) < 0)
+	if (lock_in(proc, &room, err) < 0)
 		return -1;
 	return receive_start(c, err);
 }

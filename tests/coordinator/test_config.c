@@ -64,7 +64,10 @@ errors_name_line_and_column(void **state)
 		    "x:3:2: [coordinator] has no key \"state\"" },
 		{ COORD CONTROL "[policy]\n",
 		    "x:8:2: unknown section [policy], expected one of: "
-		    "coordinator, control, board" },
+		    "coordinator, control, board, sandbox" },
+		{ COORD CONTROL "[sandbox]\nrequire = maybe\n",
+		    "x:9:11: require: \"maybe\", expected one of: no, files, "
+		    "yes" },
 		{ COORD CONTROL "[board]\nlisten = 7481\n",
 		    "x:9:10: listen: expected HOST:PORT or "
 		    "[IPV6-ADDRESS]:PORT" },

@@ -1,7 +1,7 @@
 /*
  * Stands in for gate, uplink, listener, rounds, reader and trainer in the
  * tests of their parents and of control: it is what its executable's name
- * says.  The file "order" in the state folder tells gate and uplink what to do.
+ * says.  The comment "# order ..." in the configuration tells gate and uplink what to do.
  */
 #include "config.h"
 
@@ -221,19 +221,16 @@ obey(void *self, struct err *err)
 static void
 read_order(struct me *me)
 {
-	const char *state = child_fact(&me->child, "state");
-	char path[4096], *text;
-	struct err err;
-	size_t len;
+	const char *name = proc_name(me->child.proc), *order = NULL;
 
-	snprintf(path, sizeof(path), "%s/order", state);
-	text = (char *)file_read(path, sizeof(me->order) - 1, &len, &err);
-	if (text == NULL)
+	if (me->child.config != NULL)
+		order = strstr(me->child.config, "# order ");
+	if (order == NULL)
 		return;
-	if (strncmp(text, proc_name(me->child.proc),
-		strlen(proc_name(me->child.proc))) == 0)
-		snprintf(me->order, sizeof(me->order), "%s", text);
-	free(text);
+	order += strlen("# order ");
+	if (strncmp(order, name, strlen(name)) == 0)
+		snprintf(me->order, sizeof(me->order), "%.*s",
+		    (int)strcspn(order, "\n"), order);
 }
 
 static int

@@ -36,6 +36,7 @@
 #include "model/step/plan.h"
 #include "privsep/chan.h"
 #include "privsep/ctl_msg.h"
+#include "privsep/lock.h"
 #include "privsep/spawn.h"
 #include "study/study.h"
 #include "study/table.h"
@@ -184,6 +185,7 @@ start_site(struct site *s)
 	    "[policy]\nsmallest-k = 1\n"
 	    "[control]\nsocket = %s/socket\n",
 	    s->name, s->state, h.dir, officer, h.dir);
+	assert_int_equal(setenv(LOCK_STATE_ENV, s->state, 1), 0);
 	s->pid = spawn(PROC_GATE, LOG_WARNING, &s->parent, &err);
 	ok(s->pid, &err);
 	snprintf(key, sizeof(key), "%s.key", s->name);
@@ -204,6 +206,7 @@ start_rounds(void)
 {
 	struct err err;
 
+	assert_int_equal(setenv(LOCK_STATE_ENV, in_dir("coordinator"), 1), 0);
 	h.pid = spawn(PROC_ROUNDS, LOG_WARNING, &h.parent, &err);
 	ok(h.pid, &err);
 	hand_over(h.parent, "coordinator.key", in_dir("coordinator.key"));

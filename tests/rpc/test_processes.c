@@ -18,6 +18,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "privsep/chan.h"
+#include "privsep/lock.h"
 #include "privsep/spawn.h"
 #include "tests/rpc/certs.h"
 
@@ -187,6 +188,16 @@ expect_log(const char *text)
 	}
 }
 
+/* The one TCP port that a process started from now on may use. */
+static void
+fence_port(int port)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", port);
+	assert_int_equal(setenv(LOCK_PORT_ENV, number, 1), 0);
+}
+
 static void
 start_listener(int port)
 {
@@ -199,6 +210,7 @@ start_listener(int port)
 	    "[coordinator]\nname = c\nstate = /s\nkeys = /k\n"
 	    "listen = 127.0.0.1:%d\n[control]\nsocket = /c\n",
 	    port);
+	fence_port(port);
 	start(&f.listener, PROC_LISTENER, PROC_ROUNDS, use(certs_host(&certs)),
 	    config);
 	m = expect(f.listener.parent, MSG_READY);
@@ -231,6 +243,7 @@ start_uplink(const char *host)
 {
 	struct msg m;
 
+	fence_port(f.port);
 	start(&f.uplink, PROC_UPLINK, PROC_GATE, use(certs_site(&certs)),
 	    uplink_config(host));
 	m = expect(f.uplink.parent, MSG_READY);

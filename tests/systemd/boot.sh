@@ -16,7 +16,7 @@ mkdir "$work/root" "$work/dest"
 make -s -C "$builddir" install DESTDIR="$work/dest" >/dev/null
 cp "$top_srcdir/tests/systemd/inside.sh" "$work/dest/inside.sh"
 cat "$builddir/systemd/consiliumd.service" |
-    sed -n 's|^ExecStart=\(.*\)/sbin/consiliumd$|prefix=\1|p' >"$work/dest/where.sh"
+    sed -n 's|^ExecStart=\(.*\)/sbin/consiliumd -r$|prefix=\1|p' >"$work/dest/where.sh"
 echo "sysconfdir=$(sed -n \
     's|^d *\(/.*\)/consilium/keys .*|\1|p' \
     "$builddir/systemd/consilium.tmpfiles.conf")" >>"$work/dest/where.sh"

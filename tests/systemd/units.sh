@@ -18,7 +18,7 @@ for unit in consiliumd consilium-coordinator; do
 	# The programs are where they were built, not yet where they will be.
 	sed "s|^\(ExecStart[A-Za-z]*=\)[^ ]*|\1$program|" \
 	    "$builddir/systemd/$unit.service" >"$tmp/$unit.service"
-	grep -q "^ExecStart=$program\$" "$tmp/$unit.service"
+	grep -q "^ExecStart=$program -r\$" "$tmp/$unit.service"
 	if grep '@[a-z]*@' "$tmp/$unit.service"; then
 		echo "$unit.service: something was not put in" >&2
 		exit 1
