@@ -146,6 +146,16 @@ book_get_manifest(struct book *b, struct canon *out, struct err *err)
 }
 
 int
+book_manifest_of(
+    struct book *b, uint32_t epoch, struct canon *out, struct err *err)
+{
+	return get_blob(
+	    db_query(b->db, err, "SELECT object FROM manifest WHERE epoch = ?",
+		"i", (int64_t)epoch),
+	    out, err);
+}
+
+int
 book_add_study(struct book *b, const char *name,
     const uint8_t digest[BOOK_DIGEST], const void *object, size_t len,
     struct err *err)
@@ -305,6 +315,22 @@ book_get_step(struct book *b, int64_t study, uint32_t idx,
 	db_done(q);
 	if (rv == 1 && idx != UINT32_MAX && step->idx != idx)
 		rv = 0;
+	return rv;
+}
+
+int
+book_find_round(struct book *b, int64_t study, uint64_t round, uint32_t *idx,
+    struct err *err)
+{
+	struct db_query *q = db_query(b->db, err,
+	    "SELECT idx FROM step WHERE study = ? AND round = ? AND idx > 0",
+	    "ii", study, (int64_t)round);
+	int rv = ROW(q, err);
+
+	if (rv == 1) {
+		*idx = (uint32_t)db_int(q, 0);
+		db_done(q);
+	}
 	return rv;
 }
 

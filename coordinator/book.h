@@ -33,7 +33,10 @@ void book_rollback(struct book *b);
 /* Blobs are appended to out by the getters: 1 found, 0 none, -1 error. */
 int book_put_manifest(struct book *b, uint32_t epoch, const void *object,
     size_t len, struct err *err);
+/* The newest one, or the one of an epoch. */
 int book_get_manifest(struct book *b, struct canon *out, struct err *err);
+int book_manifest_of(
+    struct book *b, uint32_t epoch, struct canon *out, struct err *err);
 
 enum book_status {
 	BOOK_RUNNING,
@@ -84,6 +87,10 @@ int book_add_step(struct book *b, int64_t study, const struct book_step *step,
 int book_get_step(struct book *b, int64_t study, uint32_t idx,
     struct book_step *step, struct canon *plan, struct canon *result,
     struct err *err);
+
+/* The step that a round led to; 1, 0 or -1. */
+int book_find_round(struct book *b, int64_t study, uint64_t round,
+    uint32_t *idx, struct err *err);
 
 /*
  * The open round of a study: at most one.  A new one gets the next number;

@@ -21,6 +21,8 @@
 #include "privsep/start.h"
 
 struct audit;
+struct ctl_reply;
+struct ctl_request;
 struct model_spec;
 struct plan;
 struct signed_study;
@@ -91,6 +93,12 @@ int rounds_show(struct rounds *s, struct err *err);
 int rounds_on_control(void *self, struct msg *m, struct err *err);
 struct work *work_find(struct rounds *s, const uint8_t digest[BOOK_DIGEST]);
 void work_free(struct work *w);
+
+/* rounds_transcript.c: answers to the operator */
+int rounds_transcript(struct rounds *s, const struct ctl_request *q,
+    struct ctl_reply *r, struct err *err);
+int rounds_chunk(struct rounds *s, const struct ctl_request *q,
+    struct ctl_reply *r, struct err *err);
 
 /* rounds_phases.c */
 const struct round_ctx *work_context(const struct work *w, struct context *c);

@@ -534,9 +534,11 @@ static const struct {
 	int (*fn)(struct rounds *s, const struct ctl_request *q,
 	    struct ctl_reply *r, struct err *err);
 } commands[] = {
+	{ "chunk", rounds_chunk },
 	{ "result", cmd_result },
 	{ "status", cmd_status },
 	{ "submit", cmd_submit },
+	{ "transcript", rounds_transcript },
 };
 
 int

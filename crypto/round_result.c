@@ -318,6 +318,29 @@ round_result_open(const struct round_ctx *ctx, const struct round_about *expect,
 	return r;
 }
 
+int
+round_result_peek(const void *msg, size_t len, uint32_t *epoch,
+    uint8_t sum_root[ROUND_DIGEST], struct err *err)
+{
+	uint8_t consortium[ROUND_DIGEST];
+	struct canon_in in, announce;
+	struct part part;
+
+	if (msg_peek(msg, len, "result", &in, err) != 0)
+		return -1;
+	part = get_part(&in, ROUND_MESSAGE_MAX);
+	if (in.failed || in.end - in.p < ROUND_DIGEST)
+		return err_set(err, ERR_FORMAT, "result: cut short");
+	memcpy(sum_root, in.end - ROUND_DIGEST, ROUND_DIGEST); /* comes last */
+	if (msg_peek(part.p, part.len, "announce", &announce, err) != 0)
+		return -1;
+	canon_get_raw(&announce, consortium, sizeof(consortium));
+	*epoch = canon_get_u32(&announce);
+	return announce.failed
+	    ? err_set(err, ERR_FORMAT, "result: its announcement is cut short")
+	    : 0;
+}
+
 void
 round_result_free(struct round_result *r)
 {

@@ -46,6 +46,13 @@ const struct round_input *round_result_input(
     const struct round_result *r, size_t k);
 
 /*
+ * What a result says of itself, before anything in it is checked: the epoch of
+ * the manifest that it is of, and the root that names its sum.
+ */
+int round_result_peek(const void *msg, size_t len, uint32_t *epoch,
+    uint8_t sum_root[ROUND_DIGEST], struct err *err);
+
+/*
  * Repeat the sum (verify = replay): check each upload against its root, add
  * them, remove the masks.  sum has room for about.words words.  ERR_PEER if an
  * upload is not what the survivors' list names, or the sum is not the one that

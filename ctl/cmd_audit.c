@@ -39,14 +39,8 @@ ctl_audit_verify(const struct ctl_args *a, struct err *err)
 	char hex[2 * AUDIT_HASH + 1];
 	uint8_t pk[KEY_PUBLIC];
 
-	/* A key, or a file with one. */
-	if (strlen(key) == 2 * (size_t)KEY_PUBLIC &&
-	    strspn(key, "0123456789abcdefABCDEF") == strlen(key)) {
-		if (key_public_parse(key, pk, err) < 0)
-			return err_prefix(err, "--public-key");
-	} else if (key_public_load(key, pk, err) < 0) {
+	if (ctl_public_key("--public-key", key, pk, err) < 0)
 		return -1;
-	}
 	if (a->opt[CTL_EXPECT] != NULL &&
 	    parse_expected(a->opt[CTL_EXPECT], &expected, err) < 0)
 		return -1;

@@ -16,6 +16,7 @@
 #include "ctl/ctl.h"
 #include "ctl/members.h"
 #include "ctl/rootkey.h"
+#include "ctl/rules.h"
 #include "model/spec.h"
 #include "study/study.h"
 
@@ -249,21 +250,10 @@ static int
 check_rules(const struct signed_study *s, const struct manifest *m,
     const struct study *study, struct round_params *p, struct err *err)
 {
-	const struct round_rules rules = {
-		.corrupted = m->policy.corrupted,
-		.honest_min = m->policy.honest_min,
-		.u_frac_ppm = m->policy.u_frac_ppm,
-		.suite = (m->policy.suites & 1) != 0 ? ROUND_AES256CTR
-						     : ROUND_CHACHA20,
-		.bits = 64,
-		.verify = study->privacy.verify == STUDY_REPLAY ? ROUND_REPLAY
-		    : study->privacy.verify == STUDY_SAMPLE     ? ROUND_SAMPLE
-								: ROUND_TRUST,
-		.cohort = study->privacy.cohort == STUDY_FIXED ? ROUND_FIXED
-							       : ROUND_OPEN,
-	};
+	struct context c;
 
-	return round_params(&rules, s->n_sites, s->n_sites, p, err);
+	return round_params(&ctl_context(&c, m, s, study)->rules, s->n_sites,
+	    s->n_sites, p, err);
 }
 
 static void

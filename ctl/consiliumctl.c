@@ -15,6 +15,7 @@
 static const struct option {
 	const char *name, *value;
 } options[CTL_OPTS] = {
+	[CTL_CHAIN] = { "chain", NULL },
 	[CTL_CONSORTIUM] = { "consortium", "NAME" },
 	[CTL_CORRUPTED] = { "corrupted", "N" },
 	[CTL_DIR] = { "dir", "DIR" },
@@ -30,6 +31,7 @@ static const struct option {
 	[CTL_REPORT] = { "report", "FILE" },
 	[CTL_ROOT] = { "root", "DIR" },
 	[CTL_ROOT_KEY] = { "root-key", "KEY" },
+	[CTL_ROUND] = { "round", "N" },
 	[CTL_SITES] = { "sites", "A,B,C" },
 	[CTL_SOCKET] = { "socket", "SOCKET" },
 };
@@ -74,6 +76,8 @@ static const struct command {
 	    "root: sign a study for its sites" },
 	{ "audit verify", ctl_audit_verify, OPT(PUBLIC_KEY), OPT(EXPECT),
 	    OPERAND, "FILE", false, "check an audit log" },
+	{ "audit replay", ctl_audit_replay, OPT(ROOT_KEY), OPT(OUT), OPERAND,
+	    "TRANSCRIPT", true, "repeat a study's rounds, as an outsider" },
 	{ "submit", ctl_submit, OPT(SOCKET), 0, OPERAND, "FILE", true,
 	    "coordinator: hand in a signed manifest or study" },
 	{ "prepare", ctl_ask, OPT(SOCKET), 0, OPERAND, "STUDY", true,
@@ -91,13 +95,18 @@ static const struct command {
 	    "what the daemon does in its studies" },
 	{ "result", ctl_result, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
 	    true, "write a finished study's result to a folder" },
+	{ "transcript", ctl_transcript, OPT(SOCKET) | OPT(OUT),
+	    OPT(CHAIN) | OPT(ROUND), OPERAND, "STUDY", false,
+	    "coordinator: write what an outsider repeats a round from" },
 };
 
 static void
 print_option(FILE *f, const char *before, size_t o, const char *after)
 {
-	fprintf(f, " %s--%s %s%s", before, options[o].name, options[o].value,
-	    after);
+	fprintf(f, " %s--%s", before, options[o].name);
+	if (options[o].value != NULL)
+		fprintf(f, " %s", options[o].value);
+	fprintf(f, "%s", after);
 }
 
 static void
@@ -163,12 +172,17 @@ read_option(const struct command *c, char *const *argv, struct ctl_args *a,
 	}
 	for (size_t o = 0; o < CTL_OPTS; o++) {
 		if (((c->needs | c->takes) >> o & 1) == 0 ||
+		    (options[o].value == NULL && value != NULL) ||
 		    strlen(options[o].name) != len ||
 		    strncmp(options[o].name, name, len) != 0)
 			continue;
 		if (a->opt[o] != NULL)
 			return err_set(err, ERR_CONFIG, "--%s is there twice",
 			    options[o].name);
+		if (options[o].value == NULL && value == NULL) {
+			a->opt[o] = "";
+			return 1;
+		}
 		a->opt[o] = value != NULL ? value + 1 : argv[1];
 		if (a->opt[o] == NULL || a->opt[o][0] == '\0')
 			return err_set(err, ERR_CONFIG, "--%s: expected %s",

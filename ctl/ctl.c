@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "crypto/keyfile.h"
 
 int
 ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,
@@ -45,4 +46,16 @@ ctl_path(const char *dir, const char *name, struct err *err)
 	k->next = all;
 	all = k;
 	return k->path;
+}
+
+int
+ctl_public_key(const char *name, const char *value, uint8_t pk[KEY_PUBLIC],
+    struct err *err)
+{
+	if (strlen(value) != 2 * (size_t)KEY_PUBLIC ||
+	    strspn(value, "0123456789abcdefABCDEF") != strlen(value))
+		return key_public_load(value, pk, err);
+	if (key_public_parse(value, pk, err) < 0)
+		return err_prefix(err, "%s", name);
+	return 0;
 }

@@ -15,6 +15,7 @@ struct key;
 struct manifest;
 
 enum ctl_opt {
+	CTL_CHAIN, /* "" where it was given */
 	CTL_CONSORTIUM,
 	CTL_CORRUPTED,
 	CTL_DIR,
@@ -30,6 +31,7 @@ enum ctl_opt {
 	CTL_REPORT,
 	CTL_ROOT,
 	CTL_ROOT_KEY,
+	CTL_ROUND,
 	CTL_SITES,
 	CTL_SOCKET,
 	CTL_OPTS
@@ -52,13 +54,17 @@ ctl_fn ctl_manifest_sign, ctl_study_sign;
 /* cmd_study.c */
 ctl_fn ctl_study_init, ctl_study_check;
 /* cmd_audit.c */
-ctl_fn ctl_audit_verify;
+ctl_fn ctl_audit_verify, ctl_audit_replay;
 /* cmd_online.c */
-ctl_fn ctl_submit, ctl_ask, ctl_report, ctl_decide, ctl_result;
+ctl_fn ctl_submit, ctl_ask, ctl_report, ctl_decide, ctl_result, ctl_transcript;
 
 /* The manifest that root last signed in its folder; the caller frees it. */
 struct manifest *ctl_root_manifest(
     const char *dir, const struct key *root, struct err *err);
+
+/* A public key in hexadecimal, or in a file of that name. */
+int ctl_public_key(
+    const char *name, const char *value, uint8_t pk[32], struct err *err);
 
 /* A whole number from min to max that is all of s; name is the option's. */
 int ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,

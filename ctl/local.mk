@@ -6,6 +6,12 @@ noinst_LIBRARIES += %D%/libpooled.a %D%/liblocal.a
 	%D%/json_read.c %D%/json_read.h \
 	%D%/local_proc.c %D%/local_proc.h
 
+# An outsider's part; apart, for its test against real rounds.
+noinst_LIBRARIES += %D%/libtranscript.a
+%C%_libtranscript_a_SOURCES = \
+	%D%/rules.c %D%/rules.h \
+	%D%/transcript.c %D%/transcript.h
+
 bin_PROGRAMS += %D%/consiliumctl
 %C%_consiliumctl_SOURCES = \
 	%D%/cmd_audit.c \
@@ -13,6 +19,7 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/cmd_online.c \
 	%D%/cmd_sign.c \
 	%D%/cmd_study.c \
+	%D%/cmd_transcript.c \
 	%D%/consiliumctl.c \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/members.c %D%/members.h \
@@ -20,7 +27,7 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/result_files.c %D%/result_files.h \
 	%D%/rootkey.c %D%/rootkey.h \
 	%D%/rows.c %D%/rows.h
-%C%_consiliumctl_LDADD = study/libstudy.a \
+%C%_consiliumctl_LDADD = %D%/libtranscript.a study/libstudy.a \
 	anonymize/libanonymize.a model/libresult.a model/libstep.a \
 	crypto/libround.a crypto/librandom.a crypto/libauthority.a \
 	crypto/libhash.a privsep/libctl.a \

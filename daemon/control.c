@@ -41,6 +41,7 @@ static const struct command {
 	unsigned roles;
 } commands[] = {
 	{ "approve", CTL_OFFICER },
+	{ "chunk", CTL_OPERATOR },
 	{ "digests", ANYBODY },
 	{ "prepare", ANYBODY },
 	{ "refuse", CTL_OFFICER },
@@ -49,6 +50,7 @@ static const struct command {
 	{ "revoke", CTL_OFFICER },
 	{ "status", ANYBODY },
 	{ "submit", CTL_OPERATOR },
+	{ "transcript", CTL_OPERATOR },
 };
 
 struct control;

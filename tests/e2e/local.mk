@@ -1,6 +1,6 @@
 # Whole runs by consilium-local.
 E2E = %D%/bad-input.sh %D%/birthwt.sh %D%/breast-cancer.sh \
-	%D%/glm.sh %D%/lung.sh
+	%D%/glm.sh %D%/lung.sh %D%/replay.sh
 check_SCRIPTS += $(E2E)
 EXTRA_DIST += $(E2E) %D%/README.md %D%/lib.sh %D%/birthwt.study \
 	%D%/birthweight.study %D%/epil.study \
@@ -11,3 +11,12 @@ noinst_PROGRAMS += %D%/expired
 %C%_expired_SOURCES = %D%/expired.c
 %C%_expired_LDADD = crypto/libauthority.a crypto/libhash.a \
 	common/libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS)
+
+# A tool of replay.sh.
+noinst_PROGRAMS += %D%/flip
+%C%_flip_SOURCES = %D%/flip.c
+%C%_flip_LDADD = ctl/libtranscript.a study/libstudy.a model/libstep.a \
+	crypto/libround.a crypto/librandom.a crypto/libauthority.a \
+	crypto/libhash.a privsep/libctl.a privsep/libprivsep.a \
+	proto/libproto.a common/libcommon.a $(SODIUM_LIBS) $(CRYPTO_LIBS) \
+	$(PROTOBUFC_LIBS) -lm
