@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/prepare.c %D%/prepare.h \
 	%D%/report.c %D%/report.h \
 	%D%/report_html.c \
-	%D%/rows.c %D%/rows.h
+	%D%/rows.c %D%/rows.h \
+	%D%/rules.c %D%/rules.h
 EXTRA_DIST += %D%/README.md
 dist_doc_DATA += docs/REPORT.md

@@ -60,15 +60,17 @@ entropy(const uint32_t *counts, size_t n, double size)
 	return e;
 }
 
-/* The l - 1 commonest, found one after another, leave the tail. */
-static bool
-recursive(const uint32_t *counts, size_t n, double c, size_t l, double size)
+/* The commonest, by all from the l-th commonest on: the l - 1 commonest are
+   found one after another, and leave the tail. */
+static double
+recursive(const uint32_t *counts, size_t n, size_t l, double size)
 {
 	double head = 0, first = 0;
 	uint32_t last = UINT32_MAX;
-	size_t left = l - 1;
 
-	while (left > 0) {
+	for (size_t v = 0; v < n; v++)
+		first = MAX(first, counts[v]);
+	for (size_t left = l - 1; left > 0;) {
 		uint32_t most = 0;
 		size_t ties = 0;
 
@@ -79,17 +81,13 @@ recursive(const uint32_t *counts, size_t n, double c, size_t l, double size)
 			most = counts[v];
 		}
 		if (most == 0)
-			return false; /* fewer than l values */
-		first = first == 0 ? most : first;
+			return INFINITY; /* fewer than l values */
 		ties = MIN(ties, left);
 		head += (double)ties * most;
 		left -= ties;
 		last = most;
 	}
-	if (l == 1)
-		for (size_t v = 0; v < n; v++)
-			first = MAX(first, counts[v]);
-	return first < c * (size - head);
+	return size > head ? first / (size - head) : INFINITY;
 }
 
 static double
@@ -149,8 +147,8 @@ distance_tree(const struct hierarchy *h, const uint32_t *counts,
 	return d;
 }
 
-static bool
-holds(const struct models *m, const struct model *o, size_t size,
+double
+models_value(const struct models *m, const struct model *o, size_t size,
     const uint32_t *all)
 {
 	const struct model_column *c = &m->columns[o->sensitive];
@@ -160,20 +158,45 @@ holds(const struct models *m, const struct model *o, size_t size,
 
 	switch (o->kind) {
 	case MODEL_DISTINCT:
-		return distinct(counts, n) >= o->l;
+		return (double)distinct(counts, n);
 	case MODEL_ENTROPY:
-		return entropy(counts, n, s) >= log(o->t) - SLACK;
+		return exp(entropy(counts, n, s));
 	case MODEL_RECURSIVE:
-		return recursive(counts, n, o->c, o->l, s);
+		return recursive(counts, n, o->l, s);
 	case MODEL_EQUAL:
-		return distance_equal(counts, c->share, n, s) <= o->t + SLACK;
+		return distance_equal(counts, c->share, n, s);
 	case MODEL_ORDERED:
-		return distance_ordered(counts, c->share, n, s) <= o->t + SLACK;
+		return distance_ordered(counts, c->share, n, s);
 	case MODEL_HIERARCHICAL:
-		return distance_tree(o->hierarchy, counts, c->share, s) <=
-		    o->t + SLACK;
+		return distance_tree(o->hierarchy, counts, c->share, s);
 	}
-	return false;
+	return INFINITY;
+}
+
+bool
+models_worse(const struct model *o, double value, double than)
+{
+	return o->kind == MODEL_DISTINCT || o->kind == MODEL_ENTROPY
+	    ? value < than
+	    : value > than;
+}
+
+static bool
+holds(const struct models *m, const struct model *o, size_t size,
+    const uint32_t *counts)
+{
+	double value = models_value(m, o, size, counts);
+
+	switch (o->kind) {
+	case MODEL_DISTINCT:
+		return value >= (double)o->l;
+	case MODEL_ENTROPY:
+		return value >= o->t * (1 - SLACK);
+	case MODEL_RECURSIVE:
+		return value < o->c;
+	default:
+		return value <= o->t + SLACK;
+	}
 }
 
 bool

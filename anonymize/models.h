@@ -40,7 +40,7 @@ struct model {
 	} kind;
 	size_t sensitive; /* which column of codes */
 	size_t l;
-	double c, t; /* entropy's l is in t */
+	double c, t; /* entropy's l is t */
 	const struct hierarchy *hierarchy; /* of the values' codes */
 };
 
@@ -66,6 +66,12 @@ struct models {
 int models_count(struct models *m, size_t n_rows, struct err *err);
 void models_free_shares(struct models *m);
 
+/* The number that a model looks at: different values, the l that their entropy
+   stands for, how many times commoner the commonest is, distance. */
+double models_value(const struct models *m, const struct model *o, size_t size,
+    const uint32_t *counts);
+/* Is a value further from what the model wants than another one? */
+bool models_worse(const struct model *o, double value, double than);
 /* Does the class satisfy all models?  counts: (n_counts). */
 bool models_hold(const struct models *m, size_t size, const uint32_t *counts);
 /* The same by those alone that a class cannot lose by joining another one. */

@@ -9,6 +9,7 @@
 
 #include "anonymize/classes.h"
 #include "anonymize/report.h"
+#include "anonymize/rules.h"
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/file.h"
@@ -23,6 +24,8 @@ struct job {
 	struct rows *rows;
 	double **keys; /* (n_quasi): rows->n recoded values each */
 	struct classes before, classes; /* raw, recoded: of the complete rows */
+	struct rules rules; /* over the complete rows */
+	bool *fails; /* (classes.n) */
 	size_t *order; /* (n_kept) rows, as the table has them */
 	double **columns; /* (n_table): n_kept values each */
 	size_t most_suppressed;
@@ -31,6 +34,8 @@ struct job {
 	size_t file_len;
 	struct table table;
 	struct classes after;
+	double *worst; /* (rules.models.n) over the file's classes; NaN where
+			  the column is not in it */
 };
 
 static int
@@ -110,6 +115,38 @@ out:
 	return r;
 }
 
+/* What the rules look at: the complete rows as the table would have them. */
+static int
+make_rules(struct job *j, struct err *err)
+{
+	const struct study *s = j->s;
+	double **all = matrix(s->n_columns, j->rows->n);
+	const double **values = calloc(s->n_columns + 1, sizeof(*values));
+	int r = -1;
+
+	if (all == NULL || values == NULL) {
+		no_memory(j, err);
+		goto out;
+	}
+	for (size_t c = 0; c < s->n_columns; c++) {
+		const double *raw = j->rows->columns[c].values;
+
+		if (raw == NULL || s->columns[c].type != STUDY_LEVELS)
+			continue;
+		for (size_t i = 0; i < j->rows->n; i++)
+			all[c][i] = s->columns[c].in_table
+			    ? study_table_value(s, c, raw[i])
+			    : raw[i];
+		values[c] = all[c];
+	}
+	r = rules_make(&j->rules, s, j->p->raw ? 1 : j->result->k, values,
+	    j->rows->n, NULL, err);
+out:
+	free(values);
+	matrix_free(all, s->n_columns, j->rows->n);
+	return r;
+}
+
 /* Without which quasi-identifier would fewest rows be lost? */
 static int
 too_many(struct job *j, size_t below, struct err *err)
@@ -124,9 +161,12 @@ too_many(struct job *j, size_t below, struct err *err)
 		for (size_t i = 0; i < n; i++)
 			if (i != q)
 				keys[m++] = j->keys[i];
+		size_t lost;
+
 		if (classes_make(&c, keys, m, j->rows->n, err) == 0 &&
-		    classes_below(&c, j->result->k) < best) {
-			best = classes_below(&c, j->result->k);
+		    rules_check(&j->rules, &c, NULL, &lost, NULL, err) == 0 &&
+		    lost < best) {
+			best = lost;
 			worst = q;
 		}
 		classes_free(&c);
@@ -134,11 +174,15 @@ too_many(struct job *j, size_t below, struct err *err)
 	free(keys);
 	return err_set(err, ERR_REFUSED,
 	    "%.100s: %zu of %zu rows share their quasi-identifiers with fewer "
-	    "than %zu patients; the study lets %zu be suppressed. Without "
+	    "than %zu patients%s; the study lets %zu be suppressed. Without "
 	    "\"%s\" it would be %zu: a higher level of its hierarchy would "
 	    "help "
 	    "most",
-	    j->p->source, below, j->rows->n, j->result->k, j->most_suppressed,
+	    j->p->source, below, j->rows->n, j->result->k,
+	    j->rules.models.n > 0
+		? ", or with too few values of a sensitive column"
+		: "",
+	    j->most_suppressed,
 	    n > 0 ? j->s->columns[j->s->quasi[worst]].name : "",
 	    n > 1 ? best : 0);
 }
@@ -147,9 +191,16 @@ too_many(struct job *j, size_t below, struct err *err)
 static int
 suppress(struct job *j, struct err *err)
 {
-	size_t k = j->p->raw ? 1 : j->result->k, n = j->rows->n;
-	size_t below = classes_below(&j->classes, k);
+	size_t k = j->p->raw ? 1 : j->result->k, n = j->rows->n, kept = 0;
+	size_t below;
 
+	if ((j->fails = calloc(j->classes.n + 1, sizeof(*j->fails))) == NULL)
+		return no_memory(j, err);
+	if (j->p->raw)
+		below = 0;
+	else if (rules_check(
+		     &j->rules, &j->classes, j->fails, &below, NULL, err) == -1)
+		return -1;
 	j->most_suppressed =
 	    (size_t)floor(j->s->privacy.suppression_limit * (double)n);
 	j->result->n_suppressed = below;
@@ -160,10 +211,20 @@ suppress(struct job *j, struct err *err)
 		    "%.100s: %zu complete rows are left, at least %zu are "
 		    "needed",
 		    j->p->source, n - below, MAX(k, 1));
+	for (size_t i = 0; i < j->classes.n; i++)
+		kept += !j->fails[i];
+	if (!j->p->raw && !models_hold_table(&j->rules.models, kept, n - below))
+		return err_set(err, ERR_REFUSED,
+		    "%.100s: %zu classes of %zu rows, an average risk of %.4f; "
+		    "the study allows %g: higher levels of the hierarchies "
+		    "would help",
+		    j->p->source, kept, n - below,
+		    (double)kept / (double)(n - below),
+		    j->s->privacy.average_risk);
 	if ((j->order = calloc(n, sizeof(*j->order))) == NULL)
 		return no_memory(j, err);
 	for (size_t i = 0; i < n; i++)
-		if (j->classes.size[j->classes.of_row[i]] >= k)
+		if (!j->fails[j->classes.of_row[i]])
 			j->order[j->result->n_kept++] = i;
 	return 0;
 }
@@ -196,6 +257,53 @@ make_columns(struct job *j, struct err *err)
 	r = 0;
 out:
 	matrix_free(all, n_table, n);
+	return r;
+}
+
+/* The rules once more, on the file's values. */
+static int
+check_rules(struct job *j, struct err *err)
+{
+	const struct study *s = j->s;
+	const double **values = calloc(s->n_columns + 1, sizeof(*values));
+	size_t n = j->rules.models.n, lost = 0;
+	double *worst = calloc(n + 1, sizeof(*worst));
+	struct rules rules = { 0 };
+	int r = -1;
+
+	if (values == NULL || worst == NULL ||
+	    (j->worst = calloc(n + 1, sizeof(*j->worst))) == NULL) {
+		no_memory(j, err);
+		goto out;
+	}
+	for (size_t t = 0; t < s->n_table; t++)
+		values[s->table[t]] = table_column(&j->table, t);
+	if (rules_make(&rules, s, j->p->raw ? 1 : j->result->k, values,
+		j->table.n_rows, &j->rules, err) == -1 ||
+	    rules_check(&rules, &j->after, NULL, &lost, worst, err) == -1)
+		goto out;
+	for (size_t o = 0, i = 0; o < n; o++) {
+		size_t column = j->rules.models.list[o].sensitive;
+
+		j->worst[o] = s->columns[j->rules.column[column]].in_table
+		    ? worst[i++]
+		    : NAN;
+	}
+	if (!j->p->raw &&
+	    (lost > 0 ||
+		!models_hold_table(
+		    &rules.models, j->after.n, j->after.n_rows))) {
+		err_set(err, ERR_FORMAT,
+		    "the written table does not keep the study's rules: %zu "
+		    "rows",
+		    lost);
+		goto out;
+	}
+	r = 0;
+out:
+	rules_free(&rules);
+	free(values);
+	free(worst);
 	return r;
 }
 
@@ -235,7 +343,7 @@ measure_file(struct job *j, struct err *err)
 		    j->table.n_rows, j->result->smallest_class);
 		goto out;
 	}
-	r = 0;
+	r = check_rules(j, err);
 out:
 	free(keys);
 	return r;
@@ -279,6 +387,8 @@ write_reports(struct job *j, struct err *err)
 		.before = &j->before,
 		.after = &j->after,
 		.table = &j->table,
+		.rules = &j->rules,
+		.worst = j->worst,
 	};
 	struct report *report = report_make(&in, err);
 	struct canon html = { 0 }, json = { 0 };
@@ -327,8 +437,9 @@ run(struct job *j, struct err *err)
 		return -1;
 	}
 	count_rows(j, j->rows);
-	if (make_classes(j, err) == -1 || suppress(j, err) == -1 ||
-	    make_columns(j, err) == -1 || write_table(j, err) == -1)
+	if (make_classes(j, err) == -1 || make_rules(j, err) == -1 ||
+	    suppress(j, err) == -1 || make_columns(j, err) == -1 ||
+	    write_table(j, err) == -1)
 		return -1;
 	return j->p->raw || j->p->html_fd == -1 ? 0 : write_reports(j, err);
 }
@@ -351,6 +462,9 @@ prepare(const struct prepare *p, struct prepare_result *result, struct err *err)
 	classes_free(&j.before);
 	classes_free(&j.classes);
 	classes_free(&j.after);
+	rules_free(&j.rules);
+	free(j.fails);
+	free(j.worst);
 	free(j.order);
 	rows_free(j.rows);
 	return r;

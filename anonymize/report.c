@@ -2,6 +2,7 @@
 
 #include "anonymize/facts.h"
 #include "anonymize/rows.h"
+#include "anonymize/rules.h"
 #include "common/canon.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -71,6 +72,41 @@ put_risk(struct json *j, const char *key, const struct risk *k)
 }
 
 static void
+put_rules(struct json *j, const struct report *r)
+{
+	static const char *const words[] = {
+		[MODEL_DISTINCT] = "distinct-diversity",
+		[MODEL_ENTROPY] = "entropy-diversity",
+		[MODEL_RECURSIVE] = "recursive-diversity",
+		[MODEL_EQUAL] = "equal-closeness",
+		[MODEL_ORDERED] = "ordered-closeness",
+		[MODEL_HIERARCHICAL] = "hierarchical-closeness",
+	};
+	const struct models *m = &r->in.rules->models;
+
+	if (m->average_risk > 0)
+		json_real(j, "average_risk_at_most", m->average_risk);
+	json_array(j, "rules");
+	for (size_t i = 0; i < m->n; i++) {
+		const struct model *o = &m->list[i];
+		size_t column = r->in.rules->column[o->sensitive];
+
+		json_object(j, NULL);
+		json_text(j, "column", r->in.study->columns[column].name);
+		json_text(j, "rule", words[o->kind]);
+		if (o->kind < MODEL_EQUAL)
+			json_real(j, "l", o->t);
+		if (o->kind == MODEL_RECURSIVE)
+			json_real(j, "c", o->c);
+		if (o->kind >= MODEL_EQUAL)
+			json_real(j, "t", o->t);
+		json_real(j, "measured", r->in.worst[i]);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
 put_privacy(struct json *j, const struct report *r)
 {
 	const struct study *s = r->in.study;
@@ -86,6 +122,7 @@ put_privacy(struct json *j, const struct report *r)
 	json_real(j, "threshold", RISK_THRESHOLD);
 	put_risk(j, "before", &r->before);
 	put_risk(j, "after", &r->after);
+	put_rules(j, r);
 	json_int(j, "classes", (int64_t)r->in.after->n);
 	json_array(j, "class_sizes");
 	for (size_t i = 0; i < FACTS_SIZES; i++) {

@@ -20,6 +20,7 @@ struct canon;
 struct err;
 struct report;
 struct rows;
+struct rules;
 struct study;
 struct table;
 
@@ -38,6 +39,9 @@ struct report_input {
 	const struct classes *before; /* of the complete rows, as they were */
 	const struct classes *after; /* of the table that was written */
 	const struct table *table; /* read from the file */
+	const struct rules *rules; /* that were kept */
+	const double *worst; /* (rules->models.n) value of each model, over the
+				table's classes; NaN: column not in it */
 };
 
 /* Measure.  The caller ends the result with report_free(). */

@@ -1,4 +1,5 @@
 /* The report for people: one page, no script, nothing from outside. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +7,7 @@
 #include "anonymize/html.h"
 #include "anonymize/report.h"
 #include "anonymize/rows.h"
+#include "anonymize/rules.h"
 #include "common/canon.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -436,6 +438,38 @@ risk_table(struct html *h, const struct risk *before, const struct risk *after)
 	html_close(h);
 }
 
+/* What classes of patients keep beside their size, and how far they are from
+   breaking it. */
+static void
+the_rules(struct html *h, const struct report *r)
+{
+	const struct models *m = &r->in.rules->models;
+
+	if (m->n == 0 && m->average_risk == 0)
+		return;
+	html_element(h, "p", NULL,
+	    "The study asks for more, and every group of patients who are "
+	    "alike keeps it:");
+	html_open(h, "ul", NULL);
+	if (m->average_risk > 0)
+		html_element(h, "li", NULL,
+		    "on average at most a 1 in %.0f chance to point at the "
+		    "right row",
+		    1 / m->average_risk);
+	for (size_t i = 0; i < m->n; i++) {
+		char text[FACTS_TEXT_SIZE];
+
+		rules_text(r->in.rules, &m->list[i], text, sizeof(text));
+		html_open(h, "li", NULL);
+		html_text(h, "%s", text);
+		if (isfinite(r->in.worst[i]))
+			html_text(h, " (the group nearest to the limit: %.3g)",
+			    r->in.worst[i]);
+		html_close(h);
+	}
+	html_close(h);
+}
+
 static void
 the_risk(struct html *h, const struct report *r)
 {
@@ -464,6 +498,7 @@ the_risk(struct html *h, const struct report *r)
 	    1 / r->after.average, r->in.k, s->privacy.k,
 	    MAX(r->in.smallest_k, 1));
 	html_close(h);
+	the_rules(h, r);
 	risk_table(h, &r->before, &r->after);
 	html_element(h, "p", "style=\"margin-top:1.2rem\"",
 	    "How many patients are in a group of how many who are alike:");

@@ -391,7 +391,9 @@ rows_read(int fd, const char *name, const struct study *s, struct rows **places,
 	}
 	r->study = s;
 	for (size_t i = 0; i < s->n_columns; i++)
-		r->columns[i].kept = s->columns[i].in_table;
+		r->columns[i].kept = s->columns[i].in_table ||
+		    s->columns[i].diversity != STUDY_ANY ||
+		    s->columns[i].closeness != STUDY_FAR;
 	for (size_t i = 0; i < s->n_quasi; i++)
 		r->columns[s->quasi[i]].kept = true;
 	src.rows = r;

@@ -69,6 +69,12 @@ static const struct ini_field policy_fields[] = {
 	{ "keep-uploads", ini_size, AT(policy.keep_uploads), .max = 10000 },
 	{ "largest-suppression", ini_real, AT(policy.largest_suppression),
 	    .max = 1 },
+	{ "largest-average-risk", ini_real, AT(policy.largest_average_risk),
+	    .min = 1e-6, .max = 1 },
+	{ "smallest-diversity", ini_real, AT(policy.smallest_diversity),
+	    .min = 1, .max = 100 },
+	{ "largest-closeness", ini_real, AT(policy.largest_closeness),
+	    .max = 1 },
 	{ "cohort", ini_word, AT(policy.cohort), .words = cohort_words },
 	{ "verify", ini_word, AT(policy.verify), .words = verify_words },
 };
@@ -137,6 +143,9 @@ site_config_parse(
 		.smallest_risk_set_step = 5,
 		.keep_uploads = 100,
 		.largest_suppression = 0.2,
+		.largest_average_risk = 1,
+		.smallest_diversity = 1,
+		.largest_closeness = 1,
 		.cohort = STUDY_FIXED,
 		.verify = STUDY_REPLAY,
 	};
@@ -203,6 +212,39 @@ purpose_allowed(const struct site_policy *p, const char *purpose)
 	return false;
 }
 
+/* The rules for sensitive columns that the table has. */
+static int
+check_sensitive(
+    const struct site_policy *p, const struct study *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_columns; i++) {
+		const struct study_column *c = &s->columns[i];
+
+		if (!c->in_table || c->privacy != STUDY_SENSITIVE ||
+		    c->type != STUDY_LEVELS)
+			continue;
+		if (p->smallest_diversity > 1 &&
+		    (c->diversity == STUDY_ANY ||
+			c->diversity_l < p->smallest_diversity))
+			return err_set(err, ERR_REFUSED,
+			    "study %s: the diversity of \"%s\" is %g, this "
+			    "site's policy wants at least %g",
+			    s->name, c->name,
+			    c->diversity == STUDY_ANY ? 1 : c->diversity_l,
+			    p->smallest_diversity);
+		if (p->largest_closeness < 1 &&
+		    (c->closeness == STUDY_FAR ||
+			c->closeness_t > p->largest_closeness))
+			return err_set(err, ERR_REFUSED,
+			    "study %s: the closeness of \"%s\" is %g, this "
+			    "site's policy wants at most %g",
+			    s->name, c->name,
+			    c->closeness == STUDY_FAR ? 1 : c->closeness_t,
+			    p->largest_closeness);
+	}
+	return 0;
+}
+
 int
 site_policy_check(const struct site_policy *p, const struct study *s,
     size_t n_sites, struct err *err)
@@ -241,6 +283,15 @@ site_policy_check(const struct site_policy *p, const struct study *s,
 		    "study %s: suppression-limit is %g, this site's policy "
 		    "wants at most %g",
 		    s->name, r->suppression_limit, p->largest_suppression);
+	if (p->largest_average_risk < 1 &&
+	    (r->average_risk == 0 || r->average_risk > p->largest_average_risk))
+		return err_set(err, ERR_REFUSED,
+		    "study %s: average-risk is %g, this site's policy wants "
+		    "at most %g",
+		    s->name, r->average_risk == 0 ? 1 : r->average_risk,
+		    p->largest_average_risk);
+	if (check_sensitive(p, s, err) == -1)
+		return -1;
 	/* Both lists of words go from strict to lax. */
 	if (r->cohort > p->cohort)
 		return err_set(err, ERR_REFUSED,

@@ -25,6 +25,9 @@ struct site_policy {
 	size_t smallest_risk_set_step; /* patients */
 	size_t keep_uploads; /* most rounds that uploads may be kept for */
 	double largest_suppression; /* share of the rows */
+	double largest_average_risk; /* 1: any */
+	double smallest_diversity; /* 1: any */
+	double largest_closeness; /* 1: any */
 	int cohort; /* enum study_cohort: STUDY_OPEN accepts both */
 	int verify; /* enum study_verify: the weakest that is accepted */
 };

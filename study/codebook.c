@@ -261,6 +261,88 @@ check_use(struct draft *d, struct draft_column *dc, struct err *err)
 	return 0;
 }
 
+/* "WORD NUMBER" or "WORD NUMBER NUMBER": which word, or -1. */
+static int
+read_rule(struct draft *d, char *text, const char *const *words, double *a,
+    double *b, struct err *err)
+{
+	char *word = text, *first, *second = NULL;
+	int i = 0;
+
+	first = word + strcspn(word, " ");
+	if (*first != '\0')
+		*first++ = '\0';
+	while (words[i] != NULL && strcmp(words[i], word) != 0)
+		i++;
+	if (b != NULL && (second = strchr(first, ' ')) != NULL)
+		*second++ = '\0';
+	if (words[i] == NULL || ini_number(first, a) < 0 ||
+	    (second != NULL && ini_number(second, b) < 0) ||
+	    (b != NULL && second == NULL && i == 2))
+		return ini_error(d->ini, text, err,
+		    "expected %s, %s or %s and its number%s", words[0],
+		    words[1], words[2],
+		    b != NULL ? "; recursive has two, C and L" : "");
+	return i;
+}
+
+/* The rules for a sensitive column. */
+static int
+check_rules(struct draft *d, struct draft_column *dc, struct err *err)
+{
+	static const char *const ways[] = { "distinct", "entropy", "recursive",
+		NULL };
+	static const char *const distances[] = { "equal", "ordered",
+		"hierarchical", NULL };
+	struct study_column *c = &dc->c;
+	char *at = dc->diversity != NULL ? dc->diversity : dc->closeness;
+	double second = 0;
+	int i;
+
+	if (at == NULL)
+		return 0;
+	if (c->privacy != STUDY_SENSITIVE || c->type != STUDY_LEVELS)
+		return ini_error(d->ini, at, err,
+		    "column \"%s\": only a sensitive column of levels has a "
+		    "diversity and a closeness",
+		    c->name);
+	if (dc->diversity != NULL) {
+		i = read_rule(
+		    d, dc->diversity, ways, &c->diversity_l, &second, err);
+		if (i < 0)
+			return -1;
+		c->diversity = STUDY_DISTINCT + i;
+		if (c->diversity == STUDY_RECURSIVE) {
+			c->diversity_c = c->diversity_l;
+			c->diversity_l = second;
+		}
+		if (c->diversity_l < 1 ||
+		    c->diversity_l > (double)c->n_levels ||
+		    (c->diversity == STUDY_RECURSIVE && c->diversity_c <= 0) ||
+		    (c->diversity != STUDY_ENTROPY &&
+			!study_whole(c->diversity_l)))
+			return ini_error(d->ini, dc->diversity, err,
+			    "diversity: expected L from 1 to the %zu levels of "
+			    "\"%s\", and C above 0",
+			    c->n_levels, c->name);
+	}
+	if (dc->closeness == NULL)
+		return 0;
+	i = read_rule(d, dc->closeness, distances, &c->closeness_t, NULL, err);
+	if (i < 0)
+		return -1;
+	c->closeness = STUDY_EQUAL + i;
+	if (!(c->closeness_t >= 0 && c->closeness_t <= 1))
+		return ini_error(d->ini, dc->closeness, err,
+		    "closeness: expected a number from 0 to 1");
+	if (c->closeness == STUDY_HIERARCHICAL && c->use == STUDY_OUTCOME)
+		return ini_error(d->ini, dc->closeness, err,
+		    "closeness: \"%s\" is an outcome, which the table has as "
+		    "0 or 1: expected equal",
+		    c->name);
+	return 0;
+}
+
 /* What the level says, which hierarchy it is from, and what is left. */
 static int
 check_privacy(struct draft *d, struct draft_column *dc, struct err *err)
@@ -271,6 +353,23 @@ check_privacy(struct draft *d, struct draft_column *dc, struct err *err)
 	for (size_t i = 0; i < d->n_hierarchies; i++) {
 		if (strcmp(d->hierarchies[i].column, c->name) == 0)
 			h = &d->hierarchies[i];
+	}
+	if (check_rules(d, dc, err) < 0)
+		return -1;
+	if (c->privacy != STUDY_QUASI && c->weight != 1)
+		return ini_error(d->ini, c->name, err,
+		    "column \"%s\": only a quasi-identifier has a weight",
+		    c->name);
+	if (c->closeness == STUDY_HIERARCHICAL && dc->level == NULL) {
+		static char as_it_is[] = "0";
+
+		if (h == NULL)
+			return ini_error(d->ini, dc->closeness, err,
+			    "closeness: hierarchical, but there is no "
+			    "[hierarchy %s]",
+			    c->name);
+		dc->level = as_it_is;
+		return recode_compile(d, dc, h, err);
 	}
 	if (c->privacy != STUDY_QUASI) {
 		if (dc->level == NULL && h == NULL)

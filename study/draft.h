@@ -9,7 +9,7 @@
 
 struct draft_column {
 	struct study_column c;
-	char *range, *levels, *level, *from, *to;
+	char *range, *levels, *level, *from, *to, *diversity, *closeness;
 };
 
 struct draft_hierarchy {

@@ -135,6 +135,8 @@ static const struct ini_field privacy_fields[] = {
 	    .max = 100000 },
 	{ "suppression-limit", ini_real, AT(privacy.suppression_limit),
 	    .min = 0, .max = 1 },
+	{ "average-risk", ini_real, AT(privacy.average_risk), .min = 1e-6,
+	    .max = 1 },
 	{ "smallest-risk-set-step", ini_size,
 	    AT(privacy.smallest_risk_set_step), .min = 1, .max = 100000 },
 	{ "cohort", ini_word, AT(privacy.cohort), .required = true,
@@ -181,6 +183,9 @@ static const struct ini_field column_fields[] = {
 	{ "from", parse_raw, COLUMN(from) },
 	{ "to", parse_raw, COLUMN(to) },
 	{ "level", parse_raw, COLUMN(level) },
+	{ "weight", ini_real, COLUMN(c.weight), .min = 1e-3, .max = 1e3 },
+	{ "diversity", parse_raw, COLUMN(diversity) },
+	{ "closeness", parse_raw, COLUMN(closeness) },
 };
 
 #define LEVEL(i)                                                               \
@@ -239,6 +244,7 @@ place_column(
 		.missing = { codes, nitems(codes) },
 		.from = STUDY_NONE,
 		.to = STUDY_NONE,
+		.weight = 1,
 	};
 	return dc;
 }

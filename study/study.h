@@ -67,6 +67,20 @@ enum study_use {
 	STUDY_STRATUM,
 };
 
+/* What a class of patients must be like in a sensitive column. */
+enum study_diversity {
+	STUDY_ANY,
+	STUDY_DISTINCT,
+	STUDY_ENTROPY,
+	STUDY_RECURSIVE
+};
+enum study_closeness {
+	STUDY_FAR,
+	STUDY_EQUAL,
+	STUDY_ORDERED,
+	STUDY_HIERARCHICAL
+};
+
 /* One level of a column: what stands in the source, and what people read. */
 struct study_value {
 	char *value, *label; /* label is value where none was given */
@@ -115,6 +129,9 @@ struct study_column {
 	struct study_recode *recodes;
 	size_t n_recodes;
 	size_t level; /* the study's choice; 0: as it is */
+	double weight; /* quasi-identifier: of its loss */
+	int diversity, closeness; /* sensitive levels */
+	double diversity_l, diversity_c, closeness_t;
 	bool in_table; /* the model reads it */
 	bool in_k; /* a quasi-identifier that is held to k */
 };
@@ -166,6 +183,7 @@ struct study {
 	struct study_rules {
 		size_t k;
 		double suppression_limit; /* share of the rows, 0 to 1 */
+		double average_risk; /* most classes by rows; 0: any */
 		size_t smallest_risk_set_step; /* patients */
 		int cohort, verify; /* enum study_cohort, study_verify */
 		size_t max_rejected_rows;

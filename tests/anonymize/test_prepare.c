@@ -104,12 +104,26 @@ memory(void)
 	return fd;
 }
 
+/* What the study says of "group", and of all, beside its own text. */
+static const char *group_rule = "", *privacy_rule = "";
+
 static struct study *
 test_study(void)
 {
+	static const char privacy_at[] = "cohort = fixed\n";
+	static const char group_at[] = "levels = a, b, c\n";
+	const char *p = strstr(study_text, privacy_at) + strlen(privacy_at);
+	const char *g = strstr(study_text, group_at) + strlen(group_at);
 	struct err err = { 0 };
-	struct study *s =
-	    study_parse("t", study_text, sizeof(study_text) - 1, &err);
+	struct study *s;
+	char text[4096];
+	int n;
+
+	n = snprintf(text, sizeof(text), "%.*s%s%.*s%s%s",
+	    (int)(p - study_text), study_text, privacy_rule, (int)(g - p), p,
+	    group_rule, g);
+	assert_true(n > 0 && (size_t)n < sizeof(text));
+	s = study_parse("t", text, (size_t)n, &err);
 
 	if (s == NULL)
 		fail_msg("%s", err.msg);
@@ -246,6 +260,68 @@ the_hospitals_k_holds_if_it_is_stricter(void **state)
 	assert_int_equal(o.result.smallest_class, 4);
 	assert_non_null(strstr(o.json, "stricter-k"));
 	end(&o);
+}
+
+/* Three old of groups a, b, c; three young of group b; all as often ill. */
+#define VARIED                                                                 \
+	"1,1000,71,01.01.2000,01.02.2000,a,no\n"                               \
+	"1,1000,72,01.01.2000,02.02.2000,b,no\n"                               \
+	"1,1000,73,01.01.2000,03.02.2000,c,no\n"
+#define SAME YOUNG("1") YOUNG("2") YOUNG("3")
+
+static void
+keeps_rules(const char *csv, const char *rule, const char *privacy,
+    size_t suppressed, const char *json)
+{
+	struct outcome o;
+
+	group_rule = rule;
+	privacy_rule = privacy;
+	run(&o, csv, strlen(csv), 0);
+	if (o.r == -1)
+		fail_msg("%s: %s", rule, o.err.msg);
+	assert_int_equal(o.result.n_suppressed, suppressed);
+	if (strstr(o.json, json) == NULL)
+		fail_msg("%s: %s", rule, o.json);
+	end(&o);
+	group_rule = privacy_rule = "";
+}
+
+static void
+classes_that_break_a_rule_are_suppressed(void **state)
+{
+	static const char csv[] = HEADER VARIED VARIED VARIED SAME;
+
+	(void)state;
+	keeps_rules(csv, "diversity = distinct 3\n", "", 3,
+	    "\"rule\": \"distinct-diversity\",\n        \"l\": 3,\n"
+	    "        \"measured\": 3");
+	keeps_rules(
+	    csv, "diversity = entropy 2.5\n", "", 3, "entropy-diversity");
+	keeps_rules(
+	    csv, "diversity = recursive 2 2\n", "", 3, "\"measured\": 0.5");
+	keeps_rules(csv, "closeness = equal 0.5\n", "", 0, "\"measured\": 0.5");
+	keeps_rules(csv, "closeness = ordered 0.2\n", "", 3, "ordered");
+	keeps_rules(csv, "", "average-risk = 0.17\n", 0,
+	    "\"average_risk_at_most\": 0.17");
+}
+
+static void
+refuses_what_breaks_the_studys_rules(void **state)
+{
+	(void)state;
+	group_rule = "diversity = distinct 3\n";
+	refused(HEADER VARIED SAME, ERR_REFUSED,
+	    "x.csv: 3 of 6 rows share their quasi-identifiers with fewer than "
+	    "3 patients, or with too few values of a sensitive column; the "
+	    "study lets 1 be suppressed. Without \"postcode\" it would be 3: "
+	    "a higher level of its hierarchy would help most");
+	group_rule = "";
+	privacy_rule = "average-risk = 0.16\n";
+	refused(HEADER VARIED VARIED VARIED SAME, ERR_REFUSED,
+	    "x.csv: 2 classes of 12 rows, an average risk of 0.1667; the study "
+	    "allows 0.16: higher levels of the hierarchies would help");
+	privacy_rule = "";
 }
 
 static void
@@ -449,6 +525,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recodes_suppresses_and_measures_the_file),
 		cmocka_unit_test(the_hospitals_k_holds_if_it_is_stricter),
+		cmocka_unit_test(classes_that_break_a_rule_are_suppressed),
+		cmocka_unit_test(refuses_what_breaks_the_studys_rules),
 		cmocka_unit_test(refuses_to_suppress_more_than_the_limit),
 		cmocka_unit_test(rejects_a_bad_cell_with_its_place),
 		cmocka_unit_test(refuses_more_bad_rows_than_the_study_allows),

@@ -153,6 +153,14 @@ static void
 the_policy_is_a_floor(void **state)
 {
 	static char purpose[] = "medical research: los", name[] = "los";
+	static char x[] = "x";
+	struct study_column none = { .type = STUDY_REAL };
+	struct study_column sensitive = {
+		.name = x,
+		.type = STUDY_LEVELS,
+		.privacy = STUDY_SENSITIVE,
+		.in_table = true,
+	};
 	struct err err;
 	struct site_config *c = parse(
 	    ALL "[policy]\npurposes = quality*, medical research*\n", &err);
@@ -170,6 +178,8 @@ the_policy_is_a_floor(void **state)
 
 	(void)state;
 	assert_non_null(c);
+	good.columns = &none;
+	good.n_columns = 1;
 	assert_int_equal(site_policy_check(&c->policy, &good, 3, &err), 0);
 	assert_int_equal(site_policy_check(&c->policy, &good, 2, &err), -1);
 	assert_int_equal(err.code, ERR_REFUSED);
@@ -193,6 +203,23 @@ the_policy_is_a_floor(void **state)
 	REFUSED(privacy.verify = STUDY_TRUST, "verify = trust");
 	REFUSED(rounds.keep_uploads = 101, "keep-uploads is 101");
 	REFUSED(purpose = name, "purpose");
+	c->policy.largest_average_risk = 0.1;
+	REFUSED(name = good.name, "average-risk is 1,");
+	REFUSED(privacy.average_risk = 0.2, "average-risk is 0.2,");
+	c->policy.largest_average_risk = 1;
+	c->policy.smallest_diversity = 2;
+	REFUSED(columns = &sensitive, "the diversity of \"x\" is 1,");
+	sensitive.diversity = STUDY_ENTROPY;
+	sensitive.diversity_l = 1.9;
+	REFUSED(columns = &sensitive, "the diversity of \"x\" is 1.9,");
+	sensitive.diversity_l = 2;
+	c->policy.largest_closeness = 0.2;
+	REFUSED(columns = &sensitive, "the closeness of \"x\" is 1,");
+	sensitive.closeness = STUDY_EQUAL;
+	sensitive.closeness_t = 0.2;
+	s = good;
+	s.columns = &sensitive;
+	assert_int_equal(site_policy_check(&c->policy, &s, 3, &err), 0);
 	site_config_free(c);
 }
 

@@ -159,6 +159,27 @@ reads_a_logistic_study(void **state)
 static const struct {
 	const char *old, *new, *msg;
 } bad[] = {
+	{ "privacy = sensitive\n", "privacy = sensitive\ndiversity = many 2\n",
+	    "s:47:13: expected distinct, entropy or recursive and its number; "
+	    "recursive has two, C and L" },
+	{ "privacy = sensitive\n",
+	    "privacy = sensitive\ndiversity = recursive 2\n",
+	    "s:47:13: expected distinct, entropy or recursive and its number; "
+	    "recursive has two, C and L" },
+	{ "privacy = sensitive\n",
+	    "privacy = sensitive\ndiversity = distinct 3\n",
+	    "s:47:13: diversity: expected L from 1 to the 2 levels of "
+	    "\"dead\", and C above 0" },
+	{ "privacy = sensitive\n",
+	    "privacy = sensitive\ncloseness = equal 1.5\n",
+	    "s:47:13: closeness: expected a number from 0 to 1" },
+	{ "privacy = sensitive\n",
+	    "privacy = sensitive\ncloseness = hierarchical 0.2\n",
+	    "s:47:13: closeness: \"dead\" is an outcome, which the table has "
+	    "as 0 or 1: expected equal" },
+	{ "range = 18..99\n", "range = 18..99\ncloseness = equal 0.2\n", "" },
+	{ "range = 0..1000\n", "range = 0..1000\nweight = 2\n",
+	    "s:36:9: column \"t\": only a quasi-identifier has a weight" },
 	{ "name = small", "name = Small",
 	    "s:2:8: name: expected 1 to 48 of a-z, 0-9 and -, not starting "
 	    "with -" },

@@ -1,0 +1,50 @@
+/*
+ * A study's privacy rules, as models over the rows of one table.
+ */
+#ifndef ANONYMIZE_RULES_H
+#define ANONYMIZE_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "anonymize/models.h"
+
+struct classes;
+struct err;
+struct hierarchy;
+struct study;
+
+struct rules {
+	const struct study *study;
+	struct models models;
+	size_t n_rows;
+	size_t *column; /* (models.n_columns) of the study */
+	uint32_t **codes; /* (models.n_columns) */
+	struct hierarchy *trees; /* (models.n_columns) */
+};
+
+/*
+ * values[i] holds the n_rows values of the study's column i as the table has
+ * them, or is NULL: rules about it are left out.  whole: where the shares of
+ * the whole table's values come from, or NULL: these rows are the whole.  End
+ * with rules_free(), also after an error.
+ */
+int rules_make(struct rules *r, const struct study *s, size_t k,
+    const double *const *values, size_t n_rows, const struct rules *whole,
+    struct err *err);
+void rules_free(struct rules *r); /* all zeros is fine; wipes the values */
+
+/*
+ * Which classes do not satisfy them: fails is (c->n), may be NULL.  *rows gets
+ * the rows in such classes.  worst (may be NULL) is (models.n): the value that
+ * is furthest from what the model wants, over the classes that satisfy it.
+ */
+int rules_check(const struct rules *r, const struct classes *c, bool *fails,
+    size_t *rows, double *worst, struct err *err);
+
+/* The rule in words, about one class of patients. */
+void rules_text(
+    const struct rules *r, const struct model *o, char *out, size_t size);
+
+#endif
