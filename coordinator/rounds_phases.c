@@ -28,23 +28,12 @@
 #define DIGEST_TEXT (2 * BOOK_DIGEST + 1)
 #define RETRY_S 3 /* after an abort, until the next round */
 
-static const uint8_t verify_of[] = {
-	[STUDY_REPLAY] = ROUND_REPLAY,
-	[STUDY_SAMPLE] = ROUND_SAMPLE,
-	[STUDY_TRUST] = ROUND_TRUST,
-};
-
-static const uint8_t cohort_of[] = {
-	[STUDY_FIXED] = ROUND_FIXED,
-	[STUDY_OPEN] = ROUND_OPEN,
-};
-
 const struct round_ctx *
 work_context(const struct work *w, struct context *c)
 {
-	struct round_ctx *ctx = context_fill(c, w->rounds->manifest, w->sig,
-	    verify_of[w->study->privacy.verify],
-	    cohort_of[w->study->privacy.cohort]);
+	struct round_ctx *ctx =
+	    context_fill(c, w->rounds->manifest, w->sig, study_suite(w->study),
+		study_verify(w->study), study_cohort(w->study));
 
 	ctx->cohort = w->cohort;
 	ctx->n_cohort = w->n_cohort;

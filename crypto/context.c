@@ -4,8 +4,11 @@
 
 struct round_ctx *
 context_fill(struct context *c, const struct manifest *m,
-    const struct signed_study *s, uint8_t verify, uint8_t cohort)
+    const struct signed_study *s, uint8_t suite, uint8_t verify, uint8_t cohort)
 {
+	bool allowed = suite >= 1 && suite <= 32 &&
+	    (m->policy.suites >> (suite - 1) & 1) != 0;
+
 	for (size_t i = 0; i < m->n_sites; i++) {
 		const struct manifest_site *site = &m->sites[i];
 
@@ -24,7 +27,7 @@ context_fill(struct context *c, const struct manifest *m,
 			.corrupted = m->policy.corrupted,
 			.honest_min = m->policy.honest_min,
 			.u_frac_ppm = m->policy.u_frac_ppm,
-			.suite = ROUND_AES256CTR,
+			.suite = allowed ? suite : 0,
 			.bits = 64,
 			.verify = verify,
 			.cohort = cohort,

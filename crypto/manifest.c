@@ -16,7 +16,7 @@ manifest_policy_default(void)
 		.corrupted = 1,
 		.honest_min = 2,
 		.u_frac_ppm = 750000,
-		.suites = 1,
+		.suites = 3,
 		.weight_cap = 1u << 24,
 	};
 }

@@ -71,7 +71,7 @@ struct round_rules {
 	uint16_t corrupted; /* c */
 	uint16_t honest_min; /* h_min */
 	uint32_t u_frac_ppm; /* u_frac in parts per million */
-	uint8_t suite; /* enum round_suite */
+	uint8_t suite; /* enum round_suite; 0: not allowed */
 	uint8_t bits; /* of the ring: 64 */
 	uint8_t verify; /* enum round_verify */
 	uint8_t cohort; /* enum round_cohort */

@@ -40,6 +40,9 @@ check_rules(const struct round_rules *r, size_t n_study, struct err *err)
 		return err_set(err, ERR_REFUSED,
 		    "a sum of %lu parts per million of the roster",
 		    (unsigned long)r->u_frac_ppm);
+	if (r->suite == 0)
+		return err_set(err, ERR_REFUSED,
+		    "the manifest does not allow the study's cipher suite");
 	if (r->suite != ROUND_AES256CTR && r->suite != ROUND_CHACHA20)
 		return err_set(err, ERR_REFUSED, "unknown cipher suite %u",
 		    (unsigned)r->suite);

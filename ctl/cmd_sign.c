@@ -10,13 +10,14 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/hex.h"
+#include "common/macros.h"
 #include "crypto/manifest.h"
 #include "crypto/round.h"
+#include "crypto/context.h"
 #include "crypto/signed_study.h"
 #include "ctl/ctl.h"
 #include "ctl/members.h"
 #include "ctl/rootkey.h"
-#include "ctl/rules.h"
 #include "model/spec.h"
 #include "study/study.h"
 
@@ -57,6 +58,30 @@ last_epoch(
 	return 0;
 }
 
+/* "aes-256-ctr", "chacha20" or both; bit s - 1 is suite s. */
+static int
+set_suites(const char *list, uint32_t *suites, struct err *err)
+{
+	static const char *const names[] = { "aes-256-ctr", "chacha20" };
+	const char *rest = list;
+
+	for (*suites = 0; rest != NULL;) {
+		size_t len = strcspn(rest, ","), i = 0;
+
+		while (i < nitems(names) &&
+		    (strlen(names[i]) != len ||
+			strncmp(names[i], rest, len) != 0))
+			i++;
+		if (i == nitems(names))
+			return err_set(err, ERR_CONFIG,
+			    "--suites: expected aes-256-ctr, chacha20 or both "
+			    "with a comma between");
+		*suites |= 1u << i;
+		rest = rest[len] == ',' ? rest + len + 1 : NULL;
+	}
+	return 0;
+}
+
 static int
 set_policy(const struct ctl_args *a, struct manifest_policy *p, struct err *err)
 {
@@ -75,6 +100,8 @@ set_policy(const struct ctl_args *a, struct manifest_policy *p, struct err *err)
 			return -1;
 		p->honest_min = (uint16_t)h;
 	}
+	if (a->opt[CTL_SUITES] != NULL)
+		return set_suites(a->opt[CTL_SUITES], &p->suites, err);
 	return 0;
 }
 
@@ -252,8 +279,10 @@ check_rules(const struct signed_study *s, const struct manifest *m,
 {
 	struct context c;
 
-	return round_params(&ctl_context(&c, m, s, study)->rules, s->n_sites,
-	    s->n_sites, p, err);
+	return round_params(&context_fill(&c, m, s, study_suite(study),
+				study_verify(study), study_cohort(study))
+				 ->rules,
+	    s->n_sites, s->n_sites, p, err);
 }
 
 static void

@@ -34,6 +34,7 @@ static const struct option {
 	[CTL_ROUND] = { "round", "N" },
 	[CTL_SITES] = { "sites", "A,B,C" },
 	[CTL_SOCKET] = { "socket", "SOCKET" },
+	[CTL_SUITES] = { "suites", "A,B" },
 };
 
 #define OPT(o) (1u << CTL_##o)
@@ -64,7 +65,7 @@ static const struct command {
 	{ "welcome", ctl_welcome, OPT(DIR), OPT(ROOT_KEY), OPERAND, "WELCOME",
 	    false, "member: install what the root answered" },
 	{ "manifest sign", ctl_manifest_sign, OPT(ROOT) | OPT(OUT),
-	    OPT(CORRUPTED) | OPT(HONEST_MIN) | OPT(EPOCH) |
+	    OPT(CORRUPTED) | OPT(HONEST_MIN) | OPT(EPOCH) | OPT(SUITES) |
 		OPT(PASSPHRASE_FILE),
 	    NO_OPERAND, NULL, false, "root: sign who belongs to it" },
 	{ "study init", ctl_study_init, OPT(OUT), 0, OPERAND, "CSV", false,

@@ -34,6 +34,7 @@ enum ctl_opt {
 	CTL_ROUND,
 	CTL_SITES,
 	CTL_SOCKET,
+	CTL_SUITES,
 	CTL_OPTS
 };
 

@@ -9,7 +9,6 @@ noinst_LIBRARIES += %D%/libpooled.a %D%/liblocal.a
 # An outsider's part; apart, for its test against real rounds.
 noinst_LIBRARIES += %D%/libtranscript.a
 %C%_libtranscript_a_SOURCES = \
-	%D%/rules.c %D%/rules.h \
 	%D%/transcript.c %D%/transcript.h
 
 bin_PROGRAMS += %D%/consiliumctl

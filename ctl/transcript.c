@@ -11,7 +11,6 @@
 #include "common/macros.h"
 #include "crypto/context.h"
 #include "crypto/round_result.h"
-#include "ctl/rules.h"
 #include "model/spec.h"
 #include "model/step/plan.h"
 #include "privsep/ctl_msg.h"
@@ -341,7 +340,8 @@ one_round(struct replay *r, struct canon_in *in, struct transcript_round *out,
 		goto out;
 	snprintf(expect.kind, sizeof(expect.kind), "%s", plan_kind(r->plan));
 	memcpy(expect.state, r->state, ROUND_DIGEST);
-	ctx = ctl_context(&c, m, r->sig, r->study);
+	ctx = context_fill(&c, m, r->sig, study_suite(r->study),
+	    study_verify(r->study), study_cohort(r->study));
 	ctx->cohort = r->cohort;
 	ctx->n_cohort = r->n_cohort;
 	if ((result = round_result_open(ctx, &expect, msg, msg_len, err)) ==

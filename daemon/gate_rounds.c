@@ -42,23 +42,12 @@ struct replay {
  * What a round is checked against
  */
 
-static const uint8_t verify_of[] = {
-	[STUDY_REPLAY] = ROUND_REPLAY,
-	[STUDY_SAMPLE] = ROUND_SAMPLE,
-	[STUDY_TRUST] = ROUND_TRUST,
-};
-
-static const uint8_t cohort_of[] = {
-	[STUDY_FIXED] = ROUND_FIXED,
-	[STUDY_OPEN] = ROUND_OPEN,
-};
-
 static const struct round_ctx *
 context(const struct gate *g, const struct run *r, struct context *c)
 {
-	struct round_ctx *ctx = context_fill(c, g->manifest, r->sig,
-	    verify_of[r->study->privacy.verify],
-	    cohort_of[r->study->privacy.cohort]);
+	struct round_ctx *ctx =
+	    context_fill(c, g->manifest, r->sig, study_suite(r->study),
+		study_verify(r->study), study_cohort(r->study));
 
 	ctx->cohort = r->cohort;
 	ctx->n_cohort = r->n_cohort;

@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/macros.h"
 #include "crypto/approval.h"
+#include "crypto/context.h"
 #include "crypto/finished.h"
 #include "crypto/signed_study.h"
 #include "daemon/config.h"
@@ -122,6 +123,9 @@ static int
 check_study(const struct gate *g, const struct signed_study *sig,
     const struct study *s, struct err *err)
 {
+	struct round_params params;
+	struct context c;
+
 	if (signed_study_fits(sig, g->manifest, err) < 0)
 		return -1;
 	if (g->self == 0 || signed_study_index(sig, g->self) == SIZE_MAX)
@@ -129,6 +133,11 @@ check_study(const struct gate *g, const struct signed_study *sig,
 		    err, ERR_REFUSED, "the study does not name this site");
 	if (s->expires < clock_utc() / 86400)
 		return err_set(err, ERR_REFUSED, "the study has expired");
+	if (round_params(&context_fill(&c, g->manifest, sig, study_suite(s),
+			     study_verify(s), study_cohort(s))
+			      ->rules,
+		sig->n_sites, sig->n_sites, &params, err) < 0)
+		return -1;
 	return site_policy_check(&g->config->policy, s, sig->n_sites, err);
 }
 

@@ -18,6 +18,7 @@ static const char *const kind_words[] = { "cox", "logistic", "glm", NULL };
 static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 	"quasipoisson", NULL };
 static const char *const ties_words[] = { "breslow", "efron", NULL };
+static const char *const suite_words[] = { "aes-256-ctr", "chacha20", NULL };
 static const char *const cohort_words[] = { "fixed", "open", NULL };
 static const char *const verify_words[] = { "replay", "sample", "trust", NULL };
 static const char *const extra_words[] = { "refuse", "drop", NULL };
@@ -139,6 +140,7 @@ static const struct ini_field privacy_fields[] = {
 	    .max = 1 },
 	{ "smallest-risk-set-step", ini_size,
 	    AT(privacy.smallest_risk_set_step), .min = 1, .max = 100000 },
+	{ "suite", ini_word, AT(privacy.suite), .words = suite_words },
 	{ "cohort", ini_word, AT(privacy.cohort), .required = true,
 	    .words = cohort_words },
 	{ "verify", ini_word, AT(privacy.verify), .words = verify_words },
@@ -383,6 +385,26 @@ study_free(struct study *s)
 		return;
 	ini_free(s->ini);
 	free(s);
+}
+
+/* Numbers begin at 1, in the order of the words. */
+
+uint8_t
+study_suite(const struct study *s)
+{
+	return (uint8_t)(s->privacy.suite + 1);
+}
+
+uint8_t
+study_verify(const struct study *s)
+{
+	return (uint8_t)(s->privacy.verify + 1);
+}
+
+uint8_t
+study_cohort(const struct study *s)
+{
+	return (uint8_t)(s->privacy.cohort + 1);
 }
 
 size_t

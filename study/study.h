@@ -40,6 +40,7 @@ enum study_strata {
 	STUDY_STRATA_SITE,
 	STUDY_STRATA_COLUMNS
 };
+enum study_suite { STUDY_AES256CTR, STUDY_CHACHA20 };
 enum study_cohort { STUDY_FIXED, STUDY_OPEN };
 enum study_verify { STUDY_REPLAY, STUDY_SAMPLE, STUDY_TRUST };
 enum study_extra { STUDY_EXTRA_REFUSE, STUDY_EXTRA_DROP };
@@ -185,7 +186,8 @@ struct study {
 		double suppression_limit; /* share of the rows, 0 to 1 */
 		double average_risk; /* most classes by rows; 0: any */
 		size_t smallest_risk_set_step; /* patients */
-		int cohort, verify; /* enum study_cohort, study_verify */
+		/* enum study_suite, study_cohort, study_verify */
+		int suite, cohort, verify;
 		size_t max_rejected_rows;
 		size_t rows_per_site; /* upper bound; no sum can overflow */
 	} privacy;
@@ -211,6 +213,12 @@ struct study *study_parse(
     const char *name, const void *text, size_t len, struct err *err);
 struct study *study_load(const char *path, struct err *err);
 void study_free(struct study *s); /* NULL is fine */
+
+/* How the study wants its rounds, in the numbers that a roster has
+   (docs/PROTOCOL.md, M0). */
+uint8_t study_suite(const struct study *s);
+uint8_t study_verify(const struct study *s);
+uint8_t study_cohort(const struct study *s);
 
 /* The model's part of it, for n_sites sites. */
 int study_model_spec(const struct study *s, size_t n_sites,

@@ -164,6 +164,13 @@ sed 's/^kind = cox/kind = cux/' "$study" >wrong.study
 refuse 1 'wrong.study:[0-9]*:[0-9]*: ' study check wrong.study
 refuse 1 'wrong.study:[0-9]*:[0-9]*: ' \
     study sign --root root wrong.study --out bad
+sed 's/^\[privacy\]/[privacy]\nsuite = chacha20/' "$study" >chacha.study
+run 'for berlin, lyon, turin' study sign --root root chacha.study --out chacha
+refuse 1 'expected aes-256-ctr' \
+    manifest sign --root root --out manifest --suites aes,chacha20
+run 'epoch 10' manifest sign --root root --out manifest --suites aes-256-ctr
+refuse 1 "does not allow the study's cipher suite" \
+    study sign --root root chacha.study --out bad
 run 'up to 2 corrupted' manifest sign --root root --out two --corrupted 2
 refuse 1 'rfs.study: ' study sign --root root "$study" --out unsafe
 [ ! -e unsafe ] || fail "a refused study was written"

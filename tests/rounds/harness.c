@@ -59,7 +59,7 @@ static const char study_format[] = "[study]\n"
 				   "confirm = %u\n"
 				   "[privacy]\n"
 				   "k = 1\n"
-				   "cohort = %s\n"
+				   "cohort = %s\n%s"
 				   "rows-per-site = 100\n"
 				   "[column y]\n"
 				   "type = levels\n"
@@ -895,7 +895,8 @@ consortium_start(struct options o)
 	h.n = o.n;
 	h.victim = -1;
 	snprintf(study_text, sizeof(study_text), study_format, o.ready_wait_s,
-	    o.deadline_s, o.deadline_s, o.deadline_s, o.cohort);
+	    o.deadline_s, o.deadline_s, o.deadline_s, o.cohort,
+	    o.privacy != NULL ? o.privacy : "");
 	snprintf(
 	    libexec, sizeof(libexec), "%s/daemon:%s/coordinator", build, build);
 	setenv("CONSILIUM_LIBEXEC", libexec, 1);
@@ -1108,8 +1109,9 @@ finish(void)
 const struct round_ctx *
 ctx_of(const struct site *s, struct context *c)
 {
-	struct round_ctx *ctx = context_fill(c, h.opened, h.sig, ROUND_REPLAY,
-	    strcmp(h.o.cohort, "fixed") == 0 ? ROUND_FIXED : ROUND_OPEN);
+	struct round_ctx *ctx =
+	    context_fill(c, h.opened, h.sig, study_suite(h.parsed),
+		study_verify(h.parsed), study_cohort(h.parsed));
 
 	ctx->self = s != NULL ? s->id : 0;
 	ctx->secret = key_secret(s != NULL ? s->key : h.coordinator);

@@ -60,6 +60,7 @@ enum fate { PASS, LOSE };
 struct options {
 	size_t n; /* sites, at most SITES_MAX */
 	const char *cohort; /* "fixed" or "open" */
+	const char *privacy; /* more lines of [privacy], or NULL */
 	unsigned ready_wait_s, deadline_s; /* of each phase */
 };
 

@@ -13,3 +13,6 @@ harness_libs = tests/rounds/libharness.a \
 check_PROGRAMS += %D%/test_consortium
 %C%_test_consortium_SOURCES = %D%/test_consortium.c
 %C%_test_consortium_LDADD = $(harness_libs)
+check_PROGRAMS += %D%/test_options
+%C%_test_options_SOURCES = %D%/test_options.c
+%C%_test_options_LDADD = $(harness_libs)
