@@ -3,6 +3,7 @@
 #include "privsep/lock.h"
 
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -60,8 +61,6 @@ static const int calls_base[] = {
 	SCMP_SYS(memfd_create),
 	SCMP_SYS(mlock),
 	SCMP_SYS(mlock2),
-	SCMP_SYS(mmap),
-	SCMP_SYS(mprotect),
 	SCMP_SYS(mremap),
 	SCMP_SYS(munlock),
 	SCMP_SYS(munmap),
@@ -382,6 +381,23 @@ thread_rules(scmp_filter_ctx ctx)
 	return rc;
 }
 
+/* No new code: what runs was there at the start.  The resolver of who makes
+   sockets loads parts of itself late, but from files. */
+static int
+memory_rules(scmp_filter_ctx ctx, const struct profile *p)
+{
+	int rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (rc == 0 && p->sockets)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_WRITE, 0));
+	return rc;
+}
+
 /* fcntl() could also have a signal sent to another process. */
 static int
 fcntl_rules(scmp_filter_ctx ctx)
@@ -429,6 +445,8 @@ fill(scmp_filter_ctx ctx, const struct profile *p, uint32_t refuse)
 		rc = argument_rules(ctx);
 	if (rc == 0)
 		rc = fcntl_rules(ctx);
+	if (rc == 0)
+		rc = memory_rules(ctx, p);
 	if (rc == 0)
 		rc = file_rules(ctx, p->files);
 	if (rc == 0 && p->sockets)
