@@ -177,7 +177,9 @@ static const struct {
 	    "privacy = sensitive\ncloseness = hierarchical 0.2\n",
 	    "s:47:13: closeness: \"dead\" is an outcome, which the table has "
 	    "as 0 or 1: expected equal" },
-	{ "range = 18..99\n", "range = 18..99\ncloseness = equal 0.2\n", "" },
+	{ "range = 18..99\n", "range = 18..99\ncloseness = equal 0.2\n",
+	    "s:51:13: column \"age\": only a sensitive column of levels has a "
+	    "diversity and a closeness" },
 	{ "range = 0..1000\n", "range = 0..1000\nweight = 2\n",
 	    "s:36:9: column \"t\": only a quasi-identifier has a weight" },
 	{ "name = small", "name = Small",
@@ -361,7 +363,7 @@ static const struct {
 	{ "[column note]\n", "[column note]\nsecret = yes\n",
 	    "s:78:1: unknown key \"secret\" in [column], expected one of: "
 	    "title, type, privacy, use, unit, range, levels, missing, format, "
-	    "from, to, level" },
+	    "from, to, level, weight, diversity, closeness" },
 	{ "[column note]\n", "[column note]\nrange = 1..2\n",
 	    "s:78:9: range: only numbers, dates and intervals have one" },
 	{ "[column note]\n", "[column note]\nformat = YYYY-MM-DD\n",
