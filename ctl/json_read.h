@@ -1,5 +1,5 @@
 /*
- * A reader of JSON (RFC 8259): all of a text into one tree.  For our own
+ * JSON (RFC 8259), read by yajl: all of a text into one tree.  For our own
  * results and for answers of consiliumctl; depth and size are bounded.
  */
 #ifndef CTL_JSON_READ_H

@@ -41,4 +41,4 @@ bin_PROGRAMS += %D%/consilium-local
 %C%_consilium_local_LDADD = \
 	%D%/liblocal.a %D%/libpooled.a anonymize/libanonymize.a \
 	study/libstudy.a crypto/libhash.a common/libcommon.a \
-	$(SODIUM_LIBS) -lm
+	$(YAJL_LIBS) $(SODIUM_LIBS) -lm

@@ -53,8 +53,8 @@ refuses_what_is_not_json(void **state)
 {
 	static const char *const bad[] = { "", "{", "[1,]", "{\"a\"}",
 		"{\"a\":1,}", "\"a", "\"a\\", "\"\\x\"", "\"\\u00g0\"",
-		"\"\\ud83c\"", "\"\\u0000\"", "\"\n\"", "1 2", "nul", "1e",
-		"--1", "[1 2]", "\"\\u12" };
+		"\"\\u0000\"", "\"\n\"", "1 2", "nul", "1e", "--1", "[1 2]",
+		"\"\\u12" };
 	struct err err;
 
 	(void)state;
@@ -63,7 +63,7 @@ refuses_what_is_not_json(void **state)
 		assert_int_equal(err.code, ERR_FORMAT);
 	}
 	assert_null(read("{\"a\": [1, }", &err));
-	assert_string_equal(err.msg, "x.json: byte 11: expected a value");
+	assert_string_equal(err.msg, "x.json: byte 11: not JSON");
 }
 
 static void
