@@ -440,11 +440,14 @@ measure_for_good(
 			suppress(l, t, i, w->extra);
 }
 
+/* extra may be known already.  What fails is listed first, since a node that
+   suppresses too much needs no more: only with all is extra made then. */
 static void
 measure_classes(const struct lattice *l, const struct classes_of *t,
-    struct lattice_node *node, bool extra_known, double *extra)
+    struct lattice_node *node, bool all, bool extra_known, double *extra)
 {
 	double n = (double)l->in->n_rows;
+	size_t n_failed = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
 		size_t size = t->size[i];
@@ -452,8 +455,7 @@ measure_classes(const struct lattice *l, const struct classes_of *t,
 		if (!models_hold(l->in->models, size, counts_of(l, t, i))) {
 			node->suppressed += size;
 			node->discernibility += (double)size * n;
-			if (!extra_known)
-				suppress(l, t, i, extra);
+			l->becomes[n_failed++] = (uint32_t)i;
 			continue;
 		}
 		node->classes++;
@@ -462,6 +464,10 @@ measure_classes(const struct lattice *l, const struct classes_of *t,
 		node->largest = MAX(node->largest, size);
 		node->discernibility += (double)size * (double)size;
 	}
+	if (extra_known || (!all && node->suppressed > l->most))
+		return;
+	for (size_t i = 0; i < n_failed; i++)
+		suppress(l, t, l->becomes[i], extra);
 }
 
 static bool
@@ -505,11 +511,14 @@ measure(const struct lattice *l, const struct classes_of *t,
 	double extra[LATTICE_ATTRIBUTES_MAX] = { 0 };
 
 	*node = (struct lattice_node){ .most_suppressed = l->most };
-	if (w != NULL && l->in->models->n == 0)
+	if (w != NULL && l->in->models->n == 0) {
 		memcpy(extra, w->extra, l->m * sizeof(*extra));
-	else
-		w = NULL;
-	measure_classes(l, t, node, w != NULL, extra);
+		measure_classes(l, t, node, false, true, extra);
+	} else {
+		measure_classes(l, t, node, w == NULL, false, extra);
+	}
+	if (w != NULL && node->suppressed > l->most)
+		return 0;
 	for (size_t a = 0; a < l->m; a++) {
 		size_t level = level_of(&t->node, a);
 
@@ -593,7 +602,8 @@ remember(struct lattice *l, const struct witness *w, struct err *err)
 }
 
 struct search {
-	struct candidate *list; /* (size) by bound */
+	struct candidate *list; /* (n) by bound */
+	size_t n;
 	double loss; /* the smallest so far */
 	struct place best;
 };
@@ -634,7 +644,7 @@ look(struct lattice *l, struct search *s, size_t i, struct err *err)
 static int
 search(struct lattice *l, struct search *s, struct err *err)
 {
-	size_t lo = 0, hi = l->size;
+	size_t lo = 0, hi = s->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -647,7 +657,7 @@ search(struct lattice *l, struct search *s, struct err *err)
 		else
 			lo = mid + 1;
 	}
-	for (size_t i = l->size; i-- > 0;)
+	for (size_t i = s->n; i-- > 0;)
 		if (look(l, s, i, err) == -1)
 			return -1;
 	return 0;
@@ -660,6 +670,13 @@ refuse(const struct lattice *l, struct err *err)
 		return err_set(err, ERR_REFUSED,
 		    "%zu rows cannot be made classes of %zu", l->in->n_rows,
 		    l->in->models->k);
+	for (size_t a = 0; a < l->m; a++)
+		if (l->in->attributes[a].top + 1 < l->d[a].h->n_levels)
+			return err_set(err, ERR_REFUSED,
+			    "no recoding of the %zu rows satisfies the privacy "
+			    "models; \"%s\" may not go above level %zu",
+			    l->in->n_rows, l->in->attributes[a].name,
+			    l->in->attributes[a].top);
 	return err_set(err, ERR_REFUSED,
 	    "no recoding satisfies the privacy models, not even one class of "
 	    "all %zu rows: a sensitive column has too few values, or one of "
@@ -669,26 +686,29 @@ refuse(const struct lattice *l, struct err *err)
 
 /* All nodes, by their bounds. */
 static struct candidate *
-candidates(const struct lattice *l)
+candidates(const struct lattice *l, size_t *n)
 {
-	struct candidate *list = malloc(l->size * sizeof(*list));
+	struct candidate *list;
 	struct place p = { 0 };
 
-	if (list == NULL)
+	*n = 1;
+	for (size_t a = 0; a < l->m; a++)
+		*n *= l->in->attributes[a].top + 1;
+	if ((list = malloc(*n * sizeof(*list))) == NULL)
 		return NULL;
-	for (size_t i = 0; i < l->size; i++) {
+	for (size_t i = 0; i < *n; i++) {
 		list[i] = (struct candidate){ bound(l, &p), p };
 		for (size_t a = l->m; a-- > 0;) {
 			size_t up = level_of(&p, a) + 1;
 
-			if (up < l->d[a].h->n_levels) {
+			if (up <= l->in->attributes[a].top) {
 				p = with_level(l, &p, a, up);
 				break;
 			}
 			p = with_level(l, &p, a, 0);
 		}
 	}
-	qsort(list, l->size, sizeof(*list), by_bound);
+	qsort(list, *n, sizeof(*list), by_bound);
 	return list;
 }
 
@@ -709,10 +729,10 @@ measure_place(struct lattice *l, const struct place *p,
 int
 lattice_search(struct lattice *l, struct lattice_node *best, struct err *err)
 {
-	struct search s = { .list = candidates(l), .loss = INFINITY };
+	struct search s = { .loss = INFINITY };
 	int r;
 
-	if (s.list == NULL)
+	if ((s.list = candidates(l, &s.n)) == NULL)
 		return no_memory(err);
 	r = search(l, &s, err);
 	free(s.list);

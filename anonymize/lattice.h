@@ -34,6 +34,7 @@ struct lattice_attribute {
 	const struct hierarchy *hierarchy;
 	const uint32_t *leaf; /* (n_rows) */
 	double weight; /* > 0 */
+	size_t top; /* the highest level that may be chosen */
 };
 
 struct lattice_input {

@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/lattice.c %D%/lattice.h \
 	%D%/models.c %D%/models.h \
 	%D%/prepare.c %D%/prepare.h \
+	%D%/recoding.c %D%/recoding.h \
 	%D%/report.c %D%/report.h \
 	%D%/report_html.c \
 	%D%/rows.c %D%/rows.h \

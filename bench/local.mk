@@ -17,6 +17,6 @@ soak: all
 		    sh "$(top_srcdir)/$$s"; \
 	done
 
-BENCHES += %D%/sites.sh
+BENCHES += %D%/sites.sh %D%/adult.sh
 SOAKS += %D%/kills.sh tests/systemd/boot.sh
 EXTRA_DIST += $(BENCHES) $(SOAKS) %D%/README.md

@@ -18,6 +18,7 @@ enum ctl_opt {
 	CTL_CHAIN, /* "" where it was given */
 	CTL_CONSORTIUM,
 	CTL_CORRUPTED,
+	CTL_CSV,
 	CTL_DIR,
 	CTL_EPOCH,
 	CTL_EXPECT,
@@ -53,7 +54,7 @@ ctl_fn ctl_root_init, ctl_coordinator_init, ctl_site_init, ctl_officer_init,
 /* cmd_sign.c */
 ctl_fn ctl_manifest_sign, ctl_study_sign;
 /* cmd_study.c */
-ctl_fn ctl_study_init, ctl_study_check;
+ctl_fn ctl_study_init, ctl_study_check, ctl_study_hierarchy, ctl_study_recode;
 /* cmd_audit.c */
 ctl_fn ctl_audit_verify, ctl_audit_replay;
 /* cmd_online.c */

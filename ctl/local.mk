@@ -17,6 +17,7 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/cmd_enrol.c \
 	%D%/cmd_online.c \
 	%D%/cmd_sign.c \
+	%D%/cmd_recode.c \
 	%D%/cmd_study.c \
 	%D%/cmd_transcript.c \
 	%D%/consiliumctl.c \
@@ -26,8 +27,8 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/result_files.c %D%/result_files.h \
 	%D%/rootkey.c %D%/rootkey.h \
 	%D%/rows.c %D%/rows.h
-%C%_consiliumctl_LDADD = %D%/libtranscript.a study/libstudy.a \
-	anonymize/libanonymize.a model/libresult.a model/libstep.a \
+%C%_consiliumctl_LDADD = %D%/libtranscript.a anonymize/libanonymize.a \
+	study/libstudy.a model/libresult.a model/libstep.a \
 	crypto/libround.a crypto/librandom.a crypto/libauthority.a \
 	crypto/libhash.a privsep/libctl.a \
 	privsep/libprivsep.a proto/libproto.a common/libcommon.a \

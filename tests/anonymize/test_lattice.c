@@ -117,7 +117,7 @@ make_table(struct table *t, uint64_t seed)
 	for (size_t a = 0; a < ATTRIBUTES; a++) {
 		make_hierarchy(t, a);
 		t->attributes[a] = (struct lattice_attribute){ "a", &t->h[a],
-			t->leaf[a], 1 + (double)(a % 2) };
+			t->leaf[a], 1 + (double)(a % 2), t->h[a].n_levels - 1 };
 	}
 	for (size_t r = 0; r < ROWS; r++) {
 		for (size_t a = 0; a < ATTRIBUTES; a++) {

@@ -29,3 +29,6 @@ check_PROGRAMS += %D%/test_online
 	$(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
 check_SCRIPTS += %D%/offline.sh
 EXTRA_DIST += %D%/offline.sh
+
+check_SCRIPTS += %D%/recode.sh
+EXTRA_DIST += %D%/recode.sh

@@ -1,0 +1,169 @@
+#include "config.h"
+
+#include "anonymize/recoding.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "anonymize/hierarchy.h"
+#include "anonymize/rows.h"
+#include "anonymize/rules.h"
+#include "common/err.h"
+#include "study/study.h"
+
+struct job {
+	const struct study *s;
+	const struct rows *rows;
+	size_t n; /* quasi-identifiers */
+	struct hierarchy *trees; /* (n) */
+	uint32_t **leaf; /* (n) */
+	struct lattice_attribute *attributes; /* (n) */
+	struct rules rules;
+};
+
+static int
+no_memory(struct err *err)
+{
+	return err_sys(err, "memory for the recoding");
+}
+
+static int
+add_attribute(struct job *j, size_t q, struct err *err)
+{
+	const struct study_column *c = &j->s->columns[j->s->quasi[q]];
+	const double *values = j->rows->columns[j->s->quasi[q]].values;
+	struct lattice_attribute *a = &j->attributes[q];
+
+	if (hierarchy_study(&j->trees[q], c, err) == -1)
+		return -1;
+	if ((j->leaf[q] = calloc(j->rows->n + 1, sizeof(uint32_t))) == NULL)
+		return no_memory(err);
+	for (size_t i = 0; i < j->rows->n; i++)
+		j->leaf[q][i] =
+		    (uint32_t)(c->type == STUDY_LEVELS ? values[i]
+						       : values[i] - c->lo);
+	*a = (struct lattice_attribute){
+		.name = c->name,
+		.hierarchy = &j->trees[q],
+		.leaf = j->leaf[q],
+		.weight = c->weight,
+		.top = j->trees[q].n_levels - 1,
+	};
+	/* What codebook_check() allows. */
+	if (c->use == STUDY_OUTCOME)
+		a->top = 0;
+	else if (c->use != STUDY_IGNORED)
+		a->top--;
+	return 0;
+}
+
+static int
+add_rules(struct job *j, struct err *err)
+{
+	const struct study *s = j->s;
+	const double **values = calloc(s->n_columns + 1, sizeof(*values));
+	double **own = calloc(s->n_columns + 1, sizeof(*own));
+	int r = -1;
+
+	if (values == NULL || own == NULL) {
+		no_memory(err);
+		goto out;
+	}
+	for (size_t c = 0; c < s->n_columns; c++) {
+		const double *raw = j->rows->columns[c].values;
+
+		if (raw == NULL || s->columns[c].type != STUDY_LEVELS ||
+		    s->columns[c].privacy != STUDY_SENSITIVE)
+			continue;
+		if ((own[c] = calloc(j->rows->n + 1, sizeof(**own))) == NULL) {
+			no_memory(err);
+			goto out;
+		}
+		for (size_t i = 0; i < j->rows->n; i++)
+			own[c][i] = s->columns[c].in_table
+			    ? study_table_value(s, c, raw[i])
+			    : raw[i];
+		values[c] = own[c];
+	}
+	r = rules_make(
+	    &j->rules, s, s->privacy.k, values, j->rows->n, NULL, err);
+out:
+	for (size_t c = 0; own != NULL && c < s->n_columns; c++) {
+		if (own[c] != NULL)
+			explicit_bzero(own[c], j->rows->n * sizeof(**own));
+		free(own[c]);
+	}
+	free(own);
+	free(values);
+	return r;
+}
+
+static int
+search(struct job *j, struct recoding *r, struct err *err)
+{
+	const struct lattice_input in = {
+		.attributes = j->attributes,
+		.n_attributes = j->n,
+		.n_rows = j->rows->n,
+		.models = &j->rules.models,
+		.suppression_limit = j->s->privacy.suppression_limit,
+	};
+	uint8_t now[LATTICE_ATTRIBUTES_MAX];
+	struct lattice *l = lattice_new(&in, err);
+	int fits, rv = -1;
+
+	if (l == NULL)
+		return -1;
+	for (size_t q = 0; q < j->n; q++)
+		now[q] = (uint8_t)j->s->columns[j->s->quasi[q]].level;
+	if (lattice_search(l, &r->best, err) == -1 ||
+	    (fits = lattice_measure(l, now, &r->now, err)) == -1)
+		goto out;
+	r->now_fits = fits == 1;
+	r->nodes = lattice_size(l);
+	r->visited = lattice_visited(l);
+	rv = 0;
+out:
+	lattice_free(l);
+	return rv;
+}
+
+int
+recoding_choose(const struct study *s, const struct rows *rows,
+    struct recoding *r, struct err *err)
+{
+	struct job j = { .s = s, .rows = rows, .n = s->n_quasi };
+	int rv = -1;
+
+	if (j.n == 0)
+		return err_set(err, ERR_CONFIG,
+		    "the study holds no quasi-identifier to k: nothing is "
+		    "recoded");
+	j.trees = calloc(j.n, sizeof(*j.trees));
+	j.leaf = calloc(j.n, sizeof(*j.leaf));
+	j.attributes = calloc(j.n, sizeof(*j.attributes));
+	if (j.trees == NULL || j.leaf == NULL || j.attributes == NULL) {
+		no_memory(err);
+		goto out;
+	}
+	for (size_t q = 0; q < j.n; q++)
+		if (add_attribute(&j, q, err) == -1)
+			goto out;
+	if (add_rules(&j, err) == -1)
+		goto out;
+	rv = search(&j, r, err);
+out:
+	for (size_t q = 0; q < j.n; q++) {
+		if (j.trees != NULL)
+			hierarchy_free(&j.trees[q]);
+		if (j.leaf != NULL && j.leaf[q] != NULL)
+			explicit_bzero(j.leaf[q], rows->n * sizeof(**j.leaf));
+		if (j.leaf != NULL)
+			free(j.leaf[q]);
+	}
+	free(j.trees);
+	free(j.leaf);
+	free(j.attributes);
+	rules_free(&j.rules);
+	return rv;
+}

@@ -1,0 +1,109 @@
+#!/bin/sh
+# A hierarchy's file becomes part of a study, and the levels that lose least are
+# found for a table; what is no hierarchy and what cannot be recoded is refused.
+set -eu
+
+ctl="$builddir/ctl/consiliumctl"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+	echo "$0: $1" >&2
+	exit 1
+}
+
+cat >"$work/land.csv" <<'END'
+AT;german;*
+DE;german;*
+FR;"latin; south";*
+"I""T";"latin; south";*
+END
+"$ctl" study hierarchy --name land "$work/land.csv" >"$work/land"
+cat >"$work/expected" <<'END'
+[column land]
+type = levels
+levels = "AT",
+    "DE",
+    "FR",
+    "I""T"
+privacy = quasi-identifier
+level = 0
+
+[hierarchy land]
+level-1 = group "german": "AT",
+    "DE";
+    "latin; south": "FR",
+    "I""T"
+END
+cmp "$work/land" "$work/expected" || fail "not the study's text"
+
+cat - "$work/land" >"$work/study" <<'END'
+[study]
+name = test
+title = t
+purpose = p
+legal-basis = l
+ethics = e
+contact = c
+expires = 2099-12-31
+[model]
+kind = logistic
+outcome = ill
+[privacy]
+k = 2
+suppression-limit = 0.2
+cohort = fixed
+[column ill]
+type = levels
+levels = no, yes
+privacy = sensitive
+use = outcome
+diversity = distinct 2
+[column age]
+type = integer
+range = 0..99
+privacy = quasi-identifier
+level = 0
+use = feature
+[hierarchy age]
+level-1 = cut 0 50 99
+END
+cat >"$work/table.csv" <<'END'
+ill,age,land
+no,20,AT
+yes,30,DE
+no,25,AT
+yes,25,DE
+no,70,FR
+yes,71,"I""T"
+no,72,FR
+yes,73,FR
+yes,10,"I""T"
+END
+"$ctl" study recode --csv "$work/table.csv" "$work/study" >"$work/out"
+grep -v '^#' "$work/out" >"$work/levels"
+cat >"$work/expected" <<'END'
+[column age]
+level = 1
+[column land]
+level = 1
+END
+cmp "$work/levels" "$work/expected" || fail "not the best levels"
+grep -q '^# best: .* 1 rows suppressed (1 may be), 2 classes of 4 to 4 rows' \
+    "$work/out" || fail "not the best node's measures"
+grep -q 'which does not fit: .* 9 rows suppressed' "$work/out" ||
+    fail "not the study's own measures"
+
+# Nothing fits where an outcome would have to be recoded.
+sed 's/^k = 2/k = 9/; s/^suppression-limit.*/suppression-limit = 0/' \
+    "$work/study" >"$work/strict"
+"$ctl" study recode --csv "$work/table.csv" "$work/strict" >/dev/null \
+    2>"$work/err" && fail "a feature was recoded to the top"
+grep -q '"age" may not go above level 1' "$work/err" ||
+    fail "$(cat "$work/err")"
+
+printf 'a;x;*\na;y;*\n' >"$work/bad.csv"
+"$ctl" study hierarchy --name x "$work/bad.csv" 2>"$work/err" &&
+    fail "a value was there twice"
+grep -q 'bad.csv:2:1: this value is there twice' "$work/err" ||
+    fail "$(cat "$work/err")"
