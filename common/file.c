@@ -104,9 +104,9 @@ folder_of(const char *path, char *out)
 }
 
 int
-file_sync_dir(const char *path, struct err *err)
+file_sync(const char *path, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(err, "open %s", path);
@@ -142,7 +142,7 @@ write_replace(const char *path, const void *data, size_t len, mode_t mode,
 		goto out;
 	}
 	folder_of(path, folder);
-	rv = file_sync_dir(folder, err);
+	rv = file_sync(folder, err);
 out:
 	close(fd);
 	if (rv < 0 || !replace)

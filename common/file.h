@@ -34,8 +34,8 @@ int file_write_all(int fd, const void *data, size_t len);
 /* mkdir -p; a folder that is there already is fine. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err);
 
-/* fsync a folder, so that its names last. */
-int file_sync_dir(const char *path, struct err *err);
+/* fsync a file, or a folder, so that its names last. */
+int file_sync(const char *path, struct err *err);
 
 /* May s name a file in a folder of ours?  1 to 199 letters, digits, ".", "_",
    "-", and no "." first. */

@@ -336,26 +336,6 @@ static const struct handler from_control[] = {
  */
 
 static int
-load_root(struct rounds *s, struct err *err)
-{
-	int fd = child_fd(&s->child, "root.pub");
-	char *text;
-	size_t len;
-	int rv;
-
-	if (fd < 0)
-		return err_set(err, ERR_CONFIG, "root.pub was not handed over");
-	if ((text = (char *)file_read_fd(fd, "root.pub", 256, &len, err)) ==
-	    NULL)
-		return -1;
-	text[strcspn(text, "\r\n")] = '\0';
-	if ((rv = key_public_parse(text, s->root, err)) < 0)
-		err_prefix(err, "root.pub");
-	free(text);
-	return rv;
-}
-
-static int
 open_all(struct rounds *s, struct err *err)
 {
 	const char *state = child_fact(&s->child, "state");
@@ -366,7 +346,9 @@ open_all(struct rounds *s, struct err *err)
 	snprintf(s->state_dir, sizeof(s->state_dir), "%s", state);
 	s->key = key_load_fd(child_fd(&s->child, "coordinator.key"),
 	    "coordinator.key", NULL, err);
-	if (s->key == NULL || load_root(s, err) < 0)
+	if (s->key == NULL ||
+	    key_public_load_fd(
+		child_fd(&s->child, "root.pub"), "root.pub", s->root, err) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/audit.log", state);
 	if ((s->audit = audit_open(path, s->key, err)) == NULL)

@@ -105,7 +105,7 @@ spool_move(const struct rounds *s, enum spool from, enum spool to,
 		return err_sys(err, "rename %s", a);
 	}
 	snprintf(folder, sizeof(folder), "%s/spool", s->state_dir);
-	return file_sync_dir(folder, err);
+	return file_sync(folder, err);
 }
 
 static void
@@ -275,22 +275,6 @@ read_words(const char *path, size_t n, struct err *err)
 	return (uint64_t *)(void *)data;
 }
 
-static int
-sync_file(const char *path, struct err *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(err, "open %s", path);
-	if (fsync(fd) < 0) {
-		err_sys(err, "fsync %s", path);
-		close(fd);
-		return -1;
-	}
-	close(fd);
-	return 0;
-}
-
 /* The trailer of an upload whose chunks should all be here. */
 static int
 take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
@@ -324,7 +308,7 @@ take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
 	}
 	if (strcmp(path, up) == 0)
 		return 0;
-	if (sync_file(path, err) < 0)
+	if (file_sync(path, err) < 0)
 		return -1;
 	return spool_move(s, SPOOL_PART, SPOOL_UP, in.site, in.root, err);
 }

@@ -342,11 +342,11 @@ key_public_save(const uint8_t pk[KEY_PUBLIC], const char *path, struct err *err)
 	return file_create(path, line, KEY_PUBLIC_TEXT, 0444, err);
 }
 
-int
-key_public_load(const char *path, uint8_t pk[KEY_PUBLIC], struct err *err)
+/* line is freed. */
+static int
+public_line(char *line, size_t len, const char *name, uint8_t pk[KEY_PUBLIC],
+    struct err *err)
 {
-	size_t len;
-	char *line = (char *)file_read(path, KEYFILE_MAX, &len, err);
 	int rv;
 
 	if (line == NULL)
@@ -354,9 +354,28 @@ key_public_load(const char *path, uint8_t pk[KEY_PUBLIC], struct err *err)
 	if (len != 0 && line[len - 1] == '\n')
 		line[len - 1] = '\0';
 	if ((rv = key_public_parse(line, pk, err)) < 0)
-		err_prefix(err, "%s", path);
+		err_prefix(err, "%s", name);
 	free(line);
 	return rv;
+}
+
+int
+key_public_load(const char *path, uint8_t pk[KEY_PUBLIC], struct err *err)
+{
+	size_t len;
+	char *line = (char *)file_read(path, KEYFILE_MAX, &len, err);
+
+	return public_line(line, len, path, pk, err);
+}
+
+int
+key_public_load_fd(
+    int fd, const char *name, uint8_t pk[KEY_PUBLIC], struct err *err)
+{
+	size_t len;
+	char *line = (char *)file_read_fd(fd, name, KEYFILE_MAX, &len, err);
+
+	return public_line(line, len, name, pk, err);
 }
 
 int

@@ -57,6 +57,8 @@ int key_public_check(const uint8_t pk[KEY_PUBLIC], struct err *err);
 int key_public_save(
     const uint8_t pk[KEY_PUBLIC], const char *path, struct err *err);
 int key_public_load(const char *path, uint8_t pk[KEY_PUBLIC], struct err *err);
+int key_public_load_fd(
+    int fd, const char *name, uint8_t pk[KEY_PUBLIC], struct err *err);
 
 /* A raw secret: make it and its file; read it.  Whoever reads it wipes it. */
 int secret_create(const char *path, struct err *err);

@@ -146,28 +146,6 @@ static const struct handler from_control[] = {
 	{ MSG_CTL_REQUEST, PROC_CONTROL, 1, 2 << 20, gate_on_control },
 };
 
-/* A public key that the parent handed over as a file. */
-static int
-public_key(
-    struct gate *g, const char *name, uint8_t pk[KEY_PUBLIC], struct err *err)
-{
-	int fd = child_fd(&g->child, name);
-	char *text;
-	size_t len;
-	int rv;
-
-	if (fd < 0)
-		return err_set(err, ERR_CONFIG, "%s was not handed over", name);
-	text = (char *)file_read_fd(fd, name, 256, &len, err);
-	if (text == NULL)
-		return -1;
-	text[strcspn(text, "\r\n")] = '\0';
-	if ((rv = key_public_parse(text, pk, err)) < 0)
-		err_prefix(err, "%s", name);
-	free(text);
-	return rv;
-}
-
 static int
 open_all(struct gate *g, struct err *err)
 {
@@ -184,8 +162,10 @@ open_all(struct gate *g, struct err *err)
 	g->identity = key_load_fd(
 	    child_fd(&g->child, "identity.key"), "identity.key", NULL, err);
 	if (g->identity == NULL ||
-	    public_key(g, "root.pub", g->root, err) < 0 ||
-	    public_key(g, "coordinator.pub", g->coordinator, err) < 0)
+	    key_public_load_fd(child_fd(&g->child, "root.pub"), "root.pub",
+		g->root, err) < 0 ||
+	    key_public_load_fd(child_fd(&g->child, "coordinator.pub"),
+		"coordinator.pub", g->coordinator, err) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/audit.log", state);
 	if ((g->audit = audit_open(path, g->identity, err)) == NULL)
