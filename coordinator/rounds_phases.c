@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
+#include "crypto/round_check.h"
 #include "model/step/plan.h"
 #include "study/study.h"
 
@@ -427,24 +428,70 @@ get_words(void *arg, uint16_t site, const uint64_t **words, struct err *err)
 	return err_set(err, ERR_FORMAT, "site %u has no upload", site);
 }
 
-/* The uploads of a result become public, or go: the study says which. */
 static int
-publish(struct work *w, const struct sources *src, struct err *err)
+publish_leaves(
+    struct work *w, const struct round_input *in, size_t n, struct err *err)
 {
+	size_t chunks = round_chunks(n);
+	uint8_t(*leaves)[ROUND_DIGEST] = calloc(chunks, sizeof(*leaves));
+	uint8_t name[ROUND_DIGEST];
+	uint64_t *words = NULL;
+	char path[PATH_MAX];
+	int rv = -1;
+
+	if (leaves == NULL)
+		return err_sys(err, "%zu chunks", chunks);
+	spool_path(w->rounds, SPOOL_PUBLIC, in->site, in->root, path);
+	if ((words = read_words(path, n, err)) != NULL) {
+		round_leaves(words, n, leaves);
+		round_leaves_name(in->root, name);
+		spool_path(w->rounds, SPOOL_PUBLIC, 0, name, path);
+		rv = file_write(
+		    path, leaves, chunks * sizeof(*leaves), 0600, err);
+	}
+	free(words);
+	free(leaves);
+	return rv;
+}
+
+/* What sites need to check a sum becomes public: the uploads (replay), the sum
+   itself (trust), or both and the uploads' leaves (sample). */
+static int
+publish(struct work *w, const struct sources *src, const uint64_t *sum,
+    struct err *err)
+{
+	size_t n = coord_round_about(w->round)->words;
+	uint8_t root[ROUND_DIGEST];
+	char path[PATH_MAX];
+
+	if (w->study->privacy.verify != STUDY_REPLAY) {
+		if (round_words_root(sum, n, root, err) < 0)
+			return -1;
+		spool_path(w->rounds, SPOOL_PUBLIC, 0, root, path);
+		if (file_write(path, sum, n * sizeof(*sum), 0600, err) < 0)
+			return -1;
+	}
+	if (w->study->privacy.verify == STUDY_TRUST)
+		return 0; /* nobody needs them any more */
 	for (size_t i = 0; i < src->n; i++) {
 		const struct round_input *in = &src->inputs[i];
-		char path[PATH_MAX];
 
-		if (w->study->privacy.verify == STUDY_REPLAY) {
-			if (spool_move(w->rounds, SPOOL_UP, SPOOL_PUBLIC,
-				in->site, in->root, err) < 0)
-				return -1;
-			continue;
-		}
-		spool_path(w->rounds, SPOOL_UP, in->site, in->root, path);
-		unlink(path);
+		if (spool_move(w->rounds, SPOOL_UP, SPOOL_PUBLIC, in->site,
+			in->root, err) < 0 ||
+		    (w->study->privacy.verify == STUDY_SAMPLE &&
+			publish_leaves(w, in, n, err) < 0))
+			return -1;
 	}
 	return 0;
+}
+
+static void
+unlink_public(const struct rounds *s, const uint8_t name[ROUND_DIGEST])
+{
+	char path[PATH_MAX];
+
+	spool_path(s, SPOOL_PUBLIC, 0, name, path);
+	unlink(path);
 }
 
 /* Uploads of the step that is keep-uploads rounds past are deleted. */
@@ -471,12 +518,15 @@ expire_uploads(struct work *w, struct err *err)
 		r = round_result_open(
 		    work_context(w, &c), NULL, result.data, result.len, &why);
 	}
+	if (r != NULL)
+		unlink_public(w->rounds, round_result_sum_root(r));
 	for (size_t i = 0; r != NULL && i < round_result_inputs(r); i++) {
-		char path[PATH_MAX];
+		const uint8_t *root = round_result_input(r, i)->root;
+		uint8_t name[ROUND_DIGEST];
 
-		spool_path(w->rounds, SPOOL_PUBLIC, 0,
-		    round_result_input(r, i)->root, path);
-		unlink(path);
+		unlink_public(w->rounds, root);
+		round_leaves_name(root, name);
+		unlink_public(w->rounds, name);
 	}
 	round_result_free(r);
 	canon_free(&result);
@@ -562,6 +612,14 @@ advance(struct work *w, const struct round_ctx *ctx, const uint64_t *sum,
 	if (plan_done(w->plan))
 		w->status = BOOK_DONE;
 	drop_parts(w, 0);
+	for (size_t i = 0;
+	     w->study->privacy.verify == STUDY_TRUST && i < src->n; i++) {
+		char path[PATH_MAX];
+
+		/* After a restart it is no part that we know. */
+		spool_path(w->rounds, SPOOL_UP, 0, src->inputs[i].root, path);
+		unlink(path);
+	}
 	rv = clear_deadline(w, err);
 	if (rv == 0)
 		rv = expire_uploads(w, err);
@@ -589,7 +647,7 @@ finish(struct work *w, const struct round_ctx *ctx, struct err *err)
 	if (coord_round_finish(w->round, ctx, &uploads, sum, err) < 0 ||
 	    coord_round_message(w->round, ctx, ROUND_RESULT, 0, &result, err) <
 		0 ||
-	    publish(w, &src, err) < 0)
+	    publish(w, &src, sum, err) < 0)
 		goto out;
 	rv = advance(w, ctx, sum, &src, &result, err);
 out:

@@ -21,7 +21,7 @@ struct round_result {
 /* Remove the masks between a site whose key was opened and all of u3. */
 static int
 remove_pairs(const struct opened *o, const struct round_ctx *ctx, size_t gone,
-    uint64_t *sum, struct err *err)
+    uint64_t first, uint64_t *sum, size_t n, struct err *err)
 {
 	uint8_t dh[ROUND_KEY], key[PRG_KEY];
 	struct pair p;
@@ -35,7 +35,7 @@ remove_pairs(const struct opened *o, const struct round_ctx *ctx, size_t gone,
 		pair_make(ctx, &o->roster, gone, j, dh, &p);
 		key_mask(&p, &o->roster, o->u2_hash, TENSOR, key);
 		/* j added it if j came first. */
-		r = prg_apply(o->roster.p.suite, key, 0, sum, o->words,
+		r = prg_apply(o->roster.p.suite, key, first, sum, n,
 		    j < gone ? PRG_SUBTRACT : PRG_ADD, err);
 		pair_wipe(&p);
 	}
@@ -64,30 +64,39 @@ add_upload(const struct opened *o, size_t j,
 	return 0;
 }
 
-int
-opened_sum(const struct opened *o, const struct round_ctx *ctx,
-    const struct round_uploads *uploads, uint64_t *sum, struct err *err)
+/* Remove all masks from words first to first + n of the uploads' sum. */
+static int
+remove_masks(const struct opened *o, const struct round_ctx *ctx,
+    uint64_t first, uint64_t *sum, size_t n, struct err *err)
 {
 	uint8_t key[PRG_KEY];
 	int r = 0;
 
-	memset(sum, 0, o->words * sizeof(*sum));
 	for (size_t j = 0; j < o->roster.p.n && r == 0; j++) {
 		if (!o->u2[j])
 			continue;
 		if (!o->u3[j]) {
-			r = remove_pairs(o, ctx, j, sum, err);
+			r = remove_pairs(o, ctx, j, first, sum, n, err);
 			continue;
 		}
-		if ((r = add_upload(o, j, uploads, sum, err)) != 0)
-			break;
 		key_self(ctx, &o->roster, o->u2_hash, o->roster.site[j].id,
 		    o->secret[j], TENSOR, key);
-		r = prg_apply(o->roster.p.suite, key, 0, sum, o->words,
-		    PRG_SUBTRACT, err);
+		r = prg_apply(
+		    o->roster.p.suite, key, first, sum, n, PRG_SUBTRACT, err);
 	}
 	group_wipe(key, sizeof(key));
 	return r;
+}
+
+int
+opened_sum(const struct opened *o, const struct round_ctx *ctx,
+    const struct round_uploads *uploads, uint64_t *sum, struct err *err)
+{
+	memset(sum, 0, o->words * sizeof(*sum));
+	for (size_t j = 0; j < o->roster.p.n; j++)
+		if (o->u3[j] && add_upload(o, j, uploads, sum, err) != 0)
+			return -1;
+	return remove_masks(o, ctx, 0, sum, o->words, err);
 }
 
 static uint16_t
@@ -392,4 +401,11 @@ round_result_sum(const struct round_result *r, const struct round_ctx *ctx,
 		return err_set(err, ERR_PEER,
 		    "result: its sum is not that of the uploads");
 	return 0;
+}
+
+int
+round_result_unmask(const struct round_result *r, const struct round_ctx *ctx,
+    uint64_t first, uint64_t *sum, size_t n, struct err *err)
+{
+	return remove_masks(&r->o, ctx, first, sum, n, err);
 }

@@ -61,4 +61,10 @@ int round_result_peek(const void *msg, size_t len, uint32_t *epoch,
 int round_result_sum(const struct round_result *r, const struct round_ctx *ctx,
     const struct round_uploads *uploads, uint64_t *sum, struct err *err);
 
+/* A part of it: remove the masks from words first to first + n of the sum of
+   all inputs' uploads, which the caller has checked. */
+int round_result_unmask(const struct round_result *r,
+    const struct round_ctx *ctx, uint64_t first, uint64_t *sum, size_t n,
+    struct err *err);
+
 #endif

@@ -116,7 +116,8 @@ int site_round_certificate(struct site_round *s, const struct round_ctx *ctx,
  * must be of this round's roster (if the site has answered one) and have the
  * site's own upload (if it is an input).  A result of *another* round of the
  * same state is taken with s NULL, as is one of a round that the site missed;
- * the caller then gives up its own rounds of that state.
+ * the caller then gives up its own rounds of that state.  uploads NULL: the
+ * caller has checked the sum as the study wants it (crypto/round_check.h).
  */
 int site_round_accept(struct site_round *s, const struct round_ctx *ctx,
     const struct round_result *r, const struct round_uploads *uploads,

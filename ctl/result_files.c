@@ -32,9 +32,7 @@ describe(const struct finished *f, const struct study *s, const char *digest,
 		.smallest_sites = f->smallest_sites,
 		.corrupted = f->corrupted,
 		.cohort = s->privacy.cohort == STUDY_FIXED ? "fixed" : "open",
-		.verify = s->privacy.verify == STUDY_REPLAY ? "replay"
-		    : s->privacy.verify == STUDY_SAMPLE     ? "sample"
-							    : "trust",
+		.verify = study_verify_name(s),
 		.noise = "none",
 	};
 }

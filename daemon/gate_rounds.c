@@ -19,6 +19,7 @@
 #include "common/macros.h"
 #include "crypto/context.h"
 #include "crypto/exchange.h"
+#include "crypto/round_check.h"
 #include "crypto/round_site.h"
 #include "crypto/signed_study.h"
 #include "daemon/config.h"
@@ -30,12 +31,12 @@
 #define PREKEYS_LOW 16
 #define PREKEY_LIFE_S ((int64_t)90 * 86400)
 
-/* A result whose uploads are being fetched, to repeat its sum. */
+/* A result whose sum is being checked. */
 struct replay {
 	struct round_result *result;
+	struct round_check *check;
 	struct canon message;
-	uint64_t **words; /* (n inputs) */
-	size_t n, have;
+	size_t n; /* inputs */
 };
 
 /*
@@ -117,9 +118,7 @@ replay_free(struct replay *p)
 {
 	if (p == NULL)
 		return;
-	for (size_t i = 0; i < p->n; i++)
-		free(p->words[i]);
-	free(p->words);
+	round_check_free(p->check);
 	round_result_free(p->result);
 	canon_free(&p->message);
 	free(p);
@@ -826,18 +825,22 @@ on_abort(struct incoming *in, struct err *err)
  * Results
  */
 
+/* Fetch what the check wants next; 1 if it wants nothing more. */
 static int
 fetch_next(struct gate *g, struct run *r, struct err *err)
 {
-	const struct round_input *u =
-	    round_result_input(r->replay->result, r->replay->have);
 	struct canon out = { 0 };
+	struct round_want want;
 
+	if (!round_check_next(r->replay->check, &want))
+		return 1;
 	r->busy = true;
 	r->sending = ROUND_RESULT;
 	r->tag = ++g->last_tag;
-	canon_raw(&out, u->root, sizeof(u->root));
-	canon_u64(&out, plan_words(r->plan) * sizeof(uint64_t));
+	canon_raw(&out, want.name, sizeof(want.name));
+	canon_u64(&out, want.bytes);
+	if (want.one_chunk)
+		canon_u32(&out, want.chunk);
 	return chan_send_canon(
 	    child_peer(&g->child, PROC_UPLINK), MSG_FETCH, r->tag, &out, err);
 }
@@ -857,29 +860,15 @@ on_result(struct incoming *in, struct err *err)
 	}
 	canon_raw(&p->message, in->msg, in->len);
 	p->n = round_result_inputs(p->result);
-	if ((p->words = calloc(p->n, sizeof(*p->words))) == NULL) {
-		err_sys(err, "result");
-		p->n = 0;
+	p->check = round_check_new(
+	    p->result, (enum round_verify)in->ctx->rules.verify, err);
+	if (p->check == NULL) {
 		replay_free(p);
 		return -1;
 	}
 	replay_free(in->r->replay);
 	in->r->replay = p;
 	return fetch_next(in->g, in->r, err);
-}
-
-static int
-get_words(void *arg, uint16_t site, const uint64_t **words, struct err *err)
-{
-	const struct replay *p = arg;
-
-	for (size_t i = 0; i < p->n; i++) {
-		if (round_result_input(p->result, i)->site != site)
-			continue;
-		*words = p->words[i];
-		return 0;
-	}
-	return err_set(err, ERR_PEER, "site %u is not in the sum", site);
 }
 
 static int
@@ -906,31 +895,28 @@ store_next(struct gate *g, struct run *r, const struct store_step *step,
 	return store_commit(g->store, err);
 }
 
-/* All uploads are here: repeat the sum, step the model, keep both. */
+/* The sum is checked: step the model, keep both. */
 static int
 finish(
     struct gate *g, struct run *r, const struct round_ctx *ctx, struct err *err)
 {
 	struct replay *p = r->replay;
 	const struct round_about *about = round_result_about(p->result);
-	struct round_uploads uploads = { .get = get_words, .arg = p };
 	struct site_round *own = r->round;
 	struct store_step step = { .n_sites = p->n, .round = about->round };
 	size_t n = plan_words(r->plan);
-	uint64_t *sum = malloc(n * sizeof(*sum));
+	const uint64_t *sum = round_check_sum(p->check);
 	struct canon before = { 0 }, after = { 0 };
 	struct plan *next = NULL;
 	char path[700], round[24], state[DIGEST_TEXT], kind[33], sites_text[16];
 	uint16_t sites[ROUND_STUDY_MAX];
 	int rv = -1;
 
-	if (sum == NULL)
-		return err_sys(err, "%zu words", n);
 	for (size_t i = 0; i < p->n; i++)
 		sites[i] = round_result_input(p->result, i)->site;
 	if (own != NULL && site_round_about(own)->round != about->round)
 		own = NULL;
-	if (site_round_accept(own, ctx, p->result, &uploads, sum, err) < 0)
+	if (site_round_accept(own, ctx, p->result, NULL, NULL, err) < 0)
 		goto out;
 	plan_save(r->plan, &before);
 	next = plan_load(r->spec, before.data, before.len, err);
@@ -947,7 +933,8 @@ finish(
 	snprintf(round, sizeof(round), "%" PRIu64, about->round);
 	snprintf(sites_text, sizeof(sites_text), "%zu", p->n);
 	if (gate_audit(g, err, "sum", "study", r->name, "round", round, "kind",
-		kind, "sites", sites_text, "state", state, NULL) < 0 ||
+		kind, "sites", sites_text, "state", state, "verify",
+		study_verify_name(r->study), NULL) < 0 ||
 	    store_next(g, r, &step, &after, sites, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the store is ahead; memory follows. */
@@ -966,12 +953,11 @@ finish(
 	site_round_free(r->round);
 	r->round = NULL;
 	log_fields(LOG_INFO, ROUND_FIELDS(r),
-	    "sum of round %s (%s) over %zu sites verified; %s", round, kind,
-	    p->n, plan_done(r->plan) ? "the study is done" : "next");
+	    "sum of round %s (%s) over %zu sites accepted (%s); %s", round,
+	    kind, p->n, study_verify_name(r->study),
+	    plan_done(r->plan) ? "the study is done" : "next");
 	rv = 0;
 out:
-	explicit_bzero(sum, n * sizeof(*sum));
-	free(sum);
 	plan_free(next);
 	canon_free(&before);
 	canon_free(&after);
@@ -993,16 +979,12 @@ gate_on_fetched(void *self, struct msg *m, struct err *err)
 	if (r == NULL)
 		return 0;
 	p = r->replay;
-	if (m->len != plan_words(r->plan) * sizeof(uint64_t)) {
-		err_set(&why, ERR_PEER, "an upload of %zu bytes, expected %zu",
-		    m->len, plan_words(r->plan) * sizeof(uint64_t));
+	rv = round_check_take(
+	    p->check, context(g, r, &c), m->data, m->len, &why);
+	if (rv < 0)
 		goto refused;
-	}
-	if ((p->words[p->have] = malloc(m->len)) == NULL)
-		return err_sys(err, "%zu bytes", m->len);
-	memcpy(p->words[p->have++], m->data, m->len);
-	if (p->have < p->n)
-		return fetch_next(g, r, err);
+	if ((rv = fetch_next(g, r, err)) <= 0)
+		return rv;
 	rv = finish(g, r, context(g, r, &c), &why);
 	if (rv < 0)
 		goto refused;

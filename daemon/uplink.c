@@ -49,6 +49,7 @@ struct job {
 	uint8_t *fetched;
 	size_t len, chunk;
 	uint32_t n_chunks, index;
+	bool one_chunk; /* a fetch of that one alone */
 	uint32_t left; /* chunks that may still be sent, again included */
 };
 
@@ -379,16 +380,16 @@ on_got(void *self, enum rpc_status status, const char *text,
     const struct rpc_msg *reply, struct err *err)
 {
 	struct job *j = self;
-	size_t at = j->index * j->chunk;
+	size_t at = j->one_chunk ? 0 : j->index * j->chunk;
 
 	if (status != RPC_OK)
 		return job_end(j, rpc_err_of(status), text, err);
-	if (reply->number != j->n_chunks ||
+	if ((!j->one_chunk && reply->number != j->n_chunks) ||
 	    reply->len != MIN(j->chunk, j->len - at))
 		return job_end(
 		    j, ERR_PEER, "a chunk of another size than due", err);
 	memcpy(j->fetched + at, reply->data, reply->len);
-	if (++j->index < j->n_chunks)
+	if (!j->one_chunk && ++j->index < j->n_chunks)
 		return get_chunk(j, err);
 	if (chan_send(j->uplink->gate, MSG_FETCHED, j->msg.tag, j->fetched,
 		j->len, -1, err) < 0)
@@ -418,9 +419,15 @@ on_fetch(void *self, struct msg *m, struct err *err)
 	in = canon_in(j->msg.data, j->msg.len);
 	canon_get_raw(&in, j->id, sizeof(j->id));
 	len = canon_get_u64(&in);
+	j->one_chunk = in.p < in.end;
+	if (j->one_chunk)
+		j->index = canon_get_u32(&in);
 	if (canon_end(&in, "FETCH", err) < 0 ||
 	    set_chunks(j, len, RPC_CHUNK, err) < 0)
 		return -1;
+	if (j->one_chunk && j->n_chunks != 1)
+		return err_set(
+		    err, ERR_PEER, "FETCH of %zu bytes as a chunk", j->len);
 	if ((j->fetched = malloc(j->len)) == NULL)
 		return err_sys(err, "FETCH of %zu bytes", j->len);
 	return get_chunk(j, err);
@@ -430,7 +437,7 @@ static const struct handler from_gate[] = {
 	{ MSG_POLL, PROC_GATE, 0, RPC_NEXT_MAX, on_poll },
 	{ MSG_TO_COORDINATOR, PROC_GATE, 1, RPC_SEND_MAX, on_send },
 	{ MSG_UPLOAD, PROC_GATE, RPC_ID + 8 + 1, CHAN_MAX, on_upload },
-	{ MSG_FETCH, PROC_GATE, RPC_ID + 8, RPC_ID + 8, on_fetch },
+	{ MSG_FETCH, PROC_GATE, RPC_ID + 8, RPC_ID + 12, on_fetch },
 };
 
 static int

@@ -91,7 +91,8 @@ enum msg_type {
 	                       of these, wait for that */
 	MSG_UPLOAD, /* gate -> uplink: raw 32 upload (its root), u64 size of a
 	               chunk, raw words: for PutChunk; tag as above */
-	MSG_FETCH, /* gate -> uplink: raw 32 SHA-256, u64 size; for GetChunk */
+	MSG_FETCH, /* gate -> uplink: raw 32 SHA-256, u64 size; for GetChunk.
+			With u32 chunk: that one alone, of that size */
 	MSG_FETCHED, /* uplink -> gate: raw content, of that size and otherwise
 	                unchecked; tag is that of the FETCH */
 	MSG_DELIVERED, /* uplink -> gate: u32 0 or enum err_code (ERR_SYSTEM: not

@@ -401,6 +401,12 @@ study_verify(const struct study *s)
 	return (uint8_t)(s->privacy.verify + 1);
 }
 
+const char *
+study_verify_name(const struct study *s)
+{
+	return verify_words[s->privacy.verify];
+}
+
 uint8_t
 study_cohort(const struct study *s)
 {

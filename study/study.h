@@ -219,6 +219,8 @@ void study_free(struct study *s); /* NULL is fine */
 uint8_t study_suite(const struct study *s);
 uint8_t study_verify(const struct study *s);
 uint8_t study_cohort(const struct study *s);
+/* "replay", "sample" or "trust" */
+const char *study_verify_name(const struct study *s);
 
 /* The model's part of it, for n_sites sites. */
 int study_model_spec(const struct study *s, size_t n_sites,

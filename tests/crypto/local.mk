@@ -44,3 +44,6 @@ check_PROGRAMS += %D%/test_group %D%/test_prg %D%/test_seal
 check_PROGRAMS += %D%/test_round_refusals
 %C%_test_round_refusals_SOURCES = %D%/test_round_refusals.c
 %C%_test_round_refusals_LDADD = $(round_libs)
+check_PROGRAMS += %D%/test_round_check
+%C%_test_round_check_SOURCES = %D%/test_round_check.c
+%C%_test_round_check_LDADD = $(round_libs)

@@ -182,7 +182,7 @@ start_site(struct site *s)
 	    "[coordinator]\naddress = localhost:1\n"
 	    "[officer]\npublic-key = %s\n"
 	    "[source]\ncsv = /nowhere.csv\n"
-	    "[policy]\nsmallest-k = 1\n"
+	    "[policy]\nsmallest-k = 1\ncohort = open\nverify = trust\n"
 	    "[control]\nsocket = %s/socket\n",
 	    s->name, s->state, h.dir, officer, h.dir);
 	assert_int_equal(setenv(LOCK_STATE_ENV, s->state, 1), 0);
@@ -518,7 +518,7 @@ on_uplink(struct site *s, const struct msg *m)
 		canon_free(&s->data);
 		canon_get_raw(&in, s->name_of_data, ROUND_DIGEST);
 		s->size = canon_get_u64(&in);
-		s->chunk = 0;
+		s->chunk = in.p < in.end ? canon_get_u32(&in) : 0;
 		get_chunk(s);
 		break;
 	default:
