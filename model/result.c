@@ -553,7 +553,7 @@ json_fit(struct json *j, const struct plan *p, const struct result *r)
 {
 	json_int(j, "n", (int64_t)r->n);
 	if (r->kind != MODEL_GAUSSIAN)
-		json_int(j, "n_events", (int64_t)r->n_events);
+		json_int(j, "events", (int64_t)r->n_events);
 	json_int(j, "sites", p->spec.n_sites);
 	json_terms(j, r);
 	json_number(j, "loglik", r->fitted, r->loglik);

@@ -113,7 +113,7 @@ json_has_what_consilium_result_says(void **state)
 	has(json, "\"study\": \"lung\"");
 	has(json, "\"kind\": \"cox\"");
 	has(json, "\"n\": 212");
-	has(json, "\"n_events\": 150");
+	has(json, "\"events\": 150");
 	has(json, "\"name\": \"ph.ecog\"");
 	has(json, "\"converged\": true");
 	has(json, "\"grid\": {");
