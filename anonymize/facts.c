@@ -418,6 +418,14 @@ report_make(const struct report_input *in, struct err *err)
 	r->in = *in;
 	r->before = classes_risk(in->before);
 	r->after = classes_risk(in->after);
+	if (in->study->privacy.population > 0 &&
+	    (population_estimate(in->before, in->study->privacy.population,
+		 &r->population_before, err) == -1 ||
+		population_estimate(in->after, in->study->privacy.population,
+		    &r->population_after, err) == -1)) {
+		report_free(r);
+		return NULL;
+	}
 	for (size_t i = 0; i < in->study->n_columns; i++)
 		say_done(in->study, i, &r->columns[i]);
 	for (size_t t = 0; t < in->study->n_table; t++)

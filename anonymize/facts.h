@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "anonymize/classes.h"
+#include "anonymize/population.h"
 #include "anonymize/report.h"
 
 #define FACTS_BINS_MAX 12
@@ -51,6 +52,8 @@ struct finding {
 struct report {
 	struct report_input in;
 	struct risk before, after;
+	/* If the study says how large the population is. */
+	struct population population_before, population_after;
 	struct column_facts *columns; /* (study->n_columns) */
 	struct class_sizes sizes[FACTS_SIZES];
 	struct finding findings[FACTS_FINDINGS_MAX];

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libanonymize.a
 %C%_libanonymize_a_SOURCES = \
+	%D%/attack.c %D%/attack.h \
 	%D%/classes.c %D%/classes.h \
 	%D%/csv.c %D%/csv.h \
 	%D%/dictionary.c %D%/dictionary.h \
@@ -8,6 +9,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/html.c %D%/html.h \
 	%D%/lattice.c %D%/lattice.h \
 	%D%/models.c %D%/models.h \
+	%D%/population.c %D%/population.h \
 	%D%/prepare.c %D%/prepare.h \
 	%D%/recoding.c %D%/recoding.h \
 	%D%/report.c %D%/report.h \

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "anonymize/attack.h"
 #include "anonymize/classes.h"
 #include "anonymize/report.h"
 #include "anonymize/rules.h"
@@ -34,6 +35,7 @@ struct job {
 	size_t file_len;
 	struct table table;
 	struct classes after;
+	struct attack attack;
 	double *worst; /* (rules.models.n) over the file's classes; NaN where
 			  the column is not in it */
 };
@@ -307,6 +309,36 @@ out:
 	return r;
 }
 
+/* Link the file's rows to the complete rows that they were made of. */
+static int
+attack(struct job *j, struct err *err)
+{
+	const struct study *s = j->s;
+	const double **table = calloc(s->n_table + 1, sizeof(*table));
+	const double **source = calloc(s->n_table + 1, sizeof(*source));
+	size_t n = 0;
+	uint64_t seed;
+	int r = -1;
+
+	if (table == NULL || source == NULL) {
+		no_memory(j, err);
+		goto out;
+	}
+	for (size_t q = 0; q < s->n_quasi; q++)
+		for (size_t t = 0; t < s->n_table; t++)
+			if (s->table[t] == s->quasi[q]) {
+				table[n] = table_column(&j->table, t);
+				source[n++] = j->keys[q];
+			}
+	memcpy(&seed, j->result->table_digest, sizeof(seed));
+	r = attack_link(table, source, n, j->table.n_rows, j->rows->n, j->order,
+	    seed, &j->attack, err);
+out:
+	free(table);
+	free(source);
+	return r;
+}
+
 /* Nothing of what was kept in memory is believed: the file is what counts. */
 static int
 measure_file(struct job *j, struct err *err)
@@ -387,6 +419,7 @@ write_reports(struct job *j, struct err *err)
 		.before = &j->before,
 		.after = &j->after,
 		.table = &j->table,
+		.attack = &j->attack,
 		.rules = &j->rules,
 		.worst = j->worst,
 	};
@@ -441,7 +474,9 @@ run(struct job *j, struct err *err)
 	    suppress(j, err) == -1 || make_columns(j, err) == -1 ||
 	    write_table(j, err) == -1)
 		return -1;
-	return j->p->raw || j->p->html_fd == -1 ? 0 : write_reports(j, err);
+	if (j->p->raw || j->p->html_fd == -1)
+		return 0;
+	return attack(j, err) == -1 ? -1 : write_reports(j, err);
 }
 
 int

@@ -1,5 +1,6 @@
 #include "anonymize/report.h"
 
+#include "anonymize/attack.h"
 #include "anonymize/facts.h"
 #include "anonymize/rows.h"
 #include "anonymize/rules.h"
@@ -56,6 +57,27 @@ put_rows(struct json *j, const struct report *r)
 	json_int(j, "suppressed", (int64_t)r->in.suppressed);
 	json_int(j, "suppressed_at_most", (int64_t)r->in.most_suppressed);
 	json_int(j, "in_table", (int64_t)r->in.table->n_rows);
+	json_end_object(j);
+}
+
+static void
+put_population(struct json *j, const char *key, const struct population *p)
+{
+	json_object(j, key);
+	json_real(j, "zayatz", p->zayatz);
+	json_real(j, "pitman", p->pitman);
+	json_real(j, "likely", p->likely);
+	json_end_object(j);
+}
+
+static void
+put_attack(struct json *j, const struct attack *a)
+{
+	json_object(j, "attack");
+	json_int(j, "tried", (int64_t)a->tried);
+	json_int(j, "fitting", (int64_t)a->fitting);
+	json_int(j, "single", (int64_t)a->single);
+	json_int(j, "correct", (int64_t)a->correct);
 	json_end_object(j);
 }
 
@@ -122,6 +144,14 @@ put_privacy(struct json *j, const struct report *r)
 	json_real(j, "threshold", RISK_THRESHOLD);
 	put_risk(j, "before", &r->before);
 	put_risk(j, "after", &r->after);
+	if (s->privacy.population > 0) {
+		json_object(j, "population");
+		json_real(j, "people", r->population_before.size);
+		put_population(j, "unique_before", &r->population_before);
+		put_population(j, "unique_after", &r->population_after);
+		json_end_object(j);
+	}
+	put_attack(j, r->in.attack);
 	put_rules(j, r);
 	json_int(j, "classes", (int64_t)r->in.after->n);
 	json_array(j, "class_sizes");

@@ -16,6 +16,7 @@
 
 #include "anonymize/classes.h"
 
+struct attack;
 struct canon;
 struct err;
 struct report;
@@ -39,6 +40,7 @@ struct report_input {
 	const struct classes *before; /* of the complete rows, as they were */
 	const struct classes *after; /* of the table that was written */
 	const struct table *table; /* read from the file */
+	const struct attack *attack; /* on that table */
 	const struct rules *rules; /* that were kept */
 	const double *worst; /* (rules->models.n) value of each model, over the
 				table's classes; NaN: column not in it */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "anonymize/attack.h"
 #include "anonymize/facts.h"
 #include "anonymize/html.h"
 #include "anonymize/report.h"
@@ -471,6 +472,30 @@ the_rules(struct html *h, const struct report *r)
 }
 
 static void
+the_attack(struct html *h, const struct report *r)
+{
+	const struct attack *a = r->in.attack;
+
+	html_element(h, "p", NULL,
+	    "This was tried: for each of the %zu complete patients of the "
+	    "source, whose values were all known, the fitting rows of the "
+	    "table were looked up and one of them was picked. A row fitted "
+	    "%zu of them, exactly one row %zu; the row picked was the right "
+	    "one %zu times (%.2f%%).",
+	    a->tried, a->fitting, a->single, a->correct,
+	    a->tried > 0 ? 100 * (double)a->correct / (double)a->tried : 0);
+	if (r->in.study->privacy.population == 0 ||
+	    isnan(r->population_before.likely))
+		return;
+	html_element(h, "p", NULL,
+	    "Of %.0f people, of whom the patients are a sample, an estimated "
+	    "%.2f%% are the only ones with their values before recoding; %s.",
+	    r->population_before.size, 100 * r->population_before.likely,
+	    r->after.unique > 0 ? "some still are in the table"
+				: "in the table nobody is alone any more");
+}
+
+static void
 the_risk(struct html *h, const struct report *r)
 {
 	const struct study *s = r->in.study;
@@ -500,6 +525,7 @@ the_risk(struct html *h, const struct report *r)
 	html_close(h);
 	the_rules(h, r);
 	risk_table(h, &r->before, &r->after);
+	the_attack(h, r);
 	html_element(h, "p", "style=\"margin-top:1.2rem\"",
 	    "How many patients are in a group of how many who are alike:");
 	html_open(h, "div", "class=\"wide\"");

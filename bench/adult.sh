@@ -39,6 +39,7 @@ study() {
 		k = $1
 		suppression-limit = $2
 		cohort = fixed
+		population = 317000000
 		[column feature]
 		type = integer
 		range = 0..6
@@ -108,6 +109,14 @@ run() {
 }
 
 run k5_s0 5 0 "" "" 0.5731509655590044 0 24 0,top,top,1,top,top,top,1,0
+grep -e "^# before" -e "alone among" "$work/out"
+for figure in "risk 1.0000" "average 0.6466" "0.09: 91.67%" "alone 51.43%" \
+    "Pitman 3.89%" "Zayatz 26.46%"; do
+	grep -q "$figure" "$work/out" || {
+		echo "expected $figure, as ARX says"
+		exit 1
+	}
+done
 run k5_s2 5 0.02 "" "" 0.3137130352819242 506 222 0,3,0,top,2,1,1,top,0
 run k11_s0 11 0 "" "" 0.5731509655590044 0 24 0,top,top,1,top,top,top,1,0
 run occ_k5_l2_s2 5 0.02 occupation "diversity = distinct 2" \

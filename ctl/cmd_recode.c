@@ -3,10 +3,14 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "anonymize/classes.h"
 #include "anonymize/hierarchy.h"
+#include "anonymize/population.h"
 #include "anonymize/recoding.h"
 #include "anonymize/rows.h"
 #include "common/err.h"
@@ -136,6 +140,42 @@ print_node(const char *what, const struct lattice_node *n, size_t k)
 	    n->discernibility, n->average_size, n->entropy, n->granularity);
 }
 
+/* What an intruder could do with the rows as they are. */
+static int
+print_risk(const struct study *s, const struct rows *rows, struct err *err)
+{
+	const double **keys = calloc(s->n_quasi + 1, sizeof(*keys));
+	double people = s->privacy.population;
+	struct population p = { .zayatz = NAN, .pitman = NAN };
+	struct classes c = { 0 };
+	struct risk k;
+	int r = -1;
+
+	if (keys == NULL) {
+		err_sys(err, "memory for the risk");
+		goto out;
+	}
+	for (size_t q = 0; q < s->n_quasi; q++)
+		keys[q] = rows->columns[s->quasi[q]].values;
+	if (classes_make(&c, keys, s->n_quasi, rows->n, err) == -1 ||
+	    (people > 0 && population_estimate(&c, people, &p, err) == -1))
+		goto out;
+	k = classes_risk(&c);
+	printf("# before: highest risk %.4f, average %.4f, above %.2f: %.2f%% "
+	       "of the rows, alone %.2f%%\n",
+	    k.highest, k.average, RISK_THRESHOLD, 100 * k.above,
+	    100 * k.unique);
+	if (people > 0)
+		printf("#   alone among %.0f people: Pitman %.2f%%, Zayatz "
+		       "%.2f%%\n",
+		    people, 100 * p.pitman, 100 * p.zayatz);
+	r = 0;
+out:
+	free(keys);
+	classes_free(&c);
+	return r;
+}
+
 static void
 print_recoding(
     const struct study *s, const struct rows *rows, const struct recoding *r)
@@ -172,7 +212,8 @@ ctl_study_recode(const struct ctl_args *a, struct err *err)
 	if ((fd = open_read(a->opt[CTL_CSV], err)) == -1)
 		goto out;
 	rows = rows_read(fd, a->opt[CTL_CSV], s, NULL, err);
-	if (rows == NULL || recoding_choose(s, rows, &r, err) == -1)
+	if (rows == NULL || recoding_choose(s, rows, &r, err) == -1 ||
+	    print_risk(s, rows, err) == -1)
 		goto out;
 	print_recoding(s, rows, &r);
 	rv = 0;

@@ -136,6 +136,8 @@ static const struct ini_field privacy_fields[] = {
 	    .max = 100000 },
 	{ "suppression-limit", ini_real, AT(privacy.suppression_limit),
 	    .min = 0, .max = 1 },
+	{ "population", ini_real, AT(privacy.population), .min = 1,
+	    .max = 1e11 },
 	{ "average-risk", ini_real, AT(privacy.average_risk), .min = 1e-6,
 	    .max = 1 },
 	{ "smallest-risk-set-step", ini_size,

@@ -184,6 +184,8 @@ struct study {
 	struct study_rules {
 		size_t k;
 		double suppression_limit; /* share of the rows, 0 to 1 */
+		double population; /* people of whom a site's patients are a
+				      sample; 0: not said */
 		double average_risk; /* most classes by rows; 0: any */
 		size_t smallest_risk_set_step; /* patients */
 		/* enum study_suite, study_cohort, study_verify */

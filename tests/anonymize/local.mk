@@ -15,3 +15,7 @@ check_PROGRAMS += %D%/test_hospitals
 check_PROGRAMS += %D%/test_lattice
 %C%_test_lattice_SOURCES = %D%/test_lattice.c
 %C%_test_lattice_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_risk
+%C%_test_risk_SOURCES = %D%/test_risk.c
+%C%_test_risk_LDADD = $(%C%_LIBS)

@@ -217,6 +217,11 @@ recodes_suppresses_and_measures_the_file(void **state)
 	assert_int_equal(o.result.n_suppressed, 1);
 	assert_int_equal(o.result.n_kept, 6);
 	assert_int_equal(o.result.smallest_class, 3);
+	/* Seven known patients; by the age, which the table has, the one who
+	   is suppressed fits the young, too. */
+	assert_non_null(strstr(o.json,
+	    "\"tried\": 7,\n      \"fitting\": 7,\n      \"single\": 0,\n"));
+	assert_null(strstr(o.json, "\"population\""));
 	assert_int_equal(
 	    table_read(&t, o.table, o.table_len, s, digest, &err), 0);
 	assert_int_equal(t.n_rows, 6);
@@ -302,6 +307,8 @@ classes_that_break_a_rule_are_suppressed(void **state)
 	    csv, "diversity = recursive 2 2\n", "", 3, "\"measured\": 0.5");
 	keeps_rules(csv, "closeness = equal 0.5\n", "", 0, "\"measured\": 0.5");
 	keeps_rules(csv, "closeness = ordered 0.2\n", "", 3, "ordered");
+	keeps_rules(csv, "", "population = 1000000\n", 0,
+	    "\"unique_after\": {\n        \"zayatz\": 0,");
 	keeps_rules(csv, "", "average-risk = 0.17\n", 0,
 	    "\"average_risk_at_most\": 0.17");
 }

@@ -91,6 +91,8 @@ END
 cmp "$work/levels" "$work/expected" || fail "not the best levels"
 grep -q '^# best: .* 1 rows suppressed (1 may be), 2 classes of 4 to 4 rows' \
     "$work/out" || fail "not the best node's measures"
+grep -q '^# before: highest risk 1.0000, average 1.0000, above 0.09: 100.00%' \
+    "$work/out" || fail "not the risk"
 grep -q 'which does not fit: .* 9 rows suppressed' "$work/out" ||
     fail "not the study's own measures"
 
