@@ -300,6 +300,7 @@ the_study(struct html *h, const struct report *r)
 		[STUDY_COX] = "a Cox model (time to an event)",
 		[STUDY_LOGISTIC] = "a logistic regression (yes or no)",
 		[STUDY_GLM] = "a regression (a number)",
+		[STUDY_KM] = "survival by groups (time to an event)",
 	};
 	char expires[STUDY_DATE_TEXT_SIZE];
 

@@ -188,7 +188,8 @@ static const char skeleton[] =
     "extra-columns = refuse\n"
     "\n"
     "[model]\n"
-    "# cox, logistic, or glm with family = gaussian, poisson or quasipoisson\n"
+    "# cox, logistic, km (survival by groups), or glm with family = gaussian, "
+    "poisson or quasipoisson\n"
     "kind = cox\n"
     "# cox: columns; for the others: outcome = COLUMN\n"
     "time = \n"
@@ -274,8 +275,8 @@ ctl_study_check(const struct ctl_args *a, struct err *err)
 	}
 	printf("%-19s %s: %s\n", "study", s->name, s->title);
 	printf("%-19s %s\n", "purpose", s->purpose);
-	printf("%-19s %s, %zu terms\n", "model", model_kind_name(spec.kind),
-	    s->n_terms);
+	printf("%-19s %s, %u %s\n", "model", model_kind_name(spec.kind),
+	    spec.n_terms, s->model.kind == STUDY_KM ? "groups" : "terms");
 	print_columns(s, "direct identifiers", STUDY_DIRECT);
 	print_columns(s, "quasi-identifiers", STUDY_QUASI);
 	print_columns(s, "sensitive", STUDY_SENSITIVE);

@@ -72,7 +72,7 @@ make_model(struct check *c, struct err *err)
 	const struct study *s = c->l->study;
 	const struct study_model *m = &s->model;
 
-	c->terms = calloc(s->n_terms, sizeof(*c->terms));
+	c->terms = calloc(s->n_terms + 1, sizeof(*c->terms));
 	c->strata = calloc(m->n_strata_columns + 1, sizeof(*c->strata));
 	if (c->terms == NULL || c->strata == NULL)
 		return err_sys(err, "the check");
@@ -94,6 +94,8 @@ make_model(struct check *c, struct err *err)
 	}
 	c->model = (struct pooled_model){
 		.cox = m->kind == STUDY_COX,
+		.km = m->kind == STUDY_KM,
+		.n_groups = s->n_groups,
 		.family = family_of(m),
 		.efron = m->ties == STUDY_EFRON,
 		.terms = c->terms,
@@ -102,7 +104,7 @@ make_model(struct check *c, struct err *err)
 		.strata = c->strata,
 		.n_strata = m->n_strata_columns,
 	};
-	if (c->model.cox)
+	if (study_has_time(s))
 		c->model.time = s->columns[m->time].name;
 	c->model.event = s->columns[study_outcome(s)].name;
 	return 0;
@@ -136,7 +138,7 @@ read_grid(struct check *c, struct err *err)
 	const struct json_value *grid = json_get(c->result, "grid");
 	const struct json_value *strata = json_get(grid, "strata");
 
-	if (!c->model.cox || c->model.strata_by_site)
+	if ((!c->model.cox && !c->model.km) || c->model.strata_by_site)
 		return 0;
 	if (strata == NULL || strata->kind != JSON_ARRAY || strata->n == 0)
 		return err_set(err, ERR_FORMAT, "result.json: no grid.strata");
@@ -194,9 +196,9 @@ raw_table(const struct study *raw, const struct local_site *s, const char *path,
 	return rv;
 }
 
-/* Fit all sites' tables: the approved ones, or raw ones made for it. */
-static int
-fit(struct check *c, bool raw, struct pooled_fit *fit, struct err *err)
+/* All sites' tables: the approved ones, or raw ones made for it. */
+static struct pooled *
+all_rows(struct check *c, bool raw, struct err *err)
 {
 	struct local *l = c->l;
 	struct pooled *p = pooled_new(&c->model, err);
@@ -218,13 +220,25 @@ fit(struct check *c, bool raw, struct pooled_fit *fit, struct err *err)
 		if (raw)
 			unlink(path);
 	}
+	study_free(study);
+	if (rv == 0)
+		return p;
+	pooled_free(p);
+	return NULL;
+}
+
+static int
+fit(struct check *c, bool raw, struct pooled_fit *fit, struct err *err)
+{
+	struct pooled *p = all_rows(c, raw, err);
+	int rv = p == NULL ? -1 : 0;
+
 	if (rv == 0 && !raw)
 		rv = make_site_grids(c, p, err);
 	if (rv == 0)
 		rv = pooled_fit(
 		    p, raw ? NULL : c->grids, raw ? 0 : c->n_grids, fit, err);
 	pooled_free(p);
-	study_free(study);
 	return rv;
 }
 
@@ -296,6 +310,93 @@ print_cost(const struct json_value *terms, const struct pooled_fit *raw)
 	printf("\n  largest difference: %.3f standard errors\n", worst);
 }
 
+/* A curve of the result against that of the plain code; INFINITY: none. */
+static double
+curve_distance(const struct json_value *group, const struct pooled_grid *grid,
+    const double *survival, const double *se)
+{
+	const struct json_value *curve = json_get(group, "curve");
+	double worst = 0;
+	size_t k = 0;
+
+	if (curve == NULL || curve->kind != JSON_ARRAY)
+		return INFINITY;
+	for (size_t i = 0; i < curve->n; i++) {
+		const struct json_value *v = &curve->items[i];
+		double time = json_get_number(v, "time", NAN), d;
+
+		while (k < grid->n && grid->starts[k] < time)
+			k++;
+		if (k == grid->n || grid->starts[k] != time)
+			return INFINITY;
+		d = fabs(json_get_number(v, "survival", NAN) - survival[k]);
+		if (isnan(d))
+			return INFINITY;
+		if (isnan(se[k])) { /* the survival is 0 */
+			worst = fmax(worst, d);
+			continue;
+		}
+		d = fmax(d, fabs(json_get_number(v, "se", NAN) - se[k]));
+		if (isnan(d))
+			return INFINITY;
+		worst = fmax(worst, d / se[k]);
+	}
+	return worst;
+}
+
+static double
+test_distance(const struct check *c, double chi2)
+{
+	const struct json_value *tests = json_get(c->result, "tests");
+
+	if (tests == NULL || tests->n == 0)
+		return isnan(chi2) ? 0 : INFINITY;
+	return fabs(json_get_number(&tests->items[0], "chi2", NAN) - chi2) /
+	    fmax(chi2, 1);
+}
+
+/* Curves and the log-rank test against the plain code. */
+static int
+check_survival(struct check *c, double *worst, struct err *err)
+{
+	const struct json_value *groups = json_get(c->result, "groups");
+	size_t step = c->l->study->privacy.smallest_risk_set_step;
+	const struct pooled_grid *grid = c->grids;
+	double *survival = NULL, *se = NULL, chi2;
+	struct pooled *p = all_rows(c, false, err);
+	int rv = -1;
+
+	if (p == NULL)
+		return -1;
+	if (groups == NULL || groups->n != c->model.n_groups) {
+		err_set(err, ERR_NUMERIC, "result.json: not all groups");
+		goto out;
+	}
+	survival = calloc(grid->n + 1, sizeof(*survival));
+	se = calloc(grid->n + 1, sizeof(*se));
+	if (survival == NULL || se == NULL) {
+		err_sys(err, "the check");
+		goto out;
+	}
+	for (size_t g = 0; g < groups->n; g++) {
+		pooled_survival(p, g, step, grid, survival, se);
+		if (json_get(&groups->items[g], "curve") != NULL)
+			*worst = fmax(*worst,
+			    curve_distance(
+				&groups->items[g], grid, survival, se));
+	}
+	if ((rv = pooled_logrank(p, step, grid, &chi2, err)) == 0) {
+		double d = test_distance(c, chi2);
+
+		*worst = isnan(d) ? INFINITY : fmax(*worst, d);
+	}
+out:
+	free(survival);
+	free(se);
+	pooled_free(p);
+	return rv;
+}
+
 static int
 print_result(struct local *l, struct err *err)
 {
@@ -319,15 +420,35 @@ print_places(const struct local *l)
 	printf("logs     %s/coordinator/log, sites/NAME/log\n\n", l->out);
 }
 
+static int
+verdict(double d, struct err *err)
+{
+	printf("max |federated - pooled| / se = %.1e\n", d);
+	fflush(stdout);
+	if (d <= LOCAL_BAR)
+		return 0;
+	return err_set(err, ERR_NUMERIC,
+	    "the federated result is not the pooled one, beyond %g", LOCAL_BAR);
+}
+
 int
 local_check(struct local *l, struct err *err)
 {
 	struct check c = { .l = l };
 	struct pooled_fit pooled = { 0 }, raw = { 0 };
 	const struct json_value *terms = NULL;
-	double d;
+	double d = 0;
 	int rv = -1;
 
+	if (l->study->model.kind == STUDY_KM) {
+		if (read_result(&c, err) < 0 || make_model(&c, err) < 0 ||
+		    read_grid(&c, err) < 0 || check_survival(&c, &d, err) < 0 ||
+		    print_result(l, err) < 0)
+			goto out;
+		print_places(l);
+		rv = verdict(d, err);
+		goto out;
+	}
 	if (read_result(&c, err) < 0 || make_model(&c, err) < 0 ||
 	    read_grid(&c, err) < 0 || fit(&c, false, &pooled, err) < 0 ||
 	    check_terms(&c, &pooled, &terms, err) < 0 ||
@@ -335,14 +456,7 @@ local_check(struct local *l, struct err *err)
 		goto out;
 	print_cost(terms, &raw);
 	print_places(l);
-	d = distance(terms, &pooled);
-	rv = d <= LOCAL_BAR
-	    ? 0
-	    : err_set(err, ERR_NUMERIC,
-		  "the federated result is not the pooled one, beyond %g",
-		  LOCAL_BAR);
-	printf("max |federated - pooled| / se = %.1e\n", d);
-	fflush(stdout);
+	rv = verdict(distance(terms, &pooled), err);
 out:
 	pooled_fit_clear(&pooled);
 	pooled_fit_clear(&raw);

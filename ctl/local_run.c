@@ -97,7 +97,8 @@ on_site_line(struct local *l, struct local_site *s, const char *line)
 	snprintf(message, sizeof(message), "%s", strstr(line, ": sent ") + 7);
 	message[strcspn(message, " ")] = '\0';
 	field(line, "KIND", kind, sizeof(kind));
-	if (l->kill_round == 0 && strcmp(kind, "newton") == 0)
+	if (l->kill_round == 0 &&
+	    (strcmp(kind, "newton") == 0 || strcmp(kind, "times") == 0))
 		l->kill_round = round;
 	if (l->kill == KILL_WAITING && l->kill_round == round &&
 	    strcasecmp(message, l->kill_phase) == 0)

@@ -41,7 +41,7 @@ pooled_new(const struct pooled_model *model, struct err *err)
 {
 	struct pooled *p;
 
-	if (model->n_terms < 1 || model->n_terms > TERMS_MAX) {
+	if ((model->n_terms < 1 && !model->km) || model->n_terms > TERMS_MAX) {
 		err_set(err, ERR_CONFIG, "%zu terms, expected 1 to %d",
 		    model->n_terms, TERMS_MAX);
 		return NULL;
@@ -187,7 +187,7 @@ static int
 find_all(const struct pooled_model *m, const struct file *t, const char *path,
     struct columns *c, struct err *err)
 {
-	if (m->cox && find(t, path, m->time, &c->time, err) < 0)
+	if ((m->cox || m->km) && find(t, path, m->time, &c->time, err) < 0)
 		return -1;
 	if (find(t, path, m->event, &c->event, err) < 0)
 		return -1;
@@ -207,10 +207,10 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 	const struct pooled_model *m = p->model;
 	struct row *r = &p->rows[p->n];
 
-	if ((r->x = calloc(m->n_terms, sizeof(*r->x))) == NULL)
+	if ((r->x = calloc(m->n_terms + 1, sizeof(*r->x))) == NULL)
 		return err_sys(err, "pooled fit");
 	p->n++;
-	r->time = m->cox ? table_value(t, c->time, i) : 0;
+	r->time = m->cox || m->km ? table_value(t, c->time, i) : 0;
 	r->y = table_value(t, c->event, i);
 	r->event = r->y != 0;
 	r->stratum = m->strata_by_site ? site : 0;
@@ -236,7 +236,7 @@ pooled_add(struct pooled *p, size_t site, const char *path, struct err *err)
 	struct row *rows;
 	int rv = -1;
 
-	c.terms = calloc(m->n_terms, sizeof(*c.terms));
+	c.terms = calloc(m->n_terms + 1, sizeof(*c.terms));
 	c.strata = calloc(m->n_strata + 1, sizeof(*c.strata));
 	if (c.terms == NULL || c.strata == NULL) {
 		err_sys(err, "pooled fit");
@@ -813,4 +813,165 @@ pooled_fit_clear(struct pooled_fit *fit)
 	free(fit->coef);
 	free(fit->se);
 	memset(fit, 0, sizeof(*fit));
+}
+
+/*
+ * Survival
+ */
+
+/* Rows of a cell whose time is from start on and before end. */
+static void
+count_cell(const struct pooled *p, size_t cell, double start, double end,
+    double *rows, double *events)
+{
+	*rows = *events = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct row *r = &p->rows[i];
+
+		if (r->stratum != cell || !(r->time >= start && r->time < end))
+			continue;
+		*rows += 1;
+		*events += r->event;
+	}
+}
+
+static bool
+is_left_out(const struct pooled *p, size_t cell, size_t step)
+{
+	double s = (double)step, rows, events;
+
+	count_cell(p, cell, -HUGE_VAL, HUGE_VAL, &rows, &events);
+	return rows < s || (events > 0 && events < s) ||
+	    (rows > events && rows - events < s);
+}
+
+static size_t
+n_cells(const struct pooled *p)
+{
+	size_t n = 1;
+
+	for (size_t k = 0; k < p->model->n_strata; k++)
+		n *= p->model->strata[k].n_levels;
+	return n;
+}
+
+static double
+end_of(const struct pooled_grid *grid, size_t i)
+{
+	return i + 1 < grid->n ? grid->starts[i + 1] : HUGE_VAL;
+}
+
+void
+pooled_survival(const struct pooled *p, size_t group, size_t step,
+    const struct pooled_grid *grid, double *survival, double *se)
+{
+	long double s = 1, greenwood = 0;
+
+	for (size_t i = 0; i < grid->n; i++) {
+		double rows, events, at_risk = 0, deaths = 0;
+
+		for (size_t c = group; c < n_cells(p);
+		     c += p->model->n_groups) {
+			if (is_left_out(p, c, step))
+				continue;
+			count_cell(
+			    p, c, grid->starts[i], HUGE_VAL, &rows, &events);
+			at_risk += rows;
+			count_cell(p, c, grid->starts[i], end_of(grid, i),
+			    &rows, &events);
+			deaths += events;
+		}
+		if (deaths > 0) {
+			s *= 1 - (long double)deaths / at_risk;
+			greenwood +=
+			    (long double)deaths / at_risk / (at_risk - deaths);
+		}
+		survival[i] = deaths < at_risk || s > 0 ? (double)s : 0;
+		se[i] = s > 0 ? (double)(s * sqrtl(greenwood)) : NAN;
+	}
+}
+
+/* Observed less expected, and its variance, over the groups of a stratum. */
+static void
+compare_groups(const struct pooled *p, size_t stratum, size_t step,
+    const struct pooled_grid *grid, long double *u, long double *v,
+    double *at_risk, double *deaths)
+{
+	size_t g = p->model->n_groups;
+
+	for (size_t i = 0; i < grid->n; i++) {
+		long double n = 0, d = 0;
+
+		for (size_t a = 0; a < g; a++) {
+			double rows, events;
+
+			at_risk[a] = deaths[a] = 0;
+			if (is_left_out(p, stratum * g + a, step))
+				continue;
+			count_cell(p, stratum * g + a, grid->starts[i],
+			    HUGE_VAL, &at_risk[a], &events);
+			count_cell(p, stratum * g + a, grid->starts[i],
+			    end_of(grid, i), &rows, &deaths[a]);
+			n += at_risk[a];
+			d += deaths[a];
+		}
+		if (!(d > 0))
+			continue;
+		for (size_t a = 0; a < g; a++) {
+			u[a] += deaths[a] - d * at_risk[a] / n;
+			for (size_t b = 0; n > 1 && b < g; b++)
+				v[a * g + b] += d * (n - d) / (n - 1) *
+				    ((a == b ? at_risk[a] / n : 0) -
+					at_risk[a] / n * at_risk[b] / n);
+		}
+	}
+}
+
+/* Of the groups with some variance, all but the last. */
+static double
+quadratic_form(long double *u, long double *v, size_t g)
+{
+	size_t use[TERMS_MAX], n = 0;
+	long double sum = 0;
+
+	for (size_t a = 0; a < g && n < TERMS_MAX; a++)
+		if (v[a * g + a] > 0)
+			use[n++] = a;
+	if (n < 2)
+		return NAN;
+	n--;
+	/* use is increasing, so that nothing is read after it is written */
+	for (size_t a = 0; a < n; a++) {
+		u[a] = u[use[a]];
+		for (size_t b = 0; b < n; b++)
+			v[a * n + b] = v[use[a] * g + use[b]];
+	}
+	if (invert(v, n) < 0)
+		return NAN;
+	for (size_t a = 0; a < n; a++)
+		for (size_t b = 0; b < n; b++)
+			sum += u[a] * v[a * n + b] * u[b];
+	return (double)sum;
+}
+
+int
+pooled_logrank(const struct pooled *p, size_t step,
+    const struct pooled_grid *grid, double *chi2, struct err *err)
+{
+	size_t g = p->model->n_groups;
+	bool failed = false;
+	long double *u = zeroed(g, sizeof(*u), &failed);
+	long double *v = zeroed(g * g, sizeof(*v), &failed);
+	double *at_risk = zeroed(g, sizeof(*at_risk), &failed);
+	double *deaths = zeroed(g, sizeof(*deaths), &failed);
+
+	for (size_t s = 0; !failed && s < n_cells(p) / g; s++)
+		compare_groups(p, s, step, grid, u, v, at_risk, deaths);
+	if (!failed)
+		*chi2 = quadratic_form(u, v, g);
+	free(u);
+	free(v);
+	free(at_risk);
+	free(deaths);
+	return failed ? err_sys(err, "pooled survival") : 0;
 }

@@ -36,9 +36,11 @@ enum pooled_family { /* of a model with an intercept before the terms */
 
 struct pooled_model {
 	bool cox; /* else a regression of this family */
+	bool km; /* or curves of n_groups groups, by time and event */
+	size_t n_groups; /* the strata's columns end with the groups' */
 	enum pooled_family family;
 	bool efron; /* else Breslow */
-	const char *time; /* cox */
+	const char *time; /* cox, km */
 	const char *event; /* or the outcome */
 	const struct pooled_term *terms; /* (n_terms) */
 	size_t n_terms;
@@ -92,5 +94,16 @@ int pooled_add(
 int pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
     size_t n_grids, struct pooled_fit *fit, struct err *err);
 void pooled_fit_clear(struct pooled_fit *fit);
+
+/*
+ * Km: the survival after each of the grid's starts and its standard error (NAN
+ * where the survival is 0), each (grid->n), and the log-rank test of all groups
+ * (NAN if fewer than two can be compared).  A group in a stratum with fewer
+ * than step rows, or with fewer events, or fewer others, but some, is left out.
+ */
+void pooled_survival(const struct pooled *p, size_t group, size_t step,
+    const struct pooled_grid *grid, double *survival, double *se);
+int pooled_logrank(const struct pooled *p, size_t step,
+    const struct pooled_grid *grid, double *chi2, struct err *err);
 
 #endif

@@ -25,7 +25,7 @@ describe(const struct finished *f, const struct study *s, const char *digest,
 		.purpose = s->purpose,
 		.outcome = s->columns[study_outcome(s)].title,
 		.time_unit =
-		    m->kind == STUDY_COX ? s->columns[m->time].unit : NULL,
+		    study_has_time(s) ? s->columns[m->time].unit : NULL,
 		.rounds = rounds,
 		.n_rounds = f->n_rounds,
 		.k = (uint32_t)s->privacy.k,

@@ -15,6 +15,7 @@ static const struct contribute_ops *const kinds[MODEL_KINDS] = {
 	[MODEL_GAUSSIAN] = &contribute_glm,
 	[MODEL_POISSON] = &contribute_glm,
 	[MODEL_QUASIPOISSON] = &contribute_glm,
+	[MODEL_KM] = &contribute_km,
 };
 
 static const struct contribute_ops *
@@ -37,6 +38,15 @@ check_y(const struct model_spec *s, double y, size_t i, struct err *err)
 	return 0;
 }
 
+/* Strata; for km, groups in strata. */
+static uint32_t
+n_cells(const struct model_spec *s)
+{
+	if (s->kind == MODEL_KM)
+		return s->n_strata * s->n_terms;
+	return s->strata == STRATA_COLUMN ? s->n_strata : 1;
+}
+
 /* Messages name a row by its place in the table, never by what it holds. */
 static int
 check_row(const struct model_spec *s, const struct model_data *d, size_t i,
@@ -44,7 +54,7 @@ check_row(const struct model_spec *s, const struct model_data *d, size_t i,
 {
 	const double *x = d->x + i * d->n_terms;
 
-	for (uint32_t k = 0; k < s->n_terms; k++) {
+	for (uint32_t k = 0; k < d->n_terms; k++) {
 		if (!(x[k] >= s->terms[k].min && x[k] <= s->terms[k].max))
 			return err_set(err, ERR_FORMAT,
 			    "row %zu of the table: %s is not within the "
@@ -61,8 +71,7 @@ check_row(const struct model_spec *s, const struct model_data *d, size_t i,
 		    "row %zu of the table: the time is not within the "
 		    "codebook's range",
 		    i + 1);
-	if (d->stratum != NULL && s->strata == STRATA_COLUMN &&
-	    d->stratum[i] >= s->n_strata)
+	if (n_cells(s) > 1 && d->stratum[i] >= n_cells(s))
 		return err_set(err, ERR_FORMAT,
 		    "row %zu of the table: there is no such stratum", i + 1);
 	return 0;
@@ -72,10 +81,12 @@ static int
 check_data(
     const struct model_spec *s, const struct model_data *d, struct err *err)
 {
-	if (d->n_terms != s->n_terms)
+	uint32_t n_terms = s->kind == MODEL_KM ? 0 : s->n_terms;
+
+	if (d->n_terms != n_terms)
 		return err_set(err, ERR_FORMAT,
 		    "the table has %zu terms, the study %u", d->n_terms,
-		    s->n_terms);
+		    n_terms);
 	if (d->y == NULL && model_kind_has_y(s->kind))
 		return err_set(
 		    err, ERR_FORMAT, "the table does not have the outcome");
@@ -84,7 +95,7 @@ check_data(
 		    "the table has %zu rows, more than the study's rows per "
 		    "site (%u)",
 		    d->n_rows, s->rows_per_site);
-	if (d->stratum == NULL && s->strata == STRATA_COLUMN)
+	if (d->stratum == NULL && n_cells(s) > 1)
 		return err_set(
 		    err, ERR_FORMAT, "the table does not have the strata");
 	for (size_t i = 0; i < d->n_rows; i++) {
@@ -247,6 +258,12 @@ counts(struct work *w)
 }
 
 static int
+times(struct work *w)
+{
+	return ops_of(w)->times(w);
+}
+
+static int
 newton(struct work *w)
 {
 	return ops_of(w)->newton(w);
@@ -257,6 +274,7 @@ run(struct work *w)
 {
 	static int (*const rounds[PHASES])(struct work *) = {
 		[PHASE_COUNTS] = counts,
+		[PHASE_TIMES] = times,
 		[PHASE_MOMENTS] = moments,
 		[PHASE_NEWTON] = newton,
 		[PHASE_SCORES] = scores,

@@ -10,13 +10,14 @@
 
 struct model_data {
 	size_t n_rows;
-	size_t n_terms;
+	size_t n_terms; /* km: 0 */
 	double *x; /* (n_rows, n_terms), row by row */
 	uint8_t
 	    *event; /* (n_rows), 1: event (cox) or outcome present (logistic) */
 	double *y; /* (n_rows), gaussian and poisson: the outcome */
-	uint32_t *time_index; /* (n_rows), cox only */
-	uint32_t *stratum; /* (n_rows), 0 to n_strata - 1; may be NULL if 1 */
+	uint32_t *time_index; /* (n_rows), cox and km */
+	uint32_t *stratum; /* (n_rows), 0 to n_strata - 1; may be NULL if 1.
+			      Km: stratum * n_groups + group */
 };
 
 #endif

@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/encode.c %D%/step/encode.h \
 	%D%/step/glm.c \
 	%D%/step/grid.c %D%/step/grid.h \
+	%D%/step/km.c \
 	%D%/step/ldl.c %D%/step/ldl.h \
 	%D%/step/logistic.c \
 	%D%/step/newton.c %D%/step/newton.h \
@@ -26,12 +27,14 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/cox.c \
 	%D%/glm.c \
 	%D%/gram.c \
+	%D%/km.c \
 	%D%/logistic.c \
 	%D%/work.h
 
 # Of a finished plan; wants libstep.a and -lm.
 %C%_libresult_a_SOURCES = \
 	%D%/result.c %D%/result.h \
+	%D%/survival.c %D%/survival.h \
 	%D%/tail.c %D%/tail.h
 EXTRA_DIST += %D%/README.md
 dist_doc_DATA += docs/NUMERICS.md

@@ -12,6 +12,7 @@
 #include "common/macros.h"
 #include "model/step/ldl.h"
 #include "model/step/state.h"
+#include "model/survival.h"
 #include "model/tail.h"
 
 #define Z_95 1.9599639845400545
@@ -335,7 +336,21 @@ warn_of_data(const struct plan *p, struct result *r)
 		    "a combination of the terms before it, and left out of "
 		    "the model: %s",
 		    names_of(p, p->aliased, names));
-	if (p->n_strata_out > 0 && p->status != FIT_TOO_FEW)
+	if (p->spec.kind == MODEL_KM && p->grid.n > 0 && p->grid.step > 1)
+		warn(r,
+		    "times are known by intervals in which at least %" PRIu32
+		    " patients of a group leave by an event, or none: a step "
+		    "of a curve stands where its interval begins, so that "
+		    "medians and restricted means are early by up to an "
+		    "interval",
+		    p->grid.step);
+	if (p->n_strata_out > 0 && p->spec.kind == MODEL_KM)
+		warn(r,
+		    "left out: %" PRIu32 " groups (of a stratum) that have "
+		    "fewer patients than the study's smallest step of %" PRIu32
+		    ", or fewer with an event, or fewer without one, but some",
+		    p->n_strata_out, p->spec.risk_set_step);
+	else if (p->n_strata_out > 0 && p->status != FIT_TOO_FEW)
 		warn(r,
 		    "%" PRIu32 " strata with %" PRIu64 " patients are too "
 		    "small for the study's smallest step and were left out",
@@ -345,6 +360,15 @@ warn_of_data(const struct plan *p, struct result *r)
 		    "the grid of times was made coarser, to a smallest step "
 		    "of %" PRIu32 " patients, to keep the rounds short",
 		    p->grid.step);
+}
+
+/* Curves have no coefficients; survival.h has what they have. */
+static int
+read_survival(const struct plan *p, struct result *r)
+{
+	warn_of_status(p, r);
+	warn_of_data(p, r);
+	return 0;
 }
 
 int
@@ -362,6 +386,8 @@ result_read(const struct plan *p, struct result *r, struct err *err)
 	r->iterations = p->iterations;
 	r->halvings = p->halvings;
 	r->converged = p->status == FIT_OK;
+	if (r->kind == MODEL_KM)
+		return read_survival(p, r);
 	r->n_terms = p->spec.n_terms + off;
 	if (off == 1)
 		snprintf(
@@ -440,9 +466,11 @@ static void
 json_grid(struct json *j, const struct plan *p, const char *unit)
 {
 	const struct grid *g = &p->grid;
+	/* Groups have one grid, whatever their strata. */
+	uint32_t n_strata = p->spec.kind == MODEL_KM ? 1 : p->spec.n_strata;
 	uint32_t i = 0;
 
-	if (p->spec.kind != MODEL_COX) {
+	if (p->spec.kind != MODEL_COX && p->spec.kind != MODEL_KM) {
 		json_null(j, "grid");
 		return;
 	}
@@ -457,7 +485,7 @@ json_grid(struct json *j, const struct plan *p, const char *unit)
 	json_int(j, "step_used", g->step);
 	json_int(j, "intervals", g->n);
 	json_array(j, "strata");
-	for (uint32_t s = 0; s < p->spec.n_strata; s++) {
+	for (uint32_t s = 0; s < n_strata; s++) {
 		json_object(j, NULL);
 		json_int(j, "stratum", s);
 		json_array(j, "starts");
@@ -548,6 +576,22 @@ json_glm(struct json *j, const struct result *r)
 	json_end_object(j);
 }
 
+static int
+json_survival(struct json *j, const struct plan *p, const struct result *r,
+    struct err *err)
+{
+	struct survival *s = survival_read(p, err);
+
+	if (s == NULL)
+		return -1;
+	json_int(j, "n", (int64_t)r->n);
+	json_int(j, "events", (int64_t)r->n_events);
+	json_int(j, "sites", p->spec.n_sites);
+	survival_json(s, p, j);
+	survival_free(s);
+	return 0;
+}
+
 static void
 json_fit(struct json *j, const struct plan *p, const struct result *r)
 {
@@ -617,7 +661,10 @@ result_json(const struct plan *p, const struct result_meta *m,
 		json_text(&j, "strata", strata[p->spec.strata]);
 	}
 	json_some(&j, "outcome", m->outcome);
-	json_fit(&j, p, &r);
+	if (r.kind != MODEL_KM)
+		json_fit(&j, p, &r);
+	else if (json_survival(&j, p, &r, err) == -1)
+		return -1;
 	json_grid(&j, p, m->time_unit);
 	json_rounds(&j, m);
 	json_warnings(&j, &r, m);
@@ -788,6 +835,22 @@ text_fit(struct canon *out, const struct plan *p, const struct result *r)
 	    r->converged ? "converged" : "NOT converged", r->iterations);
 }
 
+static int
+text_survival(struct canon *out, const struct plan *p, const struct result *r,
+    struct err *err)
+{
+	struct survival *s = survival_read(p, err);
+
+	if (s == NULL)
+		return -1;
+	print(out,
+	    "n = %" PRIu64 ", events = %" PRIu64 ", %" PRIu32 " sites\n\n",
+	    r->n, r->n_events, p->spec.n_sites);
+	survival_text(s, p, out);
+	survival_free(s);
+	return 0;
+}
+
 static void
 text_heading(struct canon *out, const struct plan *p, const struct result *r,
     const struct result_meta *m)
@@ -798,6 +861,7 @@ text_heading(struct canon *out, const struct plan *p, const struct result *r,
 		[MODEL_POISSON] = "Poisson regression (log link)",
 		[MODEL_QUASIPOISSON] =
 		    "Poisson regression (log link) with dispersion",
+		[MODEL_KM] = "Survival by groups, Kaplan-Meier",
 	};
 
 	if (m->study != NULL)
@@ -818,7 +882,7 @@ text_heading(struct canon *out, const struct plan *p, const struct result *r,
 static void
 text_grid(struct canon *out, const struct plan *p)
 {
-	if (p->spec.kind != MODEL_COX)
+	if (p->spec.kind != MODEL_COX && p->spec.kind != MODEL_KM)
 		return;
 	if (p->spec.strata == STRATA_SITE)
 		print(out, "%-22s made by each site", "Grid of times");
@@ -844,7 +908,10 @@ result_text(const struct plan *p, const struct result_meta *m,
 	text_heading(out, p, &r, m);
 	if (r.fitted)
 		text_terms(out, &r);
-	text_fit(out, p, &r);
+	if (r.kind != MODEL_KM)
+		text_fit(out, p, &r);
+	else if (text_survival(out, p, &r, err) == -1)
+		return -1;
 	text_grid(out, p);
 	if (r.n_warnings + m->n_warnings > 0)
 		print(out, "\n");

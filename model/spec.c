@@ -13,6 +13,7 @@ static const char *const kind_names[MODEL_KINDS] = {
 	[MODEL_GAUSSIAN] = "gaussian",
 	[MODEL_POISSON] = "poisson",
 	[MODEL_QUASIPOISSON] = "quasipoisson",
+	[MODEL_KM] = "km",
 };
 
 const char *
@@ -102,6 +103,30 @@ check_outcome(const struct model_spec *s, struct err *err)
 	return 0;
 }
 
+static bool
+has_times(const struct model_spec *s)
+{
+	return s->kind == MODEL_COX || s->kind == MODEL_KM;
+}
+
+static int
+check_cells(const struct model_spec *s, struct err *err)
+{
+	uint64_t cells = (uint64_t)s->n_terms * s->n_strata;
+
+	if (s->strata == STRATA_SITE)
+		return err_set(err, ERR_CONFIG, "km has no strata by site");
+	if (cells > MODEL_STRATA_MAX || cells * s->n_times > MODEL_TIMES_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%u groups in %u strata with %u possible times each are "
+		    "too many (the product may be %u)",
+		    s->n_terms, s->n_strata, s->n_times, MODEL_TIMES_MAX);
+	if (!within(s->rmst_until, 0.0, 1e15))
+		return err_set(
+		    err, ERR_CONFIG, "the restricted mean's time is not sane");
+	return 0;
+}
+
 int
 model_spec_check(const struct model_spec *s, struct err *err)
 {
@@ -120,11 +145,13 @@ model_spec_check(const struct model_spec *s, struct err *err)
 		return err_set(err, ERR_CONFIG, "unknown kind of model");
 	if (check_terms(s, err) == -1)
 		return -1;
-	if (s->kind == MODEL_COX && check_times(s, err) == -1)
+	if (has_times(s) && check_times(s, err) == -1)
+		return -1;
+	if (s->kind == MODEL_KM && check_cells(s, err) == -1)
 		return -1;
 	if (model_kind_has_y(s->kind) && check_outcome(s, err) == -1)
 		return -1;
-	if (s->kind != MODEL_COX &&
+	if (!has_times(s) &&
 	    (s->n_times != 0 || s->n_strata != 1 || s->strata != STRATA_NONE))
 		return err_set(err, ERR_CONFIG,
 		    "a %s model has neither times nor strata",

@@ -30,6 +30,7 @@ enum model_kind {
 	MODEL_GAUSSIAN, /* identity link */
 	MODEL_POISSON, /* log link */
 	MODEL_QUASIPOISSON, /* the same with its dispersion estimated */
+	MODEL_KM, /* Kaplan-Meier, by groups */
 	MODEL_KINDS,
 };
 
@@ -52,15 +53,18 @@ struct model_term {
 struct model_spec {
 	enum model_kind kind;
 	enum model_ties ties; /* cox */
-	enum model_strata strata; /* cox; the others have STRATA_NONE */
+	enum model_strata strata; /* cox, km; the others have STRATA_NONE */
 	uint32_t n_strata; /* 1 unless STRATA_COLUMN */
+	/* Km: the groups, of which only the names count; at least one. */
 	uint32_t n_terms;
 	struct model_term terms[MODEL_TERMS_MAX];
 
 	/* The outcome's range, gaussian and poisson only. */
 	double y_min, y_max;
 
-	/* Times, cox only.  n_times is 0 for the others. */
+	double rmst_until; /* km: restricted mean until then; 0: none */
+
+	/* Times, cox and km.  n_times is 0 for the others. */
 	double time_min, time_step;
 	uint32_t n_times;
 

@@ -41,12 +41,13 @@ work_group(const struct work *w, size_t group)
 struct contribute_ops {
 	int (*find_intervals)(struct work *w);
 	int (*counts)(struct work *w);
+	int (*times)(struct work *w); /* km alone; it has no newton */
 	int (*newton)(struct work *w);
 	int (*local_pairs)(struct work *w); /* NULL: none are local */
 };
 
 extern const struct contribute_ops contribute_cox, contribute_logistic,
-    contribute_glm;
+    contribute_glm, contribute_km;
 
 /*
  * Sums of w, w z, w z z' over rows that come one by one.

@@ -20,7 +20,7 @@ struct draft_hierarchy {
 struct draft_model {
 	struct study_model m;
 	char *time, *event, *outcome, *event_level;
-	struct ini_list terms, strata;
+	struct ini_list terms, strata, groups;
 };
 
 struct draft {

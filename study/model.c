@@ -33,7 +33,7 @@ static int
 check_key(struct draft *d, const char *key, const char *value, bool wanted,
     struct err *err)
 {
-	static const char *const kinds[] = { "cox", "logistic", "glm" };
+	static const char *const kinds[] = { "cox", "logistic", "glm", "km" };
 	const char *kind = kinds[d->s->model.kind];
 
 	if (value != NULL && !wanted)
@@ -138,22 +138,45 @@ check_number(struct draft *d, struct err *err)
 	return 0;
 }
 
+/* Kaplan-Meier has groups instead of terms. */
+static int
+check_km(struct draft *d, struct err *err)
+{
+	const struct draft_model *dm = &d->model;
+	const struct study_model *m = &d->s->model;
+	bool km = m->kind == STUDY_KM;
+
+	if (!km && dm->groups.n > 0)
+		return ini_error(d->ini, dm->groups.items[0], err,
+		    "groups: only kind = km has them");
+	if (!km && m->rmst_until != 0)
+		return ini_error(d->ini, d->s->columns[0].name, err,
+		    "rmst-until: only kind = km has it");
+	if (km && dm->terms.n > 0)
+		return ini_error(d->ini, dm->terms.items[0], err,
+		    "terms: kind = km has none; use groups");
+	if (km && m->ties != -1)
+		return ini_error(d->ini, d->s->columns[0].name, err,
+		    "ties: kind = km has none");
+	return 0;
+}
+
 static int
 check_outcome(struct draft *d, struct err *err)
 {
 	const struct draft_model *dm = &d->model;
 	struct study_model *m = &d->s->model;
-	bool cox = m->kind == STUDY_COX;
+	bool time = study_has_time(d->s);
 
-	if (check_family(d, err) < 0 ||
-	    check_key(d, "time", dm->time, cox, err) < 0 ||
-	    check_key(d, "event", dm->event, cox, err) < 0 ||
-	    check_key(d, "outcome", dm->outcome, !cox, err) < 0)
+	if (check_family(d, err) < 0 || check_km(d, err) < 0 ||
+	    check_key(d, "time", dm->time, time, err) < 0 ||
+	    check_key(d, "event", dm->event, time, err) < 0 ||
+	    check_key(d, "outcome", dm->outcome, !time, err) < 0)
 		return -1;
-	if (!cox) {
+	if (!time) {
 		if (m->ties != -1 || m->time_step != 0)
 			return ini_error(d->ini, dm->outcome, err,
-			    "ties, time-step: only a cox model has them");
+			    "ties, time-step: only models of time have them");
 		m->ties = STUDY_EFRON;
 		if (find_column(d, "outcome", dm->outcome, STUDY_OUTCOME,
 			&m->outcome, err) < 0)
@@ -173,53 +196,139 @@ check_outcome(struct draft *d, struct err *err)
 	return check_event(d, "event", dm->event, m->event, err);
 }
 
-/* none, site, or columns whose levels are crossed. */
+/* Columns whose levels are crossed; *n becomes n times how many there are. */
+static int
+cross(struct draft *d, const char *key, const struct ini_list *l, size_t *n,
+    struct err *err)
+{
+	struct study_model *m = &d->s->model;
+
+	for (size_t i = 0; i < l->n; i++) {
+		size_t at;
+
+		if (find_column(d, key, l->items[i], STUDY_STRATUM, &at, err) <
+		    0)
+			return -1;
+		for (size_t j = 0; j < m->n_strata_columns; j++) {
+			if (m->strata_columns[j] == at)
+				return ini_error(d->ini, l->items[i], err,
+				    "%s: \"%s\" is there twice", key,
+				    l->items[i]);
+		}
+		m->strata_columns[m->n_strata_columns++] = at;
+		*n *= study_n_groups(&d->s->columns[at]);
+		if (*n > MODEL_STRATA_MAX)
+			return ini_error(d->ini, l->items[i], err,
+			    "%s: more than %d", key, MODEL_STRATA_MAX);
+	}
+	return 0;
+}
+
+/* "sex=1, arm=2" of the last n_columns of the strata's. */
+static char *
+group_name(struct draft *d, size_t group, size_t n_columns, struct err *err)
+{
+	const struct study_model *m = &d->s->model;
+	char *name = draft_printf(d, err, "%s", "");
+
+	for (size_t k = 0; name != NULL && k < n_columns; k++) {
+		const struct study_column *c =
+		    &d->s->columns[m->strata_columns[m->n_strata_columns - 1 -
+			k]];
+		const struct study_recode *r = study_recode(c);
+		size_t g = group % study_n_groups(c);
+
+		group /= study_n_groups(c);
+		name = draft_printf(d, err, "%s=%s%s%s", c->name,
+		    r != NULL ? r->labels[g] : c->levels[g].value,
+		    k > 0 ? ", " : "", name);
+	}
+	return name;
+}
+
+static int
+check_groups(struct draft *d, struct err *err)
+{
+	const struct ini_list *l = &d->model.groups;
+	struct study *s = d->s;
+
+	s->n_groups = 1;
+	if (cross(d, "groups", l, &s->n_groups, err) < 0)
+		return -1;
+	if (s->n_groups > MODEL_TERMS_MAX)
+		return ini_error(d->ini, l->items[0], err,
+		    "groups: %zu of them, expected at most %d", s->n_groups,
+		    MODEL_TERMS_MAX);
+	s->groups = ini_alloc(d->ini, s->n_groups, sizeof(char *), err);
+	for (size_t i = 0; s->groups != NULL && i < s->n_groups; i++) {
+		s->groups[i] = l->n == 0 ? draft_printf(d, err, "all")
+					 : group_name(d, i, l->n, err);
+		if (s->groups[i] == NULL)
+			return -1;
+		if (strlen(s->groups[i]) >= MODEL_NAME_SIZE)
+			return ini_error(d->ini, l->items[0], err,
+			    "groups: \"%.80s\" is longer than %d bytes",
+			    s->groups[i], MODEL_NAME_SIZE - 1);
+	}
+	return s->groups == NULL ? -1 : 0;
+}
+
+/* The plan's own limits (model/spec.c), said with their place. */
+static int
+check_cells(struct draft *d, const char *at, struct err *err)
+{
+	bool km = d->s->model.kind == STUDY_KM;
+	size_t most = km ? MODEL_TIMES_MAX : 4 * (size_t)MODEL_TIMES_MAX;
+	size_t n = d->s->n_strata, n_times = d->s->model.n_times;
+
+	if (n <= MODEL_STRATA_MAX && n * n_times <= most)
+		return 0;
+	return ini_error(d->ini, at, err,
+	    "%s: %zu %s with %zu possible times each, expected a product of at "
+	    "most %zu%s; change time-step",
+	    km ? "groups" : "strata", n, km ? "groups in strata" : "strata",
+	    n_times, most, km ? " and at most 1024 of them" : "");
+}
+
+/* none, site, or columns; for km, groups too. */
 static int
 check_strata(struct draft *d, struct err *err)
 {
 	const struct ini_list *l = &d->model.strata;
 	struct study_model *m = &d->s->model;
+	bool none =
+	    l->n == 0 || (l->n == 1 && strcmp(l->items[0], "none") == 0);
+	bool site = l->n == 1 && strcmp(l->items[0], "site") == 0;
 
 	d->s->n_strata = 1;
-	if (l->n == 0 || (l->n == 1 && strcmp(l->items[0], "none") == 0))
-		return 0;
-	if (m->kind != STUDY_COX)
-		return ini_error(d->ini, l->items[0], err,
-		    "strata: only a cox model has them; use a feature");
-	if (l->n == 1 && strcmp(l->items[0], "site") == 0) {
-		m->strata = STUDY_STRATA_SITE;
-		d->s->n_strata = 0;
-		return 0;
-	}
-	m->strata = STUDY_STRATA_COLUMNS;
-	m->strata_columns = ini_alloc(d->ini, l->n, sizeof(size_t), err);
+	m->strata_columns = ini_alloc(
+	    d->ini, l->n + d->model.groups.n + 1, sizeof(size_t), err);
 	if (m->strata_columns == NULL)
 		return -1;
-	for (size_t i = 0; i < l->n; i++) {
-		size_t at;
-
-		if (find_column(
-			d, "strata", l->items[i], STUDY_STRATUM, &at, err) < 0)
-			return -1;
-		for (size_t j = 0; j < i; j++) {
-			if (m->strata_columns[j] == at)
-				return ini_error(d->ini, l->items[i], err,
-				    "strata: \"%s\" is there twice",
-				    l->items[i]);
-		}
-		m->strata_columns[m->n_strata_columns++] = at;
-		d->s->n_strata *= study_n_groups(&d->s->columns[at]);
-		if (d->s->n_strata > MODEL_STRATA_MAX)
-			return ini_error(d->ini, l->items[i], err,
-			    "strata: more than %d", MODEL_STRATA_MAX);
-	}
-	/* The plan's own limit (model/spec.c), said with its place. */
-	if (d->s->n_strata * m->n_times > 4 * (size_t)MODEL_TIMES_MAX)
+	if (!none && !study_has_time(d->s))
 		return ini_error(d->ini, l->items[0], err,
-		    "strata: %zu strata with %zu possible times each, expected "
-		    "a product of at most %zu; change time-step",
-		    d->s->n_strata, m->n_times, 4 * (size_t)MODEL_TIMES_MAX);
-	return 0;
+		    "strata: only models of time have them; use a feature");
+	if (site && m->kind == STUDY_KM)
+		return ini_error(d->ini, l->items[0], err,
+		    "strata: kind = km has none by site");
+	if (site) {
+		m->strata = STUDY_STRATA_SITE;
+		d->s->n_strata = 0;
+	} else if (!none) {
+		m->strata = STUDY_STRATA_COLUMNS;
+		if (cross(d, "strata", l, &d->s->n_strata, err) < 0)
+			return -1;
+	}
+	if (m->kind == STUDY_KM) {
+		if (check_groups(d, err) < 0)
+			return -1;
+		d->s->n_strata *= d->s->n_groups;
+	}
+	return check_cells(d,
+	    none && d->model.groups.n == 0 ? d->s->columns[0].name
+		: none                     ? d->model.groups.items[0]
+					   : l->items[0],
+	    err);
 }
 
 static int
@@ -292,6 +401,8 @@ check_terms(struct draft *d, struct err *err)
 		    expand(d, l->items[i], at, err) < 0)
 			return -1;
 	}
+	if (s->model.kind == STUDY_KM)
+		return 0;
 	for (size_t i = 0; l->n == 0 && i < s->n_columns; i++) {
 		if (s->columns[i].use == STUDY_FEATURE &&
 		    expand(d, s->columns[i].name, i, err) < 0)
@@ -318,7 +429,7 @@ model_check(struct draft *d, struct err *err)
 		s->columns[s->terms[i].column].in_table = true;
 	for (size_t i = 0; i < m->n_strata_columns; i++)
 		s->columns[m->strata_columns[i]].in_table = true;
-	if (m->kind == STUDY_COX) {
+	if (study_has_time(s)) {
 		s->columns[m->time].in_table = true;
 		s->columns[m->event].in_table = true;
 	} else {
@@ -350,18 +461,23 @@ study_time(const struct study *s, size_t index)
 }
 
 bool
+study_has_time(const struct study *s)
+{
+	return s->model.kind == STUDY_COX || s->model.kind == STUDY_KM;
+}
+
+bool
 study_is_event(const struct study *s, size_t column)
 {
 	const struct study_model *m = &s->model;
 
-	return column == (m->kind == STUDY_COX ? m->event : m->outcome) &&
-	    m->kind != STUDY_GLM;
+	return column == study_outcome(s) && m->kind != STUDY_GLM;
 }
 
 size_t
 study_outcome(const struct study *s)
 {
-	return s->model.kind == STUDY_COX ? s->model.event : s->model.outcome;
+	return study_has_time(s) ? s->model.event : s->model.outcome;
 }
 
 double
@@ -389,7 +505,21 @@ kind_of(const struct study_model *m)
 
 	if (m->kind == STUDY_GLM)
 		return families[m->family];
-	return m->kind == STUDY_COX ? MODEL_COX : MODEL_LOGISTIC;
+	return m->kind == STUDY_COX ? MODEL_COX
+	    : m->kind == STUDY_KM   ? MODEL_KM
+				    : MODEL_LOGISTIC;
+}
+
+/* Its groups are the plan's terms by name. */
+static void
+set_groups(const struct study *s, struct model_spec *spec)
+{
+	spec->n_terms = (uint32_t)s->n_groups;
+	spec->n_strata = (uint32_t)(s->n_strata / s->n_groups);
+	spec->rmst_until = s->model.rmst_until;
+	for (size_t i = 0; i < s->n_groups; i++)
+		snprintf(
+		    spec->terms[i].name, MODEL_NAME_SIZE, "%s", s->groups[i]);
 }
 
 int
@@ -420,7 +550,9 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		.tolerance = s->rounds.tolerance,
 		.concordance_bins = (uint32_t)m->concordance_bins,
 	};
-	if (m->kind == STUDY_COX) {
+	if (m->kind == STUDY_KM)
+		set_groups(s, spec);
+	if (study_has_time(s)) {
 		spec->time_min = s->columns[m->time].lo;
 		spec->time_step = m->time_step;
 	}

@@ -14,7 +14,8 @@
 #define TEXT_MAX 2000 /* bytes of a purpose, an address, ... */
 #define SECONDS_MAX (30 * 86400)
 
-static const char *const kind_words[] = { "cox", "logistic", "glm", NULL };
+static const char *const kind_words[] = { "cox", "logistic", "glm", "km",
+	NULL };
 static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 	"quasipoisson", NULL };
 static const char *const ties_words[] = { "breslow", "efron", NULL };
@@ -164,6 +165,9 @@ static const struct ini_field model_fields[] = {
 	{ "event-level", parse_raw, MODEL(event_level) },
 	{ "ties", ini_word, MODEL(m.ties), .words = ties_words },
 	{ "strata", ini_items, MODEL(strata), .min = 1, .max = 16 },
+	{ "groups", ini_items, MODEL(groups), .min = 1, .max = 16 },
+	{ "rmst-until", ini_real, MODEL(m.rmst_until), .min = 1e-9,
+	    .max = 1e9 },
 	{ "terms", ini_items, MODEL(terms), .min = 1, .max = MODEL_TERMS_MAX },
 	{ "time-step", ini_real, MODEL(m.time_step), .min = 1e-9, .max = 1e9 },
 	{ "concordance-bins", ini_size, MODEL(m.concordance_bins), .min = 16,

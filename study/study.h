@@ -27,7 +27,7 @@ struct model_spec;
 
 #define STUDY_NONE SIZE_MAX /* no such column */
 
-enum study_kind { STUDY_COX, STUDY_LOGISTIC, STUDY_GLM };
+enum study_kind { STUDY_COX, STUDY_LOGISTIC, STUDY_GLM, STUDY_KM };
 enum study_family {
 	STUDY_GAUSSIAN,
 	STUDY_BINOMIAL, /* is STUDY_LOGISTIC once the study is read */
@@ -158,19 +158,23 @@ struct study {
 		int kind, ties; /* enum study_kind, study_ties */
 		int family; /* enum study_family; glm */
 		double time_step; /* of the grid of times, in time's unit */
-		size_t time, event; /* Cox: columns */
-		size_t n_times; /* Cox: points of the grid */
+		double rmst_until; /* km; 0: no restricted mean */
+		size_t time, event; /* Cox, km: columns */
+		size_t n_times; /* Cox, km: points of the grid */
 		size_t outcome; /* logistic, glm: column */
 		size_t event_level; /* the level of event or outcome that
 				       means 1 */
 		size_t concordance_bins;
 		int strata; /* enum study_strata */
-		size_t *strata_columns;
+		size_t *strata_columns; /* km: and those of the groups */
 		size_t n_strata_columns;
 	} model;
 	struct study_term *terms; /* in the order of the results */
 	size_t n_terms;
-	size_t n_strata; /* 1 for none; 0 for site: one per site */
+	size_t n_strata; /* 1 for none; 0 for site: one per site;
+			    km: groups in strata */
+	char **groups; /* km: (n_groups) names, "sex=1" */
+	size_t n_groups;
 
 	/* [rounds]; times in seconds */
 	struct study_rounds {
@@ -229,6 +233,8 @@ int study_model_spec(const struct study *s, size_t n_sites,
     struct model_spec *spec, struct err *err);
 /* The index of a column, or STUDY_NONE. */
 size_t study_find(const struct study *s, const char *column);
+/* Does it have a time and an event? */
+bool study_has_time(const struct study *s);
 /* Is it the event or the outcome that the table holds as 0 or 1? */
 bool study_is_event(const struct study *s, size_t column);
 /* The column that the model explains. */
@@ -250,7 +256,7 @@ double study_recoded(const struct study_column *c, double v);
 /* The same for a column of the table: event and outcome become 0 or 1, times
    the nearest point of the grid. */
 double study_table_value(const struct study *s, size_t column, double v);
-/* Cox: the nearest point of the grid to a time in the column's range, and the
+/* Cox, km: the nearest point of the grid to a time in the column's range, and the
    time of a point. */
 size_t study_time_index(const struct study *s, double v);
 double study_time(const struct study *s, size_t index);

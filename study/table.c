@@ -239,7 +239,7 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
     struct err *err)
 {
 	const struct study_model *m = &s->model;
-	bool cox = m->kind == STUDY_COX, glm = m->kind == STUDY_GLM;
+	bool cox = study_has_time(s), glm = m->kind == STUDY_GLM;
 	size_t n = t->n_rows;
 	const double *v;
 

@@ -16,7 +16,7 @@
 bool
 plan_has_intercept(const struct plan *p)
 {
-	return p->spec.kind != MODEL_COX;
+	return p->spec.kind != MODEL_COX && p->spec.kind != MODEL_KM;
 }
 
 uint32_t
@@ -136,6 +136,8 @@ free_parts(struct plan *p)
 	grid_free(&p->grid);
 	free(p->scores);
 	p->scores = NULL;
+	free(p->cells);
+	p->cells = NULL;
 }
 
 void
@@ -232,6 +234,9 @@ plan_save(const struct plan *p, struct canon *out)
 	canon_u64(out, p->n_out);
 	canon_u32(out, p->n_strata_out);
 	save_grid(out, &p->grid);
+	canon_u64(out, p->n_cells);
+	for (size_t i = 0; i < p->n_cells; i++)
+		canon_u64(out, p->cells[i]);
 	canon_u64(out, p->constant);
 	canon_u64(out, p->aliased);
 	canon_u64(out, p->blamed);
@@ -339,6 +344,40 @@ load_grid(struct plan *p, struct canon_in *in)
 		in->failed = true;
 }
 
+/* How many the state must have. */
+static size_t
+cells_wanted(const struct plan *p)
+{
+	if (p->spec.kind != MODEL_KM || p->phase == PHASE_COUNTS)
+		return 0;
+	return 2 * (size_t)plan_cells(p) * (1 + (size_t)p->grid.n);
+}
+
+static void
+load_cells(struct plan *p, struct canon_in *in)
+{
+	uint64_t n = canon_get_u64(in);
+	/* A plan may end before it has counted. */
+	bool ended = p->phase == PHASE_DONE && n == 0 && p->grid.n == 0;
+
+	if (in->failed || n > (size_t)(in->end - in->p) / 8 ||
+	    (n != cells_wanted(p) && !ended)) {
+		in->failed = true;
+		return;
+	}
+	if ((p->cells = calloc(n + 1, sizeof(*p->cells))) == NULL) {
+		in->failed = true;
+		return;
+	}
+	p->n_cells = n;
+	for (size_t i = 0; i < n; i++) {
+		p->cells[i] = canon_get_u64(in);
+		/* Leavers, at most all rows; events, at most the leavers. */
+		if (p->cells[i] > (i % 2 == 0 ? p->n : p->cells[i - 1]))
+			in->failed = true;
+	}
+}
+
 static void
 load_scores(struct plan *p, struct canon_in *in)
 {
@@ -377,6 +416,10 @@ terms_are_sane(const struct plan *p)
 
 	if (((p->constant | p->aliased | p->blamed) & ~all) != 0)
 		return false;
+	if ((p->phase == PHASE_TIMES) !=
+	    (p->spec.kind == MODEL_KM && p->phase != PHASE_COUNTS &&
+		p->phase != PHASE_DONE))
+		return false;
 	if (p->phase < PHASE_NEWTON || p->phase == PHASE_DONE)
 		return true;
 	for (uint32_t i = 0; i < n; i++) {
@@ -410,6 +453,7 @@ load_state(struct plan *p, struct canon_in *in)
 	p->n_out = canon_get_u64(in);
 	p->n_strata_out = canon_get_u32(in);
 	load_grid(p, in);
+	load_cells(p, in);
 	p->constant = canon_get_u64(in);
 	p->aliased = canon_get_u64(in);
 	p->blamed = canon_get_u64(in);

@@ -4,6 +4,8 @@
  *
  *     counts -> moments -> newton ... -> evaluation -> done
  *
+ * or, for survival by groups, counts -> times -> done.
+ *
  * The coordinator and every site run it for themselves on the same sums, and
  * must arrive at the same bytes: only IEEE 754 double + - * / and square root
  * in a fixed order, no BLAS, no libm, no contraction (docs/NUMERICS.md).
@@ -46,7 +48,7 @@ void plan_save(const struct plan *plan, struct canon *out);
 
 const struct model_spec *plan_spec(const struct plan *plan);
 uint32_t plan_index(const struct plan *plan); /* rounds summed so far */
-/* "counts", "moments", "newton", "evaluation" or "done" */
+/* "counts", "times", "moments", "newton", "evaluation" or "done" */
 const char *plan_kind(const struct plan *plan);
 bool plan_done(const struct plan *plan);
 

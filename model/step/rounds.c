@@ -12,6 +12,7 @@ static const struct plan_kind_ops *const kinds[MODEL_KINDS] = {
 	[MODEL_GAUSSIAN] = &plan_glm,
 	[MODEL_POISSON] = &plan_glm,
 	[MODEL_QUASIPOISSON] = &plan_glm,
+	[MODEL_KM] = &plan_km,
 };
 
 static const struct plan_kind_ops *
@@ -34,9 +35,21 @@ counts_step(struct plan *p, const uint64_t *sum)
 	p->n = sum[0];
 	if ((ret = kind_of(p)->counts_step(p, sum)) != 0)
 		return ret;
-	if (p->phase != PHASE_DONE)
+	if (p->phase == PHASE_COUNTS)
 		p->phase = PHASE_MOMENTS;
 	return 0;
+}
+
+static void
+times_layout(const struct plan *p, struct layout *l)
+{
+	kind_of(p)->times_layout(p, l);
+}
+
+static int
+times_step(struct plan *p, const uint64_t *sum)
+{
+	return kind_of(p)->times_step(p, sum);
 }
 
 /* Sums of x - centre and of its square over the rows that are used. */
@@ -251,6 +264,7 @@ pairs_step(struct plan *p, const uint64_t *sum)
 
 const struct round_ops round_ops[PHASES] = {
 	[PHASE_COUNTS] = { "counts", counts_layout, counts_step },
+	[PHASE_TIMES] = { "times", times_layout, times_step },
 	[PHASE_MOMENTS] = { "moments", moments_layout, moments_step },
 	[PHASE_NEWTON] = { "newton", newton_layout, newton_step },
 	[PHASE_SCORES] = { "evaluation", scores_layout, scores_step },

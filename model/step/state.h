@@ -24,6 +24,7 @@
 
 enum phase {
 	PHASE_COUNTS,
+	PHASE_TIMES, /* km: who leaves when */
 	PHASE_MOMENTS,
 	PHASE_NEWTON,
 	PHASE_SCORES, /* evaluation, 1st round: who has which predictor */
@@ -61,7 +62,11 @@ struct plan {
 	uint64_t n_used; /* rows in some risk set (others: all) */
 	uint64_t n_out; /* rows in strata that were left out */
 	uint32_t n_strata_out;
-	struct grid grid; /* cox, unless strata = site */
+	struct grid grid; /* cox, unless strata = site; km: all cells' */
+
+	/* Km: leavers and events of each cell, then of each interval's cells. */
+	uint64_t *cells; /* (1 + grid.n, plan_cells(), 2) */
+	size_t n_cells; /* numbers in it; 0 before the first sum */
 
 	double mean[MODEL_TERMS_MAX], sd[MODEL_TERMS_MAX]; /* sd 0: constant */
 	uint64_t constant, aliased, blamed; /* bit i: term i */
@@ -112,6 +117,9 @@ double plan_eta_max(const struct plan *p);
 struct plan_kind_ops {
 	void (*counts_layout)(const struct plan *p, struct layout *l);
 	int (*counts_step)(struct plan *p, const uint64_t *sum);
+	/* Km alone; it has no newton. */
+	void (*times_layout)(const struct plan *p, struct layout *l);
+	int (*times_step)(struct plan *p, const uint64_t *sum);
 	void (*newton_layout)(const struct plan *p, struct layout *l);
 	int (*newton_step)(struct plan *p, const uint64_t *sum);
 	/*
@@ -121,7 +129,17 @@ struct plan_kind_ops {
 	bool (*pairs_are_local)(const struct plan *p);
 };
 
-extern const struct plan_kind_ops plan_cox, plan_logistic, plan_glm;
+extern const struct plan_kind_ops plan_cox, plan_logistic, plan_glm, plan_km;
+
+/* Km: a cell is a group in a stratum, number stratum * n_groups + group. */
+static inline uint32_t
+plan_cells(const struct plan *p)
+{
+	return p->spec.n_strata * p->spec.n_terms;
+}
+
+/* Large enough for its times to be summed?  From the first sum on. */
+bool plan_cell_kept(const struct plan *p, uint32_t cell);
 
 /* End with a status; terms named by `blamed`. */
 void plan_end(struct plan *p, enum fit_status status);

@@ -364,6 +364,43 @@ linear_and_poisson_regression_are_r(void **state)
 	    "quasi", "epil.csv", POOLED_QUASIPOISSON, "y", epil, nitems(epil));
 }
 
+/* survfit() and survdiff(): tests/vectors/model/km_*.csv, lung_sex. */
+static void
+survival_by_groups_is_r(void **state)
+{
+	static const struct pooled_stratum sex = { "sex", 3 };
+	static const double starts[] = { 0, 226 };
+	const struct pooled_grid late = { starts, nitems(starts) };
+	const struct pooled_model m = {
+		.km = true,
+		.n_groups = 3, /* 0 is empty */
+		.time = "time",
+		.event = "event",
+		.strata = &sex,
+		.n_strata = 1,
+	};
+	struct pooled *p = two_sites(&m, "lung.csv", 0);
+	static double all[1100], survival[1100], se[1100];
+	struct pooled_grid grid = { all, nitems(all) };
+	struct err err;
+	double chi2;
+
+	(void)state;
+	for (size_t i = 0; i < nitems(all); i++)
+		all[i] = (double)i;
+	assert_int_equal(pooled_logrank(p, 1, &grid, &chi2, &err), 0);
+	assert_true(fabs(chi2 - 9.4606870809907893) < 1e-13);
+	pooled_survival(p, 2, 1, &grid, survival, se);
+	assert_true(fabs(survival[61] - 0.9651162790697676) < 1e-15);
+	assert_true(fabs(se[61] - 0.019785726281047595) < 1e-15);
+	/* 49 of these 86 had an event; a group of 86 is less than 87. */
+	pooled_survival(p, 2, 87, &grid, survival, se);
+	assert_true(survival[1099] == 1);
+	assert_int_equal(pooled_logrank(p, 87, &late, &chi2, &err), 0);
+	assert_true(isnan(chi2));
+	pooled_free(p);
+}
+
 static void
 a_term_twice_is_singular(void **state)
 {
@@ -431,6 +468,7 @@ main(void)
 		cmocka_unit_test(a_sites_own_grid_keeps_the_smallest_step),
 		cmocka_unit_test(logistic_is_r),
 		cmocka_unit_test(linear_and_poisson_regression_are_r),
+		cmocka_unit_test(survival_by_groups_is_r),
 		cmocka_unit_test(a_term_twice_is_singular),
 		cmocka_unit_test(refuses_a_table_that_is_not_one),
 	};

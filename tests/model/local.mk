@@ -14,11 +14,13 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += \
-	%D%/test_glm %D%/test_golden %D%/test_plan %D%/test_result %D%/test_textbook
+	%D%/test_glm %D%/test_golden %D%/test_km %D%/test_plan %D%/test_result %D%/test_textbook
 %C%_test_glm_SOURCES = %D%/test_glm.c
 %C%_test_glm_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_golden_SOURCES = %D%/test_golden.c
 %C%_test_golden_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_km_SOURCES = %D%/test_km.c
+%C%_test_km_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c
 %C%_test_plan_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_result_SOURCES = %D%/test_result.c
@@ -30,16 +32,21 @@ EXTRA_DIST += \
 	tests/reference/auc_sklearn.py \
 	tests/reference/diabetes.py \
 	tests/reference/glm.R \
+	tests/reference/km.R \
 	tests/reference/models.R \
 	tests/vectors/model/README.md \
 	tests/vectors/model/auc.csv \
 	tests/vectors/model/biopsy.csv \
 	tests/vectors/model/birthweight.csv \
 	tests/vectors/model/birthwt.csv \
+	tests/vectors/model/colon.csv \
 	tests/vectors/model/diabetes.csv \
 	tests/vectors/model/epil.csv \
 	tests/vectors/model/glm_coef.csv \
 	tests/vectors/model/glm_fit.csv \
+	tests/vectors/model/km_curves.csv \
+	tests/vectors/model/km_groups.csv \
+	tests/vectors/model/km_tests.csv \
 	tests/vectors/model/lung.csv \
 	tests/vectors/model/models_coef.csv \
 	tests/vectors/model/models_fit.csv \

@@ -132,6 +132,33 @@ reads_a_glm_and_takes_binomial_for_logistic(void **state)
 }
 
 static void
+groups_of_a_km_study_are_crossed_behind_its_strata(void **state)
+{
+	char *text = small_with("kind = cox\ntime = t\nevent = dead\n"
+				"strata = sex\n",
+	    "kind = km\ntime = t\nevent = dead\ngroups = sex\n"
+	    "rmst-until = 500\n");
+	struct model_spec spec;
+	struct err err = { 0 };
+	struct study *s = parse(text, &err);
+
+	(void)state;
+	assert_string_equal(err.msg, "");
+	assert_non_null(s);
+	assert_int_equal(s->n_terms, 0);
+	assert_int_equal(s->n_table, 3); /* t, dead, sex */
+	assert_int_equal(study_model_spec(s, 3, &spec, &err), 0);
+	assert_int_equal(spec.kind, MODEL_KM);
+	assert_int_equal(spec.n_strata, 1);
+	assert_int_equal(spec.n_terms, s->n_groups);
+	assert_true(spec.n_terms >= 2);
+	assert_memory_equal(spec.terms[1].name, "sex=", 4);
+	assert_true(spec.rmst_until == 500 && spec.n_times == 1001);
+	study_free(s);
+	free(text);
+}
+
+static void
 reads_a_logistic_study(void **state)
 {
 	char *text = small_with("kind = cox\ntime = t\nevent = dead\n"
@@ -196,7 +223,7 @@ static const struct {
 	    "s:9:11: expires: expected a date as YYYY-MM-DD" },
 	{ "kind = cox", "kind = cocks",
 	    "s:11:8: kind: \"cocks\", expected one of: cox, logistic, "
-	    "glm" },
+	    "glm, km" },
 	{ "time = t\n", "",
 	    "s:18:9: [model] has no key \"time\", which kind = cox needs" },
 	{ "time = t\n", "time = u\n", "s:12:8: time: there is no [column u]" },
@@ -226,6 +253,18 @@ static const struct {
 	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
 	    "kind = glm\nfamily = poisson\noutcome = dead\n",
 	    "s:13:11: outcome: column \"dead\" must be a number" },
+	{ "kind = cox\n", "kind = km\nterms = age\n",
+	    "s:12:9: terms: kind = km has none; use groups" },
+	{ "kind = cox\n", "kind = km\ngroups = age\n",
+	    "s:12:10: groups: column \"age\" has use = feature, expected use "
+	    "= stratum" },
+	{ "kind = cox\n", "kind = km\ngroups = sex\n",
+	    "s:12:10: groups: \"sex\" is there twice" },
+	{ "kind = cox\n", "kind = cox\ngroups = sex\n",
+	    "s:12:10: groups: only kind = km has them" },
+	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
+	    "kind = km\ntime = t\nevent = dead\nstrata = site\n",
+	    "s:14:10: strata: kind = km has none by site" },
 	{ "strata = sex\n", "strata = sex, sex\n",
 	    "s:14:15: strata: \"sex\" is there twice" },
 	{ "strata = sex\n", "strata = sex\nconcordance-bins = 2\n",
@@ -502,6 +541,8 @@ main(void)
 		cmocka_unit_test(only_what_the_model_reads_is_in_the_table),
 		cmocka_unit_test(levels_become_terms_beside_the_reference),
 		cmocka_unit_test(reads_a_logistic_study),
+		cmocka_unit_test(
+		    groups_of_a_km_study_are_crossed_behind_its_strata),
 		cmocka_unit_test(reads_a_glm_and_takes_binomial_for_logistic),
 		cmocka_unit_test(every_mistake_is_named_with_its_place),
 		cmocka_unit_test(too_many_terms_are_refused),

@@ -1,0 +1,509 @@
+#include "model/survival.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/json.h"
+#include "common/macros.h"
+#include "model/step/ldl.h"
+#include "model/step/state.h"
+#include "model/tail.h"
+
+#define Z_95 1.9599639845400545
+
+/* Leavers or events (which: 0, 1) of a cell in an interval. */
+static double
+cell_count(const struct plan *p, uint32_t interval, uint32_t cell, int which)
+{
+	size_t row = 2 * (size_t)plan_cells(p);
+
+	return (
+	    double)p->cells[(interval + 1) * row + 2 * cell + (size_t)which];
+}
+
+static double
+group_count(const struct plan *p, uint32_t interval, uint32_t group, int which)
+{
+	double n = 0.0;
+
+	for (uint32_t s = 0; s < p->spec.n_strata; s++)
+		n +=
+		    cell_count(p, interval, s * p->spec.n_terms + group, which);
+	return n;
+}
+
+static double
+time_of(const struct plan *p, uint32_t interval)
+{
+	return p->spec.time_min +
+	    (double)p->grid.intervals[interval].start * p->spec.time_step;
+}
+
+/* In all strata where it is large enough. */
+static void
+count_group(const struct plan *p, uint32_t group, struct survival_group *g)
+{
+	for (uint32_t s = 0; s < p->spec.n_strata; s++) {
+		uint32_t c = s * p->spec.n_terms + group;
+
+		if (!plan_cell_kept(p, c))
+			continue;
+		g->kept = true;
+		g->n += p->cells[2 * c];
+		g->n_events += p->cells[2 * c + 1];
+	}
+}
+
+/* The bounds of the logarithm; at 0 there is none. */
+static void
+set_bounds(struct survival_point *v, double greenwood)
+{
+	double reach = Z_95 * sqrt(greenwood);
+
+	if (!(v->survival > 0.0)) {
+		v->se = v->low = v->high = NAN;
+		return;
+	}
+	v->se = v->survival * sqrt(greenwood);
+	v->low = exp(log(v->survival) - reach);
+	v->high = fmin(1.0, exp(log(v->survival) + reach));
+}
+
+static void
+make_points(const struct plan *p, uint32_t group, struct survival_group *g)
+{
+	double at_risk = 0.0, s = 1.0, greenwood = 0.0, h = 0.0, h_var = 0.0;
+
+	for (uint32_t i = 0; i < p->grid.n; i++)
+		at_risk += group_count(p, i, group, 0);
+	for (uint32_t i = 0; i < p->grid.n; i++) {
+		double n = group_count(p, i, group, 0);
+		double d = group_count(p, i, group, 1);
+
+		if (d > 0.0) {
+			struct survival_point *v = &g->points[g->n_points++];
+
+			s *= (at_risk - d) / at_risk;
+			greenwood += d / (at_risk * (at_risk - d));
+			h += d / at_risk;
+			h_var += d / (at_risk * at_risk);
+			*v = (struct survival_point){
+				.time = time_of(p, i),
+				.at_risk = (uint64_t)at_risk,
+				.events = (uint64_t)d,
+				.survival = s,
+				.hazard = h,
+				.hazard_se = sqrt(h_var),
+			};
+			set_bounds(v, greenwood);
+		}
+		if (g->n_points > 0)
+			g->points[g->n_points - 1].censored +=
+			    (uint64_t)(n - d);
+		at_risk -= n;
+	}
+}
+
+enum curve { CURVE, LOWER, UPPER };
+
+static double
+height(const struct survival_point *v, enum curve which)
+{
+	return which == CURVE ? v->survival : which == LOWER ? v->low : v->high;
+}
+
+/* Where it comes down to 1/2; the middle of a step that is at 1/2, as in R. */
+static double
+median_of(const struct survival_group *g, enum curve which)
+{
+	const double half = 0.5, slack = 0x1p-26;
+
+	for (size_t i = 0; i < g->n_points; i++) {
+		double y = height(&g->points[i], which);
+
+		if (isnan(y) || !(y < half + slack))
+			continue;
+		if (fabs(y - half) >= slack)
+			return g->points[i].time;
+		for (size_t k = i + 1; k < g->n_points; k++) {
+			if (height(&g->points[k], which) < y)
+				return 0.5 *
+				    (g->points[i].time + g->points[k].time);
+		}
+		return g->points[i].time;
+	}
+	return NAN;
+}
+
+/* The area below the curve from time on (or from 0) until the study's time. */
+static double
+area_from(const struct survival_group *g, size_t i, double until)
+{
+	double area = 0.0;
+
+	for (; i < g->n_points && g->points[i].time < until; i++) {
+		double next =
+		    i + 1 < g->n_points ? g->points[i + 1].time : until;
+
+		area += g->points[i].survival *
+		    (fmin(next, until) - g->points[i].time);
+	}
+	return area;
+}
+
+static void
+set_rmst(struct survival_group *g, double until)
+{
+	double variance = 0.0, first = until;
+
+	g->rmst = g->rmst_se = NAN;
+	if (!(until > 0.0))
+		return;
+	if (g->n_points > 0)
+		first = fmin(first, g->points[0].time);
+	g->rmst = first + area_from(g, 0, until);
+	/* Areas from the last time on, each the one after it and a step. */
+	for (size_t i = g->n_points; i-- > 0;) {
+		const struct survival_point *v = &g->points[i];
+		double n = (double)v->at_risk, d = (double)v->events, area;
+
+		if (!(v->time < until) || !(n > d))
+			continue;
+		area = area_from(g, i, until);
+		variance += area * area * d / (n * (n - d));
+	}
+	g->rmst_se = sqrt(variance);
+}
+
+/* One stratum's part of the test: who is observed, expected, and how sure. */
+struct ranks {
+	const struct plan *p;
+	uint32_t stratum;
+	double observed[MODEL_TERMS_MAX], expected[MODEL_TERMS_MAX];
+	double variance[PACKED(MODEL_TERMS_MAX)];
+};
+
+static void
+add_interval(struct ranks *r, const double *at_risk, uint32_t interval,
+    double n, double d, double weight)
+{
+	uint32_t groups = r->p->spec.n_terms;
+
+	for (uint32_t a = 0; a < groups; a++) {
+		double e =
+		    cell_count(r->p, interval, r->stratum * groups + a, 1);
+
+		r->observed[a] += weight * e;
+		r->expected[a] += weight * d * at_risk[a] / n;
+		if (n < 2.0)
+			continue;
+		for (uint32_t b = a; b < groups; b++) {
+			double v = (a == b ? at_risk[a] * n : 0.0) -
+			    at_risk[a] * at_risk[b];
+
+			r->variance[packed_at(groups, a, b)] += weight *
+			    weight * v * d * (n - d) / (n * n * (n - 1.0));
+		}
+	}
+}
+
+/* The weight is the stratum's survival just before, to the power of rho. */
+static void
+add_stratum(struct ranks *r, int rho)
+{
+	const struct plan *p = r->p;
+	uint32_t groups = p->spec.n_terms, first = r->stratum * groups;
+	double at_risk[MODEL_TERMS_MAX] = { 0 }, survival = 1.0;
+
+	for (uint32_t i = 0; i < p->grid.n; i++) {
+		for (uint32_t a = 0; a < groups; a++)
+			at_risk[a] += cell_count(p, i, first + a, 0);
+	}
+	for (uint32_t i = 0; i < p->grid.n; i++) {
+		double n = 0.0, d = 0.0;
+
+		for (uint32_t a = 0; a < groups; a++) {
+			n += at_risk[a];
+			d += cell_count(p, i, first + a, 1);
+		}
+		if (d > 0.0) {
+			add_interval(
+			    r, at_risk, i, n, d, rho == 1 ? survival : 1.0);
+			survival *= (n - d) / n;
+		}
+		for (uint32_t a = 0; a < groups; a++)
+			at_risk[a] -= cell_count(p, i, first + a, 0);
+	}
+}
+
+/* The first group that somebody is expected in is given by the others. */
+static void
+set_test(const struct ranks *r, struct survival_test *t)
+{
+	uint32_t groups = r->p->spec.n_terms, n = 0, use[MODEL_TERMS_MAX];
+	double v[PACKED(MODEL_TERMS_MAX)], x[MODEL_TERMS_MAX];
+	double u[MODEL_TERMS_MAX];
+
+	for (uint32_t a = 0; a < groups; a++) {
+		if (r->expected[a] > 0.0)
+			use[n++] = a;
+	}
+	if (n < 2)
+		return;
+	for (uint32_t a = 1; a < n; a++) {
+		x[a - 1] = u[a - 1] = r->observed[use[a]] - r->expected[use[a]];
+		for (uint32_t b = a; b < n; b++)
+			v[packed_at(n - 1, a - 1, b - 1)] =
+			    r->variance[packed_at(groups, use[a], use[b])];
+	}
+	if (ldl_factor(v, n - 1, 1e-12) >= 0)
+		return;
+	ldl_solve(v, n - 1, x);
+	for (uint32_t a = 0; a < n - 1; a++)
+		t->chi2 += x[a] * u[a];
+	t->there = true;
+	t->df = n - 1;
+	t->p = tail_chi2(t->chi2, t->df);
+}
+
+static void
+set_tests(const struct plan *p, struct survival *s)
+{
+	for (int rho = 0; rho <= 1; rho++) {
+		struct ranks r = { .p = p };
+
+		for (; r.stratum < p->spec.n_strata; r.stratum++)
+			add_stratum(&r, rho);
+		for (uint32_t a = 0; a < p->spec.n_terms; a++) {
+			s->group[a].observed[rho] = r.observed[a];
+			s->group[a].expected[rho] = r.expected[a];
+		}
+		set_test(&r, &s->test[rho]);
+	}
+}
+
+struct survival *
+survival_read(const struct plan *p, struct err *err)
+{
+	struct survival *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_sys(err, "survival");
+		return NULL;
+	}
+	s->n_groups = p->spec.n_terms;
+	if (p->n_cells == 0) /* it ended before anything was counted */
+		return s;
+	for (uint32_t a = 0; a < s->n_groups; a++) {
+		struct survival_group *g = &s->group[a];
+
+		g->points = calloc((size_t)p->grid.n + 1, sizeof(*g->points));
+		if (g->points == NULL) {
+			survival_free(s);
+			err_sys(err, "survival");
+			return NULL;
+		}
+		count_group(p, a, g);
+		make_points(p, a, g);
+		g->median = median_of(g, CURVE);
+		g->median_low = median_of(g, LOWER);
+		g->median_high = median_of(g, UPPER);
+		set_rmst(g, p->spec.rmst_until);
+	}
+	set_tests(p, s);
+	return s;
+}
+
+void
+survival_free(struct survival *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t a = 0; a < s->n_groups; a++)
+		free(s->group[a].points);
+	free(s);
+}
+
+static void
+json_points(struct json *j, const struct survival_group *g)
+{
+	json_array(j, "curve");
+	for (size_t i = 0; i < g->n_points; i++) {
+		const struct survival_point *v = &g->points[i];
+
+		json_object(j, NULL);
+		json_real(j, "time", v->time);
+		json_int(j, "at_risk", (int64_t)v->at_risk);
+		json_int(j, "events", (int64_t)v->events);
+		json_int(j, "censored", (int64_t)v->censored);
+		json_real(j, "survival", v->survival);
+		json_real(j, "se", v->se);
+		json_real(j, "ci_low", v->low);
+		json_real(j, "ci_high", v->high);
+		json_real(j, "hazard", v->hazard);
+		json_real(j, "hazard_se", v->hazard_se);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
+json_group(struct json *j, const struct plan *p, const char *name,
+    const struct survival_group *g)
+{
+	json_object(j, NULL);
+	json_text(j, "name", name);
+	json_bool(j, "counted", g->kept);
+	if (g->kept) {
+		json_int(j, "n", (int64_t)g->n);
+		json_int(j, "events", (int64_t)g->n_events);
+		json_real(j, "median", g->median);
+		json_real(j, "median_ci_low", g->median_low);
+		json_real(j, "median_ci_high", g->median_high);
+		if (p->spec.rmst_until > 0.0) {
+			json_real(j, "rmst", g->rmst);
+			json_real(j, "rmst_se", g->rmst_se);
+		}
+		json_points(j, g);
+	}
+	json_end_object(j);
+}
+
+void
+survival_json(const struct survival *s, const struct plan *p, struct json *j)
+{
+	if (p->spec.rmst_until > 0.0)
+		json_real(j, "rmst_until", p->spec.rmst_until);
+	json_array(j, "groups");
+	for (size_t a = 0; a < s->n_groups; a++)
+		json_group(j, p, p->spec.terms[a].name, &s->group[a]);
+	json_end_array(j);
+	json_array(j, "tests");
+	for (int rho = 0; rho <= 1; rho++) {
+		const struct survival_test *t = &s->test[rho];
+
+		if (!t->there)
+			continue;
+		json_object(j, NULL);
+		json_int(j, "rho", rho);
+		json_real(j, "chi2", t->chi2);
+		json_int(j, "df", t->df);
+		json_real(j, "p", t->p);
+		json_array(j, "expected");
+		for (size_t a = 0; a < s->n_groups; a++)
+			json_real(j, NULL, s->group[a].expected[rho]);
+		json_end_array(j);
+		json_array(j, "observed");
+		for (size_t a = 0; a < s->n_groups; a++)
+			json_real(j, NULL, s->group[a].observed[rho]);
+		json_end_array(j);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void print(struct canon *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+print(struct canon *out, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		canon_raw(out, line, MIN((size_t)n, sizeof(line) - 1));
+}
+
+static const char *
+number_text(double v, char out[24])
+{
+	if (isnan(v))
+		return "-";
+	snprintf(out, 24, "%.6g", v);
+	return out;
+}
+
+static void
+text_group(struct canon *out, const struct plan *p, const char *name,
+    const struct survival_group *g)
+{
+	char median[24], low[24], high[24], rmst[24], se[24];
+
+	if (!g->kept) {
+		print(out, "%-24s not counted, see below\n", name);
+		return;
+	}
+	print(out, "%-24s %8" PRIu64 " %8" PRIu64 " %10s %10s %10s", name, g->n,
+	    g->n_events, number_text(g->median, median),
+	    number_text(g->median_low, low), number_text(g->median_high, high));
+	if (p->spec.rmst_until > 0.0)
+		print(out, " %10s %10s", number_text(g->rmst, rmst),
+		    number_text(g->rmst_se, se));
+	print(out, "\n");
+}
+
+/* At most so many lines of a curve; result.json has all of them. */
+#define LINES 20
+
+static void
+text_curve(struct canon *out, const char *name, const struct survival_group *g)
+{
+	size_t every = (g->n_points + LINES - 1) / LINES;
+	char se[24], low[24], high[24];
+
+	if (g->n_points == 0)
+		return;
+	print(out, "\n%s\n%10s %8s %8s %10s %10s %10s %10s %10s\n", name,
+	    "time", "at risk", "events", "survival", "se", "95% low",
+	    "95% high", "hazard");
+	for (size_t i = every - 1; i < g->n_points; i += every) {
+		const struct survival_point *v = &g->points[i];
+
+		print(out,
+		    "%10.6g %8" PRIu64 " %8" PRIu64
+		    " %10.5f %10s %10s %10s %10.5f\n",
+		    v->time, v->at_risk, v->events, v->survival,
+		    number_text(v->se, se), number_text(v->low, low),
+		    number_text(v->high, high), v->hazard);
+	}
+}
+
+void
+survival_text(const struct survival *s, const struct plan *p, struct canon *out)
+{
+	static const char *const names[] = { "Log-rank test",
+		"Peto-Peto test" };
+
+	print(out, "%-24s %8s %8s %10s %10s %10s", "group", "n", "events",
+	    "median", "95% low", "95% high");
+	if (p->spec.rmst_until > 0.0)
+		print(out, " %10s %10s", "RMST", "se");
+	print(out, "\n");
+	for (size_t a = 0; a < s->n_groups; a++)
+		text_group(out, p, p->spec.terms[a].name, &s->group[a]);
+	if (p->spec.rmst_until > 0.0)
+		print(out, "(RMST: mean survival restricted to %g)\n",
+		    p->spec.rmst_until);
+	print(out, "\n");
+	for (int rho = 0; rho <= 1; rho++) {
+		if (s->test[rho].there)
+			print(out, "%-22s %.4f on %u df, p = %.4g%s\n",
+			    names[rho], s->test[rho].chi2, s->test[rho].df,
+			    s->test[rho].p,
+			    p->spec.n_strata > 1 ? " (stratified)" : "");
+	}
+	for (size_t a = 0; a < s->n_groups; a++)
+		text_curve(out, p->spec.terms[a].name, &s->group[a]);
+	print(out, "\n");
+}

@@ -1,0 +1,63 @@
+/*
+ * Survival by groups, from the counts of a finished plan of kind km: what
+ * result.json and result.txt have of it.  A group's risk set at an interval is
+ * everybody of it who leaves then or later, in all strata; strata matter to the
+ * log-rank test alone.
+ */
+#ifndef MODEL_SURVIVAL_H
+#define MODEL_SURVIVAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/spec.h"
+
+struct canon;
+struct err;
+struct json;
+struct plan;
+
+/* One interval of one group.  NAN where there is no such number. */
+struct survival_point {
+	double time; /* where the interval begins */
+	uint64_t at_risk, events, censored; /* until the next one */
+	double survival, se, low, high; /* 95%, log transform */
+	double hazard, hazard_se; /* Nelson-Aalen */
+};
+
+struct survival_group {
+	bool kept; /* else it is too small, and all else is 0 */
+	uint64_t n, n_events;
+	size_t n_points;
+	struct survival_point *points; /* intervals with an event */
+	double median, median_low, median_high; /* NAN: not reached */
+	double rmst, rmst_se; /* NAN if the study asks for none */
+	/* Of the tests with rho = 0 and rho = 1. */
+	double observed[2], expected[2];
+};
+
+/* Harrington and Fleming's; rho = 0 is the log-rank test. */
+struct survival_test {
+	bool there; /* two groups or more that can be compared */
+	double chi2, p;
+	unsigned df;
+};
+
+struct survival {
+	size_t n_groups;
+	struct survival_group group[MODEL_TERMS_MAX];
+	struct survival_test test[2]; /* rho = 0 and 1 */
+};
+
+/* The plan must be done.  NULL with ERR_SYSTEM. */
+struct survival *survival_read(const struct plan *plan, struct err *err);
+void survival_free(struct survival *s); /* NULL is fine */
+
+/* Keys "groups" and "tests" of an object that is open. */
+void survival_json(
+    const struct survival *s, const struct plan *plan, struct json *j);
+void survival_text(
+    const struct survival *s, const struct plan *plan, struct canon *out);
+
+#endif
