@@ -19,6 +19,7 @@ include %D%/coordinator/local.mk
 include %D%/rounds/local.mk
 include %D%/privsep/local.mk
 include %D%/isolation/local.mk
+include %D%/fuzz/local.mk
 include %D%/systemd/local.mk
 include %D%/board/local.mk
 include %D%/rpc/local.mk

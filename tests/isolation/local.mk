@@ -4,3 +4,4 @@ check_PROGRAMS += %D%/test_isolation
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
 check_SCRIPTS += %D%/links.sh
 EXTRA_DIST += %D%/links.sh
+dist_doc_DATA += docs/TESTING.md

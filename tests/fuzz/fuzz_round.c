@@ -1,0 +1,285 @@
+/*
+ * Messages of a round, both sides.  The first byte chooses message and phase;
+ * the rest is the content, which is then signed by whoever should have signed
+ * it: a site or coordinator that breaks the protocol and knows its own key.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+
+#include <string.h>
+
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/macros.h"
+#include "crypto/round_coord.h"
+#include "crypto/round_msg.h"
+#include "crypto/round_site.h"
+#include "tests/crypto/random_fixed.h"
+#include "tests/crypto/world.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { STARTED, READY, SHARED, UPLOADED, CONFIRMED, UNMASKED, PHASES };
+
+/* What arrives, and after which phase. */
+static const struct arrival {
+	enum round_type type;
+	int phase;
+	bool at_site;
+} arrivals[] = {
+	{ ROUND_ANNOUNCE, STARTED, true },
+	{ ROUND_ROSTER, READY, true },
+	{ ROUND_SHARESET, SHARED, true },
+	{ ROUND_LIST, UPLOADED, true },
+	{ ROUND_CERTIFICATE, CONFIRMED, true },
+	{ ROUND_RESULT, UNMASKED, true },
+	{ ROUND_ABORT, UPLOADED, true },
+	{ ROUND_READY, STARTED, false },
+	{ ROUND_SHARES, READY, false },
+	{ ROUND_UPLOAD, SHARED, false },
+	{ ROUND_COMPLAINT, SHARED, false },
+	{ ROUND_CONFIRM, UPLOADED, false },
+	{ ROUND_UNMASK, CONFIRMED, false },
+};
+
+/* Both sides as they were saved after each phase. */
+static struct world *w;
+static struct canon coords[PHASES], sites[PHASES];
+static bool valid; /* a seed: it must be accepted */
+
+static void
+keep(int phase)
+{
+	coord_round_save(w->coord, &coords[phase]);
+	if (w->site[0].round != NULL)
+		site_round_save(w->site[0].round, &sites[phase]);
+}
+
+static void
+begin(void)
+{
+	struct coord_round *first;
+
+	if (w != NULL)
+		return;
+	w = world_new(3, 5);
+	w->ctx.secret = w->sk;
+	FUZZ_MUST(
+	    (first = coord_round_start(&w->ctx, &w->about, &w->err)) != NULL);
+	coord_round_save(first, &coords[STARTED]);
+	coord_round_free(first);
+	FUZZ_MUST(world_ready(w) == 0);
+	keep(READY);
+	FUZZ_MUST(world_shares(w) == 0);
+	keep(SHARED);
+	FUZZ_MUST(world_uploads(w) == 0);
+	keep(UPLOADED);
+	FUZZ_MUST(world_confirms(w) == 0);
+	keep(CONFIRMED);
+	FUZZ_MUST(world_unmasks(w) == 0);
+	keep(UNMASKED);
+	FUZZ_MUST(world_result(w) == 0);
+}
+
+static int
+at_site(const struct arrival *a, const struct round_ctx *ctx,
+    const struct canon *msg)
+{
+	struct canon out = { 0 };
+	struct site_round *s = NULL;
+	struct round_result *r;
+	int rc = -1;
+	uint16_t liar;
+	char why[64];
+	struct err err;
+
+	if (a->phase != STARTED)
+		FUZZ_MUST((s = site_round_load(sites[a->phase].data,
+			       sites[a->phase].len, &err)) != NULL);
+	switch (a->type) {
+	case ROUND_ANNOUNCE:
+		s = site_round_start(ctx, &w->about, 0, &w->site[0].prekey,
+		    msg->data, msg->len, &out, &err);
+		rc = s != NULL ? 0 : -1;
+		break;
+	case ROUND_ROSTER:
+		rc = site_round_roster(s, ctx, msg->data, msg->len,
+		    w->site[0].prekey_secret, WORLD_NOW, &out, &err);
+		break;
+	case ROUND_SHARESET:
+		rc = site_round_shareset(
+		    s, ctx, msg->data, msg->len, &liar, &out, &err);
+		break;
+	case ROUND_LIST:
+		rc = site_round_list(s, ctx, msg->data, msg->len, &out, &err);
+		break;
+	case ROUND_CERTIFICATE:
+		rc = site_round_certificate(
+		    s, ctx, msg->data, msg->len, &out, &err);
+		break;
+	case ROUND_RESULT:
+		r = round_result_open(
+		    ctx, &w->about, msg->data, msg->len, &err);
+		rc = r != NULL ? 0 : -1;
+		round_result_free(r);
+		break;
+	default:
+		rc = site_round_abort(
+		    s, ctx, msg->data, msg->len, &liar, why, sizeof(why), &err);
+	}
+	site_round_free(s);
+	canon_free(&out);
+	return rc;
+}
+
+static int
+at_coordinator(const struct arrival *a, const struct canon *msg)
+{
+	const struct round_ctx *ctx = &w->ctx;
+	struct coord_round *c;
+	int rc;
+	uint16_t from, liar;
+	struct err err;
+
+	FUZZ_MUST((c = coord_round_load(coords[a->phase].data,
+		       coords[a->phase].len, &err)) != NULL);
+	switch (a->type) {
+	case ROUND_READY:
+		rc = coord_round_add_ready(
+		    c, ctx, msg->data, msg->len, WORLD_NOW, &from, &err);
+		break;
+	case ROUND_SHARES:
+		rc = coord_round_add_shares(
+		    c, ctx, msg->data, msg->len, &from, &err);
+		break;
+	case ROUND_UPLOAD:
+		rc = coord_round_add_upload(c, ctx, msg->data, msg->len,
+		    w->site[0].y, w->about.words, &from, &err);
+		break;
+	case ROUND_COMPLAINT:
+		rc = coord_round_add_complaint(
+		    c, ctx, msg->data, msg->len, &from, &liar, &err);
+		break;
+	case ROUND_CONFIRM:
+		rc = coord_round_add_confirm(
+		    c, ctx, msg->data, msg->len, &from, &err);
+		break;
+	default:
+		rc = coord_round_add_unmask(
+		    c, ctx, msg->data, msg->len, &from, &err);
+	}
+	coord_round_free(c);
+	return rc;
+}
+
+#define DEALING_LEN 130 /* bytes of the content that M1 signs */
+
+/* M1 is a signed dealing, and what it has digests of. */
+static int
+seal(const struct round_ctx *ctx, enum round_type type, struct canon *content,
+    struct canon *msg, struct err *err)
+{
+	struct canon dealing = { 0 }, header = { 0 };
+	int rc;
+
+	if (type != ROUND_SHARES || content->len < DEALING_LEN)
+		return msg_seal(ctx, round_type_name(type), content, msg, err);
+	canon_raw(&dealing, content->data, DEALING_LEN);
+	if ((rc = msg_seal(ctx, "dealing", &dealing, &header, err)) == 0) {
+		canon_text(msg, "consilium-1/shares");
+		canon_bytes(msg, header.data, header.len);
+		canon_raw(msg, content->data + DEALING_LEN,
+		    content->len - DEALING_LEN);
+	}
+	canon_free(&header);
+	canon_free(content);
+	return rc;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct canon content = { 0 }, msg = { 0 };
+	const struct arrival *a;
+	struct round_ctx ctx;
+	struct err err;
+	int rc;
+
+	begin();
+	if (len == 0)
+		return 0;
+	random_fixed_seed("fuzz");
+	a = &arrivals[data[0] % nitems(arrivals)];
+	ctx = w->ctx;
+	ctx.secret = a->at_site ? w->sk : w->site[0].sk;
+	canon_raw(&content, data + 1, len - 1);
+	if (seal(&ctx, a->type, &content, &msg, &err) == 0) {
+		ctx.self = w->members[0].id;
+		ctx.secret = w->site[0].sk;
+		rc = a->at_site ? at_site(a, &ctx, &msg)
+				: at_coordinator(a, &msg);
+		FUZZ_MUST(rc == 0 || !valid);
+	}
+	canon_free(&msg);
+	return 0;
+}
+
+static void
+accept(const void *data, size_t len)
+{
+	LLVMFuzzerTestOneInput(data, len);
+}
+
+static void
+put_valid(fuzz_put *put, int i, const void *content, size_t len)
+{
+	valid = true;
+	fuzz_put_bytes(accept, i, content, len);
+	valid = false;
+	fuzz_put_bytes(put, i, content, len);
+}
+
+static void
+put_shares(fuzz_put *put, int i, const struct canon *msg)
+{
+	struct canon_in in = canon_in(msg->data, msg->len), dealing;
+	struct canon content = { 0 };
+	const uint8_t *header;
+	struct err err;
+	size_t len;
+
+	canon_get_bytes(&in, 1, 64, &len);
+	header = canon_get_bytes(&in, 1, MSG_HEADER_MAX, &len);
+	FUZZ_MUST(msg_peek(header, len, "dealing", &dealing, &err) == 0);
+	FUZZ_MUST(dealing.end - dealing.p == DEALING_LEN);
+	canon_raw(&content, dealing.p, DEALING_LEN);
+	canon_raw(&content, in.p, (size_t)(in.end - in.p));
+	put_valid(put, i, content.data, content.len);
+	canon_free(&content);
+}
+
+void
+fuzz_seeds(fuzz_put *put)
+{
+	begin();
+	for (size_t i = 0; i < nitems(arrivals); i++) {
+		const struct arrival *a = &arrivals[i];
+		const struct world_site *s = &w->site[0];
+		const struct canon *msg =
+		    a->at_site ? &s->got[a->type] : &s->sent[a->type];
+		struct canon_in in;
+		struct err err;
+
+		if (msg->len ==
+		    0) { /* abort and complaint: none in this round */
+			fuzz_put_text(put, (int)i, "");
+		} else if (a->type == ROUND_SHARES) {
+			put_shares(put, (int)i, msg);
+		} else {
+			FUZZ_MUST(
+			    msg_peek(msg->data, msg->len,
+				round_type_name(a->type), &in, &err) == 0);
+			put_valid(put, (int)i, in.p, (size_t)(in.end - in.p));
+		}
+	}
+}
