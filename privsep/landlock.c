@@ -126,7 +126,9 @@ add_path(int set, const struct ruleset *all, const struct landlock_path *p,
 	rule.allowed &= all->files;
 	if (fstat(rule.fd, &st) == 0 && !S_ISDIR(st.st_mode))
 		rule.allowed &= ~(uint64_t)FOLDERS_ONLY;
-	if (syscall(SYS_landlock_add_rule, set, RULE_PATH, &rule, 0) < 0)
+	if (rule.allowed == 0)
+		rc = 0; /* nothing is refused that it could allow */
+	else if (syscall(SYS_landlock_add_rule, set, RULE_PATH, &rule, 0) < 0)
 		err_sys(err, "landlock rule for %s", p->path);
 	else
 		rc = 0;
