@@ -384,8 +384,8 @@ find_all(struct report *r)
 		    "are formed. Ask the study's contact why.");
 	if (s->privacy.cohort == STUDY_OPEN)
 		find(r, "open-cohort", true,
-		    "The set of hospitals may change during the study: "
-		    "the coordinator can deduce this hospital's totals.");
+		    "The set of hospitals may change during the "
+		    "study: " STUDY_OPEN_WARNING ".");
 	find_source(r);
 	find_unique(r);
 	if (r->in.suppressed > 0 &&

@@ -556,6 +556,38 @@ store_next(struct work *w, const struct book_step *step,
 	return book_commit(b, err);
 }
 
+/* cohort = open: who is not in this sum and was in the one before, and who
+   came. */
+static int
+audit_change(struct work *w, const struct book_step *step, const char *round,
+    struct err *err)
+{
+	const struct manifest *m = w->rounds->manifest;
+	struct book_step *last = calloc(1, sizeof(*last));
+	char gone[1024], came[1024];
+	size_t changed;
+	int rv = -1;
+
+	if (last == NULL)
+		return err_sys(err, "a step");
+	if (book_get_step(
+		w->rounds->book, w->id, UINT32_MAX, last, NULL, NULL, err) != 1)
+		goto out;
+	rv = 0;
+	if (last->n_sites == 0)
+		goto out; /* the first sum */
+	changed = context_without(m, last->sites, last->n_sites, step->sites,
+	    step->n_sites, gone, sizeof(gone));
+	changed += context_without(m, step->sites, step->n_sites, last->sites,
+	    last->n_sites, came, sizeof(came));
+	if (changed != 0)
+		rv = rounds_audit(w->rounds, err, "set-changed", "study",
+		    w->name, "round", round, "gone", gone, "new", came, NULL);
+out:
+	free(last);
+	return rv;
+}
+
 /* The sum is opened: step the model, keep both, and forget the round. */
 static int
 advance(struct work *w, const struct round_ctx *ctx, const uint64_t *sum,
@@ -593,6 +625,7 @@ advance(struct work *w, const struct round_ctx *ctx, const uint64_t *sum,
 	if (rounds_audit(w->rounds, err, "sum", "study", w->name, "round",
 		round, "kind", step->kind, "sites", n_text, "state", state,
 		NULL) < 0 ||
+	    audit_change(w, step, round, err) < 0 ||
 	    store_next(w, step, &after, result, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the book is ahead; memory follows. */

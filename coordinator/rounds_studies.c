@@ -471,6 +471,7 @@ result_body(
 		.n_rounds = plan_index(w->plan),
 	};
 	struct context c;
+	struct canon *sets = calloc(f.n_rounds + 1, sizeof(*sets));
 	int rv = -1;
 
 	snprintf(
@@ -480,7 +481,7 @@ result_body(
 	f.plan = plan.data;
 	f.plan_len = plan.len;
 	f.rounds = calloc(f.n_rounds, sizeof(*f.rounds));
-	if (step == NULL || f.rounds == NULL) {
+	if (step == NULL || sets == NULL || f.rounds == NULL) {
 		err_sys(err, "result");
 		goto out;
 	}
@@ -497,10 +498,17 @@ result_body(
 		x->round = step->round;
 		x->step = i;
 		x->n_sites = (uint32_t)step->n_sites;
+		context_names(
+		    s->manifest, step->sites, step->n_sites, &sets[i]);
+		x->set = (const char *)sets[i].data;
+		x->set_len = sets[i].len;
 		snprintf(x->kind, sizeof(x->kind), "%s", step->kind);
 	}
 	rv = finished_write(&f, body, err);
 out:
+	for (size_t i = 0; sets != NULL && i < f.n_rounds; i++)
+		canon_free(&sets[i]);
+	free(sets);
 	free(f.rounds);
 	free(step);
 	canon_free(&plan);

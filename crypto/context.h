@@ -23,4 +23,13 @@ struct round_ctx *context_fill(struct context *c, const struct manifest *m,
     const struct signed_study *s, uint8_t suite, uint8_t verify,
     uint8_t cohort);
 
+/* The names of sites with spaces between them, appended to out. */
+void context_names(const struct manifest *m, const uint16_t *sites, size_t n,
+    struct canon *out);
+
+/* The names of those in a and not in b, both increasing, with spaces between;
+   cut to size.  How many. */
+size_t context_without(const struct manifest *m, const uint16_t *a, size_t n_a,
+    const uint16_t *b, size_t n_b, char *out, size_t size);
+
 #endif

@@ -7,7 +7,7 @@
 #include "common/err.h"
 #include "crypto/signed_study.h"
 
-#define ROUND_MIN (8 + 4 + 4 + 1 + 4) /* bytes of one, in the layout */
+#define ROUND_MIN (8 + 4 + 4 + 1 + 4 + 4) /* bytes of one, in the layout */
 
 int
 finished_write(const struct finished *f, struct canon *out, struct err *err)
@@ -30,6 +30,7 @@ finished_write(const struct finished *f, struct canon *out, struct err *err)
 		canon_u32(out, f->rounds[i].step);
 		canon_text(out, f->rounds[i].kind);
 		canon_u32(out, f->rounds[i].n_sites);
+		canon_bytes(out, f->rounds[i].set, f->rounds[i].set_len);
 	}
 	return out->failed ? err_sys(err, "finished study") : 0;
 }
@@ -53,6 +54,8 @@ get_rounds(struct canon_in *in, struct finished *f, struct err *err)
 		r->step = canon_get_u32(in);
 		canon_get_text(in, r->kind, sizeof(r->kind));
 		r->n_sites = canon_get_u32(in);
+		r->set = (const char *)canon_get_bytes(
+		    in, 0, FINISHED_SET_MAX, &r->set_len);
 	}
 	return canon_end(in, "finished study", err);
 }

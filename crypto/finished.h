@@ -17,6 +17,7 @@ struct canon;
 struct err;
 
 #define FINISHED_ROUNDS_MAX 65536
+#define FINISHED_SET_MAX (1024 * (MANIFEST_NAME_MAX + 1)) /* bytes */
 #define FINISHED_KIND_MAX 32 /* bytes */
 #define FINISHED_PLAN_MAX (64u << 20)
 
@@ -25,6 +26,9 @@ struct finished_round {
 	uint32_t step; /* plan_index() before it */
 	char kind[FINISHED_KIND_MAX + 1]; /* plan_kind() before it */
 	uint32_t n_sites; /* whose input is in the sum */
+	/* Their names with spaces between, set_len bytes; or none. */
+	const char *set;
+	size_t set_len;
 };
 
 struct finished {
@@ -45,7 +49,7 @@ struct finished {
 int finished_write(
     const struct finished *f, struct canon *out, struct err *err);
 
-/* text and plan point into data.  The caller frees the result. */
+/* text, plan and sets point into data.  The caller frees the result. */
 struct finished *finished_read(const void *data, size_t len, struct err *err);
 void finished_free(struct finished *f); /* of finished_read(); NULL is fine */
 

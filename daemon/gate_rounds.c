@@ -895,6 +895,36 @@ store_next(struct gate *g, struct run *r, const struct store_step *step,
 	return store_commit(g->store, err);
 }
 
+/* cohort = open: who is not in this sum and was in the one before, and who
+   came; those can be told apart by the two sums. */
+static int
+audit_change(struct gate *g, const struct run *r, const uint16_t *sites,
+    size_t n, const char *round, struct err *err)
+{
+	uint16_t before[ROUND_STUDY_MAX];
+	char gone[1024], came[1024];
+	struct store_step last;
+	size_t changed;
+
+	if (store_get_step(
+		g->store, r->id, UINT32_MAX, &last, NULL, before, err) != 1)
+		return -1;
+	if (last.n_sites == 0)
+		return 0; /* the first sum */
+	changed = context_without(
+	    g->manifest, before, last.n_sites, sites, n, gone, sizeof(gone));
+	changed += context_without(
+	    g->manifest, sites, n, before, last.n_sites, came, sizeof(came));
+	if (changed == 0)
+		return 0;
+	log_fields(LOG_WARNING, ROUND_FIELDS(r),
+	    "the sum of round %s is without %s, with %s", round,
+	    gone[0] != '\0' ? gone : "nobody less",
+	    came[0] != '\0' ? came : "nobody new");
+	return gate_audit(g, err, "set-changed", "study", r->name, "round",
+	    round, "gone", gone, "new", came, NULL);
+}
+
 /* The sum is checked: step the model, keep both. */
 static int
 finish(
@@ -935,6 +965,7 @@ finish(
 	if (gate_audit(g, err, "sum", "study", r->name, "round", round, "kind",
 		kind, "sites", sites_text, "state", state, "verify",
 		study_verify_name(r->study), NULL) < 0 ||
+	    audit_change(g, r, sites, p->n, round, err) < 0 ||
 	    store_next(g, r, &step, &after, sites, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the store is ahead; memory follows. */

@@ -629,12 +629,37 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 }
 
 /* approve, refuse and revoke: the signed decision says which. */
+/* What an approval of a study with cohort = open says; else NULL. */
+static int
+open_warning(
+    struct gate *g, int64_t study, const char **warning, struct err *err)
+{
+	struct canon object = { 0 };
+	struct signed_study *sig = NULL;
+	struct study *s = NULL;
+	int rv = -1;
+
+	*warning = NULL;
+	if (store_study_object(g->store, study, &object, err) == 1 &&
+	    (sig = signed_study_open(object.data, object.len, g->root, err)) !=
+		NULL &&
+	    (s = study_parse("study", sig->text, sig->text_len, err)) != NULL) {
+		if (s->privacy.cohort == STUDY_OPEN)
+			*warning = STUDY_OPEN_WARNING;
+		rv = 0;
+	}
+	study_free(s);
+	signed_study_free(sig);
+	canon_free(&object);
+	return rv;
+}
+
 static int
 cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
 {
 	char officer[KEY_PUBLIC_TEXT], table[DIGEST_TEXT];
-	const char *verdict;
+	const char *verdict, *warning = NULL;
 	struct ctl_reply r = { 0 };
 	struct store_study now;
 	struct approval a;
@@ -663,11 +688,15 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		    "than the present ones; read the report again");
 		return reply_error(g, tag, &why, err);
 	}
+	if (a.verdict == APPROVAL_APPROVE &&
+	    open_warning(g, st->id, &warning, err) < 0)
+		return -1;
 	hex_text(a.officer, KEY_PUBLIC, officer);
 	hex_text(a.table, STORE_DIGEST, table);
 	/* The record first: a decision without its line must not be. */
 	if (gate_audit(g, err, verdict, "study", st->name, "officer", officer,
-		"table", table, NULL) < 0 ||
+		"table", table, warning != NULL ? "warning" : NULL, warning,
+		NULL) < 0 ||
 	    store_begin(g->store, err) < 0)
 		return -1;
 	rv = store_add_decision(g->store, st->id, q->body, q->body_len, err);
@@ -692,8 +721,12 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		return -1;
 	ctl_reply_column(&r, "study");
 	ctl_reply_column(&r, "decision");
+	if (warning != NULL)
+		ctl_reply_column(&r, "warning");
 	ctl_reply_cell(&r, "%s", st->name);
 	ctl_reply_cell(&r, "%s", verdict);
+	if (warning != NULL)
+		ctl_reply_cell(&r, "%s", warning);
 	if (reply(g, tag, &r, err) < 0)
 		return -1;
 	return gate_poll(g, err);
@@ -801,6 +834,8 @@ result_body(
 		.n_rounds = plan_index(run->plan),
 	};
 	struct store_step step;
+	uint16_t sites[ROUND_STUDY_MAX];
+	struct canon *sets = calloc(f.n_rounds + 1, sizeof(*sets));
 	int rv = -1;
 
 	snprintf(
@@ -809,7 +844,8 @@ result_body(
 	plan_save(run->plan, &plan);
 	f.plan = plan.data;
 	f.plan_len = plan.len;
-	if ((f.rounds = calloc(f.n_rounds, sizeof(*f.rounds))) == NULL) {
+	f.rounds = calloc(f.n_rounds, sizeof(*f.rounds));
+	if (sets == NULL || f.rounds == NULL) {
 		err_sys(err, "result");
 		goto out;
 	}
@@ -817,15 +853,21 @@ result_body(
 		struct finished_round *x = &f.rounds[i];
 
 		if (store_get_step(
-			g->store, run->id, i + 1, &step, NULL, NULL, err) != 1)
+			g->store, run->id, i + 1, &step, NULL, sites, err) != 1)
 			goto out;
 		x->round = step.round;
 		x->step = i;
 		x->n_sites = (uint32_t)step.n_sites;
+		context_names(g->manifest, sites, step.n_sites, &sets[i]);
+		x->set = (const char *)sets[i].data;
+		x->set_len = sets[i].len;
 		snprintf(x->kind, sizeof(x->kind), "%s", step.kind);
 	}
 	rv = finished_write(&f, body, err);
 out:
+	for (size_t i = 0; sets != NULL && i < f.n_rounds; i++)
+		canon_free(&sets[i]);
+	free(sets);
 	free(f.rounds);
 	canon_free(&plan);
 	return rv;

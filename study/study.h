@@ -42,6 +42,8 @@ enum study_strata {
 };
 enum study_suite { STUDY_AES256CTR, STUDY_CHACHA20 };
 enum study_cohort { STUDY_FIXED, STUDY_OPEN };
+/* Every report and every approval of a study with an open cohort says so. */
+#define STUDY_OPEN_WARNING "the coordinator can deduce this hospital's totals"
 enum study_verify { STUDY_REPLAY, STUDY_SAMPLE, STUDY_TRUST };
 enum study_extra { STUDY_EXTRA_REFUSE, STUDY_EXTRA_DROP };
 

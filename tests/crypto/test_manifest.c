@@ -442,8 +442,8 @@ a_join_request_proves_its_key_and_keeps_its_bounds(void **state)
 static void
 a_finished_study_comes_back_and_keeps_its_bounds(void **state)
 {
-	struct finished_round rounds[] = { { 3, 0, "counts", 4 },
-		{ 5, 1, "moments", 3 } };
+	struct finished_round rounds[] = { { 3, 0, "counts", 4, "a b c d", 7 },
+		{ 5, 1, "moments", 3, "a b d", 5 } };
 	struct finished f = { .consortium = "eurobreast",
 		.digest = { 9 },
 		.n_sites = 4,
@@ -471,12 +471,14 @@ a_finished_study_comes_back_and_keeps_its_bounds(void **state)
 	assert_int_equal(back->rounds[1].round, 5);
 	assert_string_equal(back->rounds[1].kind, "moments");
 	assert_int_equal(back->rounds[1].n_sites, 3);
+	assert_int_equal(back->rounds[1].set_len, 5);
+	assert_memory_equal(back->rounds[1].set, "a b d", 5);
 	assert_int_equal(back->smallest_sites, 3);
 	finished_free(back);
 	for (size_t i = 0; i < out.len; i++)
 		assert_null(finished_read(out.data, i, &err));
 	/* A count of rounds beyond what is there is not allocated. */
-	memset(out.data + out.len - 2 * 20 - 13 - 4, 0xff, 4);
+	memset(out.data + out.len - 2 * 24 - 13 - 12 - 4, 0xff, 4);
 	assert_null(finished_read(out.data, out.len, &err));
 	assert_int_equal(err.code, ERR_FORMAT);
 	canon_free(&out);

@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/hex.h"
+#include "crypto/finished.h"
 #include "crypto/signed.h"
 
 static int
@@ -184,6 +185,62 @@ sites_that_trust_do_not_find_a_false_sum(void **state)
 		    audit_lines(h.sites[i].name, "refused", "sum"), 0);
 }
 
+/*
+ * cohort = open: whoever is away costs its part of a sum, and all are told.
+ */
+
+static int
+with_open(void **state)
+{
+	(void)state;
+	return with("open", NULL);
+}
+
+/* The last site's upload for the second sum does not arrive. */
+static enum fate
+lose_an_upload(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	if (s == &h.sites[3] && type == ROUND_UPLOAD &&
+	    audit_lines("coordinator", "sum", "study") == 1)
+		return LOSE;
+	return PASS;
+}
+
+static void
+an_open_set_may_change_and_all_are_told(void **state)
+{
+	struct finished *f;
+	struct err err;
+
+	(void)state;
+	h.to_rounds = lose_an_upload;
+	h.missing[1] = 1u << 3;
+	begin();
+	finish();
+	/* Gone in the second sum, back in the third: in every audit log. */
+	for (size_t i = 0; i <= h.n; i++) {
+		const char *name = i < h.n ? h.sites[i].name : "coordinator";
+
+		assert_int_equal(audit_lines(name, "set-changed", "study"), 2);
+		assert_int_equal(
+		    audit_lines(name, "set-changed", "gone=s3"), 1);
+		assert_int_equal(audit_lines(name, "set-changed", "new=s3"), 1);
+		if (i < h.n)
+			assert_int_equal(
+			    audit_lines(name, "approve", "deduce"), 1);
+	}
+	/* And in the result. */
+	control_ok(h.sites[3].control, "result", "small", NULL, 0);
+	f = finished_read(h.reply.body, h.reply.body_len, &err);
+	assert_non_null(f);
+	assert_int_equal(f->rounds[1].n_sites, 3);
+	assert_int_equal(f->rounds[1].set_len, strlen("s0 s1 s2"));
+	assert_memory_equal(f->rounds[1].set, "s0 s1 s2", 8);
+	assert_int_equal(f->rounds[2].set_len, strlen("s0 s1 s2 s3"));
+	finished_free(f);
+}
+
 #define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -195,6 +252,7 @@ main(void)
 		TEST(a_false_sum_is_found, with_sample),
 		TEST(sites_that_trust_take_what_was_signed, with_trust),
 		TEST(sites_that_trust_do_not_find_a_false_sum, with_trust),
+		TEST(an_open_set_may_change_and_all_are_told, with_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
