@@ -348,6 +348,54 @@ find_unique(struct report *r)
 		    names);
 }
 
+bool
+facts_looks_like(const struct rows_seen *seen, unsigned kinds)
+{
+	if ((seen->header & kinds) != 0)
+		return true;
+	for (unsigned k = 0; k < DETECT_KINDS; k++)
+		if ((kinds >> k & 1) != 0 && detect_found(&seen->cells, k))
+			return true;
+	return false;
+}
+
+bool
+facts_undeclared(const struct report *r, const struct rows_seen *seen)
+{
+	return (seen->column == STUDY_NONE ||
+		   r->in.study->columns[seen->column].privacy != STUDY_QUASI) &&
+	    facts_looks_like(seen, DETECT_ALL);
+}
+
+static void
+find_undeclared(struct report *r)
+{
+	const struct rows *rows = r->in.rows;
+	char names[320] = "";
+	size_t n = 0, len = 0;
+
+	for (size_t i = 0; i < rows->n_seen; i++) {
+		const struct rows_seen *seen = &rows->seen[i];
+		unsigned k = 0;
+		int m;
+
+		if (!facts_undeclared(r, seen))
+			continue;
+		while (!facts_looks_like(seen, 1u << k))
+			k++;
+		m = snprintf(names + len, sizeof(names) - len, "%s%.60s (%s)",
+		    n++ > 0 ? ", " : "", seen->name, detect_word(k));
+		len = MIN(len + (size_t)m, sizeof(names) - 1);
+	}
+	if (n > 0)
+		find(r, "undeclared-identifiers", true,
+		    "These columns of the source look like identifiers, and "
+		    "the study does not call them so: %s. None of them is a "
+		    "feature. What the study does not read was removed; decide "
+		    "whether the export should have them at all.",
+		    names);
+}
+
 static void
 find_source(struct report *r)
 {
@@ -368,7 +416,7 @@ find_source(struct report *r)
 	if (rows->n_extra > 0)
 		find(r, "extra-columns", false,
 		    "The source has %zu columns that the study does not name; "
-		    "they were not looked at. They are listed below.",
+		    "they were removed. They are listed below.",
 		    rows->n_extra);
 }
 
@@ -387,6 +435,7 @@ find_all(struct report *r)
 		    "The set of hospitals may change during the "
 		    "study: " STUDY_OPEN_WARNING ".");
 	find_source(r);
+	find_undeclared(r);
 	find_unique(r);
 	if (r->in.suppressed > 0 &&
 	    (double)r->in.suppressed >

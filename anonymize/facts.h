@@ -11,6 +11,7 @@
 #include "anonymize/classes.h"
 #include "anonymize/population.h"
 #include "anonymize/report.h"
+#include "anonymize/rows.h"
 
 #define FACTS_BINS_MAX 12
 #define FACTS_SIZES 5
@@ -59,6 +60,13 @@ struct report {
 	struct finding findings[FACTS_FINDINGS_MAX];
 	size_t n_findings;
 };
+
+/* Does this column of the source look like one of the kinds (detect.h), by its
+   cells or its name? */
+bool facts_looks_like(const struct rows_seen *seen, unsigned kinds);
+/* The same, where the study declares the column to be something harmless, or
+   does not know it. */
+bool facts_undeclared(const struct report *r, const struct rows_seen *seen);
 
 /* What an enum of the study is called in the study's file. */
 const char *facts_type(int type);

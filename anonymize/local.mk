@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/attack.c %D%/attack.h \
 	%D%/classes.c %D%/classes.h \
 	%D%/csv.c %D%/csv.h \
+	%D%/detect.c %D%/detect.h \
 	%D%/dictionary.c %D%/dictionary.h \
 	%D%/facts.c %D%/facts.h \
 	%D%/hierarchy.c %D%/hierarchy.h \

@@ -207,6 +207,27 @@ put_column(struct json *j, const struct report *r, size_t i)
 }
 
 static void
+put_harbor(struct json *j, const struct report *r)
+{
+	const struct detect_harbor *items = detect_harbor();
+	const struct rows *rows = r->in.rows;
+
+	json_array(j, "safe_harbor");
+	for (size_t i = 0; i < DETECT_HARBOR; i++) {
+		json_object(j, NULL);
+		json_text(j, "identifier", items[i].text);
+		json_bool(j, "looked_for", items[i].kinds != 0);
+		json_array(j, "columns");
+		for (size_t c = 0; c < rows->n_seen; c++)
+			if (facts_looks_like(&rows->seen[c], items[i].kinds))
+				json_text(j, NULL, rows->seen[c].name);
+		json_end_array(j);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
 put_findings(struct json *j, const struct report *r)
 {
 	json_array(j, "findings");
@@ -244,6 +265,7 @@ report_json(const struct report *r, const uint8_t *html_digest,
 	for (size_t i = 0; i < r->in.rows->n_extra; i++)
 		json_text(&j, NULL, r->in.rows->extra[i]);
 	json_end_array(&j);
+	put_harbor(&j, r);
 	put_findings(&j, r);
 	digest(&j, "table_digest", r->in.table_digest);
 	digest(&j, "html_digest", html_digest);

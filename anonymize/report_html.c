@@ -632,9 +632,55 @@ the_columns(struct html *h, const struct report *r)
 	if (r->in.rows->n_extra == 0)
 		return;
 	html_open(h, "p", "class=\"small\"");
-	html_text(h, "In the source, not in the study, not looked at: ");
+	html_text(h, "In the source, not in the study, removed: ");
 	for (size_t i = 0; i < r->in.rows->n_extra; i++)
 		html_text(h, "%s%s", i > 0 ? ", " : "", r->in.rows->extra[i]);
+	html_close(h);
+}
+
+/* The 18 identifiers of HIPAA's Safe Harbor, and where they were found. */
+static void
+the_harbor(struct html *h, const struct report *r)
+{
+	const struct detect_harbor *items = detect_harbor();
+	const struct rows *rows = r->in.rows;
+
+	html_element(h, "h2", NULL, "The 18 identifiers of HIPAA");
+	html_element(h, "p", NULL,
+	    "What Safe Harbor (45 CFR 164.514) wants removed, and which "
+	    "columns of the source look like it, beside those that the study "
+	    "declares to be direct identifiers. A machine that finds nothing "
+	    "proves nothing.");
+	html_open(h, "div", "class=\"wide\"");
+	html_open(h, "table", NULL);
+	html_open(h, "tbody", NULL);
+	for (size_t i = 0; i < DETECT_HARBOR; i++) {
+		size_t n = 0;
+
+		html_open(h, "tr", NULL);
+		html_element(h, "td", "class=\"n\"", "%zu", i + 1);
+		html_element(h, "td", NULL, "%s", items[i].text);
+		html_open(h, "td", NULL);
+		for (size_t c = 0; c < rows->n_seen; c++) {
+			const struct rows_seen *seen = &rows->seen[c];
+
+			if (!facts_looks_like(seen, items[i].kinds))
+				continue;
+			html_text(h, "%s%s%s", n++ > 0 ? ", " : "", seen->name,
+			    seen->column == STUDY_NONE ||
+				    !r->columns[seen->column].in_table
+				? " (removed)"
+				: "");
+		}
+		if (n == 0)
+			html_text(h, "%s",
+			    items[i].kinds != 0 ? "not found"
+						: "not looked for");
+		html_close(h);
+		html_close(h);
+	}
+	html_close(h);
+	html_close(h);
 	html_close(h);
 }
 
@@ -701,6 +747,7 @@ report_html(const struct report *r, struct canon *out, struct err *err)
 	the_risk(&h, r);
 	the_findings(&h, r);
 	the_columns(&h, r);
+	the_harbor(&h, r);
 	the_decision(&h, r);
 	html_close(&h);
 	html_close(&h);

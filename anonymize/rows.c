@@ -19,6 +19,7 @@ struct source {
 	struct rows *rows;
 	size_t n_header;
 	size_t *column_of; /* (n_header) of the codebook, or STUDY_NONE */
+	struct rows_seen **seen_of; /* (n_header) or NULL */
 	size_t *cell_of; /* (n_columns) of the source; STUDY_NONE: none */
 	double *row; /* (n_columns) */
 	bool *missing; /* (n_columns) */
@@ -64,6 +65,64 @@ map_cell(struct source *src, size_t i, struct err *err)
 	return 0;
 }
 
+/* Look at this column's cells, unless they are known to be identifiers. */
+static void
+watch(struct source *src, size_t i)
+{
+	struct rows_seen *seen = &src->rows->seen[src->rows->n_seen];
+	const struct csv_cell *cell = csv_cell(src->csv, i);
+	size_t column = src->column_of[i];
+
+	if (column != STUDY_NONE &&
+	    src->s->columns[column].privacy == STUDY_DIRECT)
+		return;
+	snprintf(seen->name, sizeof(seen->name), "%s",
+	    cell->len < sizeof(seen->name) ? cell->text : "(a longer name)");
+	seen->column = column;
+	seen->header = detect_header(cell->text);
+	src->seen_of[i] = seen;
+	src->rows->n_seen++;
+}
+
+/* What a column may look like without being an identifier is left out. */
+static unsigned
+kinds_of(const struct source *src, const struct rows_seen *seen)
+{
+	if (seen->column == STUDY_NONE)
+		return DETECT_ALL;
+	switch (src->s->columns[seen->column].type) {
+	case STUDY_REAL:
+	case STUDY_INTEGER:
+		return DETECT_DECLARED_NUMBERS;
+	case STUDY_LEVELS:
+		return DETECT_DECLARED_LEVELS;
+	default:
+		return DETECT_ALL;
+	}
+}
+
+/* A feature would carry them into the model. */
+static int
+check_features(const struct source *src, struct err *err)
+{
+	for (size_t i = 0; i < src->rows->n_seen; i++) {
+		const struct rows_seen *seen = &src->rows->seen[i];
+
+		if (seen->column == STUDY_NONE ||
+		    src->s->columns[seen->column].use != STUDY_FEATURE)
+			continue;
+		for (unsigned k = 0; k < DETECT_KINDS; k++)
+			if (detect_found(&seen->cells, k))
+				return err_set(err, ERR_REFUSED,
+				    "%.100s: the feature \"%s\" looks like "
+				    "%s in %zu of %zu cells: expected no "
+				    "identifier in a feature",
+				    src->name, seen->name, detect_word(k),
+				    seen->cells.hits[k], seen->cells.cells);
+	}
+	return 0;
+}
+
 static int
 read_header(struct source *src, struct err *err)
 {
@@ -79,10 +138,13 @@ read_header(struct source *src, struct err *err)
 	src->n_header = csv_cells(src->csv);
 	src->column_of = calloc(src->n_header, sizeof(*src->column_of));
 	src->rows->extra = calloc(src->n_header, sizeof(*src->rows->extra));
+	src->rows->seen = calloc(src->n_header, sizeof(*src->rows->seen));
+	src->seen_of = calloc(src->n_header, sizeof(*src->seen_of));
 	src->cell_of = calloc(s->n_columns, sizeof(*src->cell_of));
 	src->row = calloc(s->n_columns, sizeof(*src->row));
 	src->missing = calloc(s->n_columns, sizeof(*src->missing));
 	if (src->column_of == NULL || src->rows->extra == NULL ||
+	    src->rows->seen == NULL || src->seen_of == NULL ||
 	    src->cell_of == NULL || src->row == NULL || src->missing == NULL)
 		return no_memory(src->name, err);
 	for (size_t c = 0; c < s->n_columns; c++)
@@ -90,6 +152,8 @@ read_header(struct source *src, struct err *err)
 	for (size_t i = 0; i < src->n_header; i++)
 		if (map_cell(src, i, err) == -1)
 			return -1;
+	for (size_t i = 0; i < src->n_header; i++)
+		watch(src, i);
 	for (size_t c = 0; c < s->n_columns; c++)
 		if (src->cell_of[c] == STUDY_NONE &&
 		    s->columns[c].type != STUDY_INTERVAL)
@@ -343,6 +407,16 @@ read_row(struct source *src, struct err *err)
 		src->rows->n_ragged++;
 		return 0;
 	}
+	for (size_t i = 0; i < n; i++) {
+		const char *text;
+		size_t len;
+
+		if (src->seen_of[i] == NULL)
+			continue;
+		text = trimmed(csv_cell(src->csv, i), &len);
+		detect_cell(&src->seen_of[i]->cells,
+		    kinds_of(src, src->seen_of[i]), text, len);
+	}
 	return check_row(src) ? keep_row(src, err) : 0;
 }
 
@@ -367,6 +441,8 @@ read_source(struct source *src, struct err *err)
 		    "first: "
 		    "%s",
 		    src->name, r->n_rejected, most, r->places[0]);
+	if (check_features(src, err) == -1)
+		return -1;
 	for (size_t i = 0; i < src->s->n_columns; i++)
 		if (r->columns[i].text_at != NULL &&
 		    rows_rank(r, i, NULL, r->columns[i].values, err) == -1)
@@ -403,6 +479,7 @@ rows_read(int fd, const char *name, const struct study *s, struct rows **places,
 out:
 	csv_close(src.csv);
 	free(src.column_of);
+	free(src.seen_of);
 	free(src.cell_of);
 	free(src.row);
 	free(src.missing);
@@ -433,6 +510,7 @@ rows_free(struct rows *r)
 	}
 	free(r->columns);
 	free(r->extra);
+	free(r->seen);
 	free(r);
 }
 

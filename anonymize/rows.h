@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "anonymize/detect.h"
 #include "study/study.h"
 
 #define ROWS_PLACES_MAX 20
@@ -31,6 +32,14 @@ struct rows_column {
 	size_t rejected; /* rows rejected for this column */
 };
 
+/* A column of the source that is no declared direct identifier. */
+struct rows_seen {
+	char name[STUDY_COLUMN_NAME_MAX + 1];
+	size_t column; /* of the codebook, or STUDY_NONE */
+	unsigned header; /* kinds (detect.h) that its name says */
+	struct detect cells;
+};
+
 struct rows {
 	const struct study *study;
 	size_t n_read, n_rejected, n_incomplete;
@@ -40,6 +49,8 @@ struct rows {
 	char (*extra)[STUDY_COLUMN_NAME_MAX + 1]; /* in the source, not in the
 						     codebook: dropped */
 	size_t n_extra;
+	struct rows_seen *seen; /* (n_seen) what the source looks like */
+	size_t n_seen;
 	bool open_end; /* the last line has no line end */
 	char places[ROWS_PLACES_MAX][ROWS_PLACE_SIZE];
 	size_t n_places; /* the first of n_rejected */
@@ -49,7 +60,8 @@ struct rows {
 /*
  * Read all of fd.  s must outlive the result.  NULL with ERR_FORMAT if it is
  * not CSV, cut short, without a column, or has more bad rows than the study
- * allows; then *places (if not NULL) gets the rows as far as they were read,
+ * allows; with ERR_REFUSED if a feature looks like
+ * an identifier; then *places (if not NULL) gets the rows as far as they were read,
  * for their places.
  */
 struct rows *rows_read(int fd, const char *name, const struct study *s,

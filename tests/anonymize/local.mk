@@ -19,3 +19,7 @@ check_PROGRAMS += %D%/test_lattice
 check_PROGRAMS += %D%/test_risk
 %C%_test_risk_SOURCES = %D%/test_risk.c
 %C%_test_risk_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_detect
+%C%_test_detect_SOURCES = %D%/test_detect.c
+%C%_test_detect_LDADD = $(%C%_LIBS)

@@ -332,6 +332,21 @@ refuses_what_breaks_the_studys_rules(void **state)
 }
 
 static void
+finds_identifiers_that_nobody_declared(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	privacy_rule = "";
+	run(&o, HEADER SIX, strlen(HEADER SIX), 0);
+	assert_int_equal(o.r, 0);
+	assert_null(strstr(o.json, "undeclared-identifiers"));
+	assert_non_null(strstr(o.json,
+	    "\"identifier\": \"names\",\n      \"looked_for\": true,\n"));
+	end(&o);
+}
+
+static void
 refuses_to_suppress_more_than_the_limit(void **state)
 {
 	(void)state;
@@ -534,6 +549,7 @@ main(void)
 		cmocka_unit_test(the_hospitals_k_holds_if_it_is_stricter),
 		cmocka_unit_test(classes_that_break_a_rule_are_suppressed),
 		cmocka_unit_test(refuses_what_breaks_the_studys_rules),
+		cmocka_unit_test(finds_identifiers_that_nobody_declared),
 		cmocka_unit_test(refuses_to_suppress_more_than_the_limit),
 		cmocka_unit_test(rejects_a_bad_cell_with_its_place),
 		cmocka_unit_test(refuses_more_bad_rows_than_the_study_allows),
