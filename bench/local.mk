@@ -17,6 +17,11 @@ soak: all
 		    sh "$(top_srcdir)/$$s"; \
 	done
 
-BENCHES += %D%/sites.sh %D%/adult.sh
+BENCHES += %D%/sites.sh %D%/model.sh
 SOAKS += %D%/kills.sh tests/systemd/boot.sh
 EXTRA_DIST += $(BENCHES) $(SOAKS) %D%/README.md
+
+noinst_PROGRAMS += %D%/model
+%C%_model_SOURCES = %D%/model.c
+%C%_model_LDADD = model/libmodel.a model/libstep.a common/libcommon.a \
+	$(BLAS_LIBS) -lm

@@ -13,6 +13,7 @@ struct gram {
 	double *wz; /* (p) */
 	double *wzz; /* (p, p), upper triangle */
 	double *block; /* (BLOCK_ROWS, p) rows sqrt(w) z */
+	double *root; /* (BLOCK_ROWS) their sqrt(w) */
 };
 
 struct gram *
@@ -27,7 +28,9 @@ gram_new(uint32_t p)
 	g->wz = calloc((size_t)p + 1, sizeof(*g->wz));
 	g->wzz = calloc((size_t)p * p + 1, sizeof(*g->wzz));
 	g->block = calloc((size_t)BLOCK_ROWS * p + 1, sizeof(*g->block));
-	if (g->wz == NULL || g->wzz == NULL || g->block == NULL) {
+	g->root = calloc(BLOCK_ROWS, sizeof(*g->root));
+	if (g->wz == NULL || g->wzz == NULL || g->block == NULL ||
+	    g->root == NULL) {
 		gram_free(g);
 		return NULL;
 	}
@@ -42,6 +45,7 @@ gram_free(struct gram *g)
 	free(g->wz);
 	free(g->wzz);
 	free(g->block);
+	free(g->root);
 	free(g);
 }
 
@@ -57,9 +61,12 @@ gram_clear(struct gram *g)
 static void
 flush(struct gram *g)
 {
-	if (g->n_rows > 0 && g->p > 0)
+	if (g->n_rows > 0 && g->p > 0) {
 		cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, g->p,
 		    g->n_rows, 1.0, g->block, g->p, 1.0, g->wzz, g->p);
+		cblas_dgemv(CblasRowMajor, CblasTrans, g->n_rows, g->p, 1.0,
+		    g->block, g->p, g->root, 1, 1.0, g->wz, 1);
+	}
 	g->n_rows = 0;
 }
 
@@ -70,10 +77,9 @@ gram_add(struct gram *g, const double *z, double weight)
 	double root = sqrt(weight);
 
 	g->w += weight;
-	for (int i = 0; i < g->p; i++) {
-		g->wz[i] += weight * z[i];
+	g->root[g->n_rows] = root;
+	for (int i = 0; i < g->p; i++)
 		row[i] = root * z[i];
-	}
 	if (++g->n_rows == BLOCK_ROWS)
 		flush(g);
 }

@@ -1,0 +1,248 @@
+/*
+ * What a site computes in a round, in seconds of the processor, against the same
+ * product of matrices by OpenBLAS alone; and how it grows with the rows.
+ */
+#include <cblas.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/err.h"
+#include "model/contribute.h"
+#include "model/data.h"
+#include "model/spec.h"
+#include "model/step/plan.h"
+#include "model/work.h"
+
+#define REPEATS 3
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *
+zeroed(size_t n, size_t size)
+{
+	void *p = calloc(n, size);
+
+	if (p == NULL) {
+		perror("memory");
+		exit(1);
+	}
+	return p;
+}
+
+/* 0 to 1; the same on every machine. */
+static double
+uniform(uint64_t *state)
+{
+	*state = *state * UINT64_C(6364136223846793005) +
+	    UINT64_C(1442695040888963407);
+	return (double)(*state >> 11) * 0x1p-53;
+}
+
+static struct model_data
+make_data(size_t n, size_t p, uint32_t n_times)
+{
+	struct model_data d = {
+		.n_rows = n,
+		.n_terms = p,
+		.x = zeroed(n * p, sizeof(*d.x)),
+		.event = zeroed(n, sizeof(*d.event)),
+		.time_index = zeroed(n, sizeof(*d.time_index)),
+	};
+	uint64_t state = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t k = 0; k < p; k++)
+			d.x[i * p + k] = uniform(&state);
+		d.event[i] = uniform(&state) < 0.4;
+		/* sorted: the last time first */
+		d.time_index[i] =
+		    (uint32_t)((double)(n - 1 - i) / (double)n * n_times);
+	}
+	return d;
+}
+
+static void
+free_data(struct model_data *d)
+{
+	free(d->x);
+	free(d->event);
+	free(d->time_index);
+}
+
+static struct model_spec
+make_spec(enum model_kind kind, const struct model_data *d, uint32_t n_times)
+{
+	struct model_spec s = {
+		.kind = kind,
+		.ties = TIES_BRESLOW,
+		.n_strata = 1,
+		.n_terms = (uint32_t)d->n_terms,
+		.n_times = kind == MODEL_COX ? n_times : 0,
+		.time_step = 1.0,
+		.risk_set_step = 5,
+		.n_sites = 1,
+		.rows_per_site = MODEL_ROWS_MAX,
+		.max_iterations = 25,
+		.tolerance = 1e-9,
+		.concordance_bins = 4096,
+	};
+
+	for (uint32_t k = 0; k < s.n_terms; k++) {
+		snprintf(s.terms[k].name, MODEL_NAME_SIZE, "x%u", k);
+		s.terms[k].max = 1.0;
+	}
+	return s;
+}
+
+static void
+fail(const struct err *err)
+{
+	fprintf(stderr, "%s\n", err->msg);
+	exit(1);
+}
+
+static void
+one_round(struct plan *plan, const struct model_data *d)
+{
+	double *values = zeroed(plan_values(plan), sizeof(*values));
+	uint64_t *words = zeroed(plan_words(plan), sizeof(*words));
+	struct err err;
+
+	if (contribute(plan, d, values, &err) == -1 ||
+	    plan_encode(plan, values, plan_values(plan), words, &err) == -1 ||
+	    plan_step(plan, words, plan_words(plan), 1, &err) == -1)
+		fail(&err);
+	free(values);
+	free(words);
+}
+
+/* Seconds of a contribution to a Newton round: the best of some. */
+static double
+newton_round(enum model_kind kind, const struct model_data *d, uint32_t n_times)
+{
+	struct model_spec s = make_spec(kind, d, n_times);
+	double best = HUGE_VAL, *values;
+	struct err err;
+	struct plan *plan = plan_new(&s, &err);
+
+	if (plan == NULL)
+		fail(&err);
+	for (int i = 0; i < 3; i++) /* counts, moments, the first at 0 */
+		one_round(plan, d);
+	values = zeroed(plan_values(plan), sizeof(*values));
+	for (int i = 0; i < REPEATS; i++) {
+		double start = now();
+
+		if (contribute(plan, d, values, &err) == -1)
+			fail(&err);
+		best = fmin(best, now() - start);
+	}
+	free(values);
+	plan_free(plan);
+	return best;
+}
+
+static double
+product_alone(const struct model_data *d)
+{
+	int p = (int)d->n_terms;
+	double *c = zeroed((size_t)p * (size_t)p, sizeof(*c));
+	double best = HUGE_VAL;
+
+	openblas_set_num_threads(1);
+	for (int i = 0; i < REPEATS; i++) {
+		double start = now();
+
+		cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, p,
+		    (int)d->n_rows, 1.0, d->x, p, 0.0, c, p);
+		best = fmin(best, now() - start);
+	}
+	free(c);
+	return best;
+}
+
+static double
+gram_alone(const struct model_data *d)
+{
+	struct gram *g = gram_new((uint32_t)d->n_terms);
+	double best = HUGE_VAL;
+	double *out = zeroed(1 + d->n_terms * (d->n_terms + 3) / 2, 8);
+
+	for (int i = 0; g != NULL && i < REPEATS; i++) {
+		double start = now();
+
+		gram_clear(g);
+		for (size_t k = 0; k < d->n_rows; k++)
+			gram_add(g, d->x + k * d->n_terms, 0.25);
+		gram_take(g, out, 1);
+		best = fmin(best, now() - start);
+	}
+	gram_free(g);
+	free(out);
+	return best;
+}
+
+static void
+regression(void)
+{
+	struct model_data d = make_data(1000000, 50, 1);
+	double blas = product_alone(&d), gram = gram_alone(&d);
+	double round = newton_round(MODEL_LOGISTIC, &d, 1);
+
+	printf("1000000 x 50: dsyrk %.3f s; weighted Gram matrix %.3f s, %.2f "
+	       "of its rate; whole logistic round %.3f s, %.2f of its rate\n",
+	    blas, gram, blas / gram, round, blas / round);
+	free_data(&d);
+}
+
+static void
+cox(void)
+{
+	struct model_data d = make_data(1000000, 20, 1000);
+	double gram = gram_alone(&d);
+	double round = newton_round(MODEL_COX, &d, 1000);
+
+	printf("1000000 x 20, sorted, 1000 times: weighted Gram matrix %.3f s; "
+	       "whole "
+	       "Cox round %.3f s, %.2f times as long\n",
+	    gram, round, round / gram);
+	free_data(&d);
+}
+
+/* No step is quadratic in the rows: the time per row hardly changes. */
+static int
+growth(void)
+{
+	double first = 0.0, per_row = 0.0;
+
+	for (size_t n = 10000; n <= 10000000; n *= 10) {
+		struct model_data d = make_data(n, 5, 1000);
+
+		per_row = newton_round(MODEL_COX, &d, 1000) / (double)n;
+		if (n == 10000)
+			first = per_row;
+		printf(
+		    "Cox round, %zu x 5: %.1f ns per row\n", n, 1e9 * per_row);
+		free_data(&d);
+	}
+	return per_row <= 10.0 * first ? 0 : 1;
+}
+
+int
+main(void)
+{
+	regression();
+	cox();
+	return growth();
+}
