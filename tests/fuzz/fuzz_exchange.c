@@ -69,8 +69,10 @@ void
 fuzz_seeds(fuzz_put *put)
 {
 	static struct exchange_next x = { .epoch = 1, .n = 2 };
-	struct finished_round rounds[2] = { { 1, 0, "counts", 3 },
-		{ 3, 1, "moments", 3 } };
+	struct finished_round rounds[2] = {
+		{ .round = 1, .kind = "counts", .n_sites = 3 },
+		{ .round = 3, .step = 1, .kind = "moments", .n_sites = 3 },
+	};
 	struct finished f = { .consortium = "c",
 		.n_sites = 3,
 		.corrupted = 1,
