@@ -273,6 +273,18 @@ warn_of_status(const struct plan *p, struct result *r)
 		    "about single patients, so nothing was fitted",
 		    step);
 		break;
+	case FIT_FEW_PER_TERM:
+		warn(r,
+		    "fewer than %" PRIu32 " %s per term for %" PRIu32
+		    " terms: such a fit would be about single patients, so "
+		    "nothing was fitted",
+		    p->spec.events_per_term,
+		    p->spec.kind == MODEL_GAUSSIAN ? "patients"
+			: p->spec.kind == MODEL_LOGISTIC
+			? "patients with the rarer outcome"
+			: "events",
+		    p->spec.n_terms);
+		break;
 	case FIT_NO_TERMS:
 		warn(r,
 		    "no term varies between patients: there is nothing to "

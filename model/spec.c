@@ -137,6 +137,7 @@ model_spec_check(const struct model_spec *s, struct err *err)
 		{ "number of sites", s->n_sites, 1, MODEL_SITES_MAX },
 		{ "rows per site", s->rows_per_site, 1, MODEL_ROWS_MAX },
 		{ "smallest risk-set step", s->risk_set_step, 1, 1000000 },
+		{ "events per term", s->events_per_term, 0, 1000 },
 		{ "iterations", s->max_iterations, 1, 1000 },
 		{ "concordance bins", s->concordance_bins, 16, MODEL_BINS_MAX },
 	};

@@ -74,6 +74,12 @@ struct model_spec {
 	 */
 	uint32_t risk_set_step;
 
+	/*
+	 * At least so many events per term (gaussian: patients; logistic: of
+	 * the rarer outcome), or nothing but counts is summed.
+	 */
+	uint32_t events_per_term;
+
 	uint32_t n_sites; /* named by the study */
 	uint32_t rows_per_site; /* no site has more rows than this */
 	uint32_t max_iterations; /* Newton rounds */

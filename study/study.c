@@ -144,6 +144,8 @@ static const struct ini_field privacy_fields[] = {
 	{ "smallest-risk-set-step", ini_size,
 	    AT(privacy.smallest_risk_set_step), .min = 1, .max = 100000 },
 	{ "suite", ini_word, AT(privacy.suite), .words = suite_words },
+	{ "events-per-term", ini_size, AT(privacy.events_per_term),
+	    .max = 1000 },
 	{ "cohort", ini_word, AT(privacy.cohort), .required = true,
 	    .words = cohort_words },
 	{ "verify", ini_word, AT(privacy.verify), .words = verify_words },
@@ -320,6 +322,7 @@ defaults(struct draft *d)
 	d->s->privacy = (struct study_rules){
 		.suppression_limit = 0.05,
 		.smallest_risk_set_step = 5,
+		.events_per_term = 1,
 		.verify = STUDY_REPLAY,
 		.rows_per_site = 1000000,
 	};

@@ -194,6 +194,7 @@ struct study {
 				      sample; 0: not said */
 		double average_risk; /* most classes by rows; 0: any */
 		size_t smallest_risk_set_step; /* patients */
+		size_t events_per_term;
 		/* enum study_suite, study_cohort, study_verify */
 		int suite, cohort, verify;
 		size_t max_rejected_rows;

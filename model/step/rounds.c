@@ -27,6 +27,19 @@ counts_layout(const struct plan *p, struct layout *l)
 	kind_of(p)->counts_layout(p, l);
 }
 
+/* A fit with hardly more patients than terms is about single patients. */
+static bool
+has_too_many_terms(const struct plan *p)
+{
+	uint64_t events = p->n_events;
+
+	if (p->spec.kind == MODEL_GAUSSIAN)
+		events = p->n;
+	else if (p->spec.kind == MODEL_LOGISTIC)
+		events = MIN(events, p->n - events);
+	return events < (uint64_t)p->spec.events_per_term * p->spec.n_terms;
+}
+
 static int
 counts_step(struct plan *p, const uint64_t *sum)
 {
@@ -35,8 +48,11 @@ counts_step(struct plan *p, const uint64_t *sum)
 	p->n = sum[0];
 	if ((ret = kind_of(p)->counts_step(p, sum)) != 0)
 		return ret;
-	if (p->phase == PHASE_COUNTS)
-		p->phase = PHASE_MOMENTS;
+	if (p->phase != PHASE_COUNTS)
+		return 0;
+	p->phase = PHASE_MOMENTS;
+	if (has_too_many_terms(p))
+		plan_end(p, FIT_FEW_PER_TERM);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ enum fit_status {
 	FIT_NOT_CONVERGED,
 	FIT_SUSPECT, /* sums beyond their bounds */
 	FIT_CHANGING, /* the set of rows changed again and again */
+	FIT_FEW_PER_TERM, /* fewer events per term than the study asks for */
 	FIT_STATUSES,
 };
 

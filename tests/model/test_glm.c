@@ -238,6 +238,45 @@ as_many_coefficients_as_patients_have_no_errors(void **state)
 	rows_free(&r);
 }
 
+/*
+ * An attack: as many coefficients as patients give each patient's outcome back.
+ * With the rule, the plan ends after the counts, and no covariate is summed.
+ */
+static void
+a_model_that_gives_outcomes_back_is_not_fitted(void **state)
+{
+	static const double x[] = { 0, 0, 1, 0, 0, 1 };
+	struct rows r = rows_new(3, 2);
+	struct model_spec s;
+	struct consortium c;
+	struct result got;
+
+	(void)state;
+	memcpy(r.x, x, sizeof(x));
+	for (size_t i = 0; i < r.n; i++)
+		r.y[i] = (double)(1 + 3 * i);
+	s = spec_for(&r, MODEL_POISSON, 3);
+	consortium_open(&c, &s, &r, deal_in_turn);
+	consortium_run(&c);
+	got = consortium_result(&c);
+	assert_true(fabs(exp(got.terms[0].estimate) - 1.0) < 1e-6);
+	assert_true(fabs(exp(got.terms[0].estimate + got.terms[1].estimate) -
+			4.0) < 1e-6);
+	consortium_close(&c);
+	s = spec_for(&r, MODEL_GAUSSIAN, 3);
+	s.events_per_term = 2;
+	consortium_open(&c, &s, &r, deal_in_turn);
+	consortium_run(&c);
+	assert_int_equal(c.rounds, 1);
+	got = consortium_result(&c);
+	assert_int_equal(got.n_warnings, 1);
+	assert_non_null(strstr(
+	    got.warnings[0], "fewer than 2 patients per term for 2 terms"));
+	assert_false(got.fitted);
+	consortium_close(&c);
+	rows_free(&r);
+}
+
 static void
 an_outcome_out_of_range_is_refused(void **state)
 {
@@ -277,6 +316,8 @@ main(void)
 		cmocka_unit_test(what_cannot_be_estimated_is_said_in_words),
 		cmocka_unit_test(
 		    as_many_coefficients_as_patients_have_no_errors),
+		cmocka_unit_test(
+		    a_model_that_gives_outcomes_back_is_not_fitted),
 		cmocka_unit_test(an_outcome_out_of_range_is_refused),
 	};
 
