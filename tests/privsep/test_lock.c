@@ -6,6 +6,7 @@
 
 #include "tests/check.h"
 
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,6 +312,74 @@ who_has_no_profile_does_not_run(void **unused)
 	assert_int_equal(status, 0);
 }
 
+/* The uplink, before and after /etc/hosts is another file. */
+_Noreturn static void
+look_twice(int said, int replaced)
+{
+	const char *first, *second;
+	struct err err;
+	char c = 0;
+
+	if (lock_in(PROC_UPLINK, &room, &err) < 0)
+		_exit(9);
+	first = lock_outdated(PROC_UPLINK);
+	if (write(said, &c, 1) != 1 || read(replaced, &c, 1) != 1)
+		_exit(9);
+	second = lock_outdated(PROC_UPLINK);
+	_exit(
+	    first == NULL && second != NULL && strcmp(second, "/etc/hosts") == 0
+		? 0
+		: 1);
+}
+
+/* In a mount namespace of its own; 77: this system has none for us. */
+_Noreturn static void
+replace_hosts(void)
+{
+	int said[2], replaced[2], status;
+	char c = 0;
+	pid_t pid;
+
+	if (unshare(CLONE_NEWNS | (getuid() == 0 ? 0 : CLONE_NEWUSER)) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		_exit(77);
+	if (pipe(said) < 0 || pipe(replaced) < 0 || (pid = fork()) < 0)
+		_exit(8);
+	if (pid == 0)
+		look_twice(said[1], replaced[0]);
+	if (read(said[0], &c, 1) != 1)
+		_exit(8);
+	if (mount(scratch, "/etc/hosts", NULL, MS_BIND, NULL) < 0) {
+		kill(pid, SIGKILL);
+		_exit(77);
+	}
+	if (write(replaced[1], &c, 1) != 1 || waitpid(pid, &status, 0) != pid)
+		_exit(8);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 7);
+}
+
+static void
+a_file_that_was_replaced_is_noticed(void **unused)
+{
+	int status;
+	pid_t pid;
+
+	(void)unused;
+	if (LOOSE || landlock_abi() == 0) {
+		print_message("nothing keeps a new file from being read\n");
+		skip();
+	}
+	pid = fork();
+	if (pid == 0)
+		replace_hosts();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		print_message("no mount namespace to be had here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 static int
 setup(void **unused)
 {
@@ -347,6 +417,7 @@ main(void)
 		cmocka_unit_test(nobody_has_capabilities_or_can_get_them),
 		cmocka_unit_test(the_refused_call_can_be_named),
 		cmocka_unit_test(who_has_no_profile_does_not_run),
+		cmocka_unit_test(a_file_that_was_replaced_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
