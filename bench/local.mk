@@ -17,7 +17,7 @@ soak: all
 		    sh "$(top_srcdir)/$$s"; \
 	done
 
-BENCHES += %D%/sites.sh %D%/model.sh
+BENCHES += %D%/sites.sh %D%/adult.sh %D%/model.sh
 SOAKS += %D%/kills.sh tests/systemd/boot.sh
 EXTRA_DIST += $(BENCHES) $(SOAKS) %D%/README.md
 
