@@ -12,7 +12,10 @@
 #include "common/err.h"
 #include "common/macros.h"
 
-#define CACHE_MAX (48 << 20) /* bytes of class tables that are kept */
+/* Class tables that are kept: so many bytes, or so many per class of the rows,
+   whichever is more. */
+#define CACHE_MIN (48 << 20)
+#define CACHE_PER_CLASS 800
 #define COUNTS_MAX (1 << 28) /* sensitive counts of one table */
 #define WORDS 2 /* of packed levels */
 #define WORD_LEVELS 12 /* levels in a word: 4 bits and a guard each */
@@ -31,6 +34,7 @@ struct classes_of {
 	uint64_t *key; /* (n) the groups of all attributes, side by side */
 	uint32_t *size; /* (n) rows */
 	uint32_t *counts; /* (n, models->n_counts), class by class */
+	bool used; /* since it was last thought of forgetting it */
 	struct classes_of *next; /* in the order in which they were made */
 };
 
@@ -290,24 +294,39 @@ roll_up(struct lattice *l, const struct classes_of *from,
 	return t;
 }
 
-/* Keep a table; forget the oldest ones if there are too many.  Node 0, the
-   rows' own classes, stays. */
 static void
-keep(struct lattice *l, struct classes_of *t)
+append(struct lattice *l, struct classes_of *t)
 {
-	l->made[t->node.number] = t;
-	if (t->node.number == 0)
-		return;
+	t->next = NULL;
 	if (l->newest != NULL)
 		l->newest->next = t;
 	else
 		l->oldest = t;
 	l->newest = t;
+}
+
+/* Keep a table; forget the oldest ones if there are too many, but those that
+   were used get a second chance.  Node 0, the rows' own classes, stays. */
+static void
+keep(struct lattice *l, struct classes_of *t)
+{
+	size_t most;
+
+	l->made[t->node.number] = t;
+	if (t->node.number == 0)
+		return;
+	append(l, t);
 	l->cached += t->bytes;
-	while (l->cached > CACHE_MAX && l->oldest != t) {
+	most = MAX(CACHE_MIN, CACHE_PER_CLASS * l->made[0]->n);
+	while (l->cached > most && l->oldest != t) {
 		struct classes_of *old = l->oldest;
 
 		l->oldest = old->next;
+		if (old->used) {
+			old->used = false;
+			append(l, old);
+			continue;
+		}
 		l->cached -= old->bytes;
 		l->made[old->node.number] = NULL;
 		table_free(old);
@@ -348,6 +367,8 @@ classes_at(struct lattice *l, const struct place *node)
 		attribute = last;
 		from = classes_at(l, &without);
 	}
+	if (from != NULL && from->node.number != 0)
+		l->made[from->node.number]->used = true;
 	if (from == NULL || (t = roll_up(l, from, node, attribute)) == NULL)
 		return NULL;
 	keep(l, t);
