@@ -18,7 +18,7 @@ soak: all
 	done
 
 BENCHES += %D%/sites.sh %D%/adult.sh %D%/model.sh
-BENCHES += %D%/adult.sh %D%/hospital_rows.sh
+BENCHES += %D%/hospital_rows.sh
 SOAKS += %D%/kills.sh tests/systemd/boot.sh
 EXTRA_DIST += $(BENCHES) $(SOAKS) %D%/README.md
 
