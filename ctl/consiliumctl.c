@@ -102,6 +102,8 @@ static const struct command {
 	    "what the daemon does in its studies" },
 	{ "result", ctl_result, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
 	    true, "write a finished study's result to a folder" },
+	{ "restored", ctl_ask, OPT(SOCKET), 0, NO_OPERAND, NULL, true,
+	    "site: go on after its database was restored from a backup" },
 	{ "transcript", ctl_transcript, OPT(SOCKET) | OPT(OUT),
 	    OPT(CHAIN) | OPT(ROUND), OPERAND, "STUDY", false,
 	    "coordinator: write what an outsider repeats a round from" },

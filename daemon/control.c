@@ -46,6 +46,7 @@ static const struct command {
 	{ "prepare", ANYBODY },
 	{ "refuse", CTL_OFFICER },
 	{ "report", ANYBODY },
+	{ "restored", CTL_OPERATOR },
 	{ "result", ANYBODY },
 	{ "revoke", CTL_OFFICER },
 	{ "status", ANYBODY },

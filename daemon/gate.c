@@ -45,7 +45,8 @@ gate_audit(struct gate *g, struct err *err, const char *event, ...)
 static enum exchange_standing
 standing(const struct gate *g, const struct run *r)
 {
-	if (r == NULL || r->busy || g->self == 0 || plan_done(r->plan))
+	if (r == NULL || r->busy || g->self == 0 || g->restored ||
+	    plan_done(r->plan))
 		return EXCHANGE_KNOWN;
 	return EXCHANGE_READY;
 }
@@ -173,7 +174,7 @@ open_all(struct gate *g, struct err *err)
 	snprintf(path, sizeof(path), "%s/db/gate.db", state);
 	if ((g->store = store_open(path, g->identity, err)) == NULL)
 		return -1;
-	return gate_load(g, err);
+	return gate_check_count(g, err) < 0 ? -1 : gate_load(g, err);
 }
 
 static int

@@ -92,6 +92,9 @@ struct gate {
 	struct job *jobs;
 	int64_t last_trainer; /* numbers of trainer jobs, from 2^32 up */
 	uint64_t last_tag;
+	/* gate_counter.c */
+	uint64_t answers, answers_kept; /* stored; on disk outside of it */
+	bool restored; /* nothing is answered */
 };
 
 /* A line in the audit log: "name", "value", ..., NULL.  On disk on return. */
@@ -105,6 +108,15 @@ int gate_audit(struct gate *g, struct err *err, const char *event, ...)
  */
 int gate_poll(struct gate *g, struct err *err);
 int gate_poll_later(struct gate *g, struct err *err);
+
+/* gate_counter.c: is the database the newest one that there was? */
+int gate_check_count(struct gate *g, struct err *err);
+/* An answer is stored, in the caller's transaction. */
+int gate_count(struct gate *g, struct err *err);
+/* Before it leaves. */
+int gate_keep_count(struct gate *g, struct err *err);
+/* The operator knows. */
+int gate_accept_restored(struct gate *g, struct err *err);
 
 /* gate_studies.c */
 int gate_load(struct gate *g, struct err *err);

@@ -272,7 +272,7 @@ put_round(struct gate *g, struct run *r, struct err *err)
 		rv = store_put_round(g->store, r->id, r->last_round,
 		    plan_index(r->plan), body.data, body.len, err);
 	canon_free(&body);
-	return rv;
+	return rv < 0 ? -1 : gate_count(g, err);
 }
 
 static int
@@ -294,6 +294,8 @@ answer(struct gate *g, struct run *r, enum round_type type,
 {
 	struct canon out = { 0 };
 
+	if (gate_keep_count(g, err) < 0)
+		return -1;
 	r->busy = true;
 	r->sending = type;
 	r->tag = ++g->last_tag;
@@ -570,12 +572,19 @@ on_announce(struct incoming *in, struct err *err)
 	struct canon ready = { 0 };
 	struct prekey prekey;
 	char path[700];
+	uint32_t from;
 	int rv = -1;
 
 	if (round_announce_open(in->ctx, in->msg, in->len, &about, err) < 0)
 		return -1;
 	if (r->study->expires < clock_utc() / 86400)
 		return err_set(err, ERR_REFUSED, "the study has expired");
+	if (store_answer_from(g->store, r->id, &from, err) < 0)
+		return -1;
+	if (about.step < from)
+		return err_set(err, ERR_REFUSED,
+		    "a state that may have been answered before the database "
+		    "was restored from a backup");
 	if (about.round <= r->last_round)
 		return err_set(err, ERR_REFUSED,
 		    "round %" PRIu64 " announced, expected one above %" PRIu64,
@@ -656,7 +665,8 @@ send_upload(struct gate *g, struct run *r, const uint64_t *words,
 	struct canon out = { 0 };
 	uint8_t root[ROUND_DIGEST];
 
-	if (round_words_root(words, n, root, err) < 0)
+	if (round_words_root(words, n, root, err) < 0 ||
+	    gate_keep_count(g, err) < 0)
 		return -1;
 	r->busy = true;
 	r->sending = ROUND_UPLOAD;
@@ -1100,6 +1110,9 @@ gate_on_round_message(
 	if (r == NULL)
 		return err_set(err, ERR_REFUSED,
 		    "a message for a study that is not approved here");
+	if (g->restored)
+		return err_set(err, ERR_REFUSED,
+		    "the database was restored from a backup");
 	if (r->busy || g->self == 0)
 		return gate_poll(g, err); /* asked before we were busy */
 	if (handle(g, r, msg, msg_len, &why) == 0)

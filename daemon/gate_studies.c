@@ -814,7 +814,10 @@ cmd_status(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		ctl_reply_cell(
 		    &r, "%s", run != NULL ? plan_kind(run->plan) : "");
 		ctl_reply_cell(&r, "%" PRIu64, s.last_round);
-		ctl_reply_cell(&r, "%s", s.why);
+		ctl_reply_cell(&r, "%s",
+		    g->restored ? "restored from a backup; run consiliumctl "
+				  "restored"
+				: s.why);
 	}
 	return reply(g, tag, &r, err);
 }
@@ -897,12 +900,48 @@ cmd_result(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	return rv;
 }
 
+static int
+cmd_restored(struct gate *g, uint64_t tag, const struct ctl_request *q,
+    const struct store_study *st, struct err *err)
+{
+	struct ctl_reply r = { 0 };
+	struct err why;
+	int rv;
+
+	(void)q;
+	(void)st;
+	if (!g->restored) {
+		err_set(&why, ERR_REFUSED,
+		    "the database was not restored from a backup");
+		return reply_error(g, tag, &why, err);
+	}
+	if (gate_accept_restored(g, err) < 0)
+		return -1;
+	ctl_reply_column(&r, "study");
+	ctl_reply_column(&r, "answers-from-step");
+	for (const struct run *run = g->runs; run != NULL; run = run->next) {
+		uint32_t from;
+		char number[16];
+
+		if (store_answer_from(g->store, run->id, &from, err) < 0) {
+			ctl_reply_free(&r);
+			return -1;
+		}
+		snprintf(number, sizeof(number), "%u", from);
+		ctl_reply_cell(&r, "%s", run->name);
+		ctl_reply_cell(&r, "%s", from == UINT32_MAX ? "never" : number);
+	}
+	rv = reply(g, tag, &r, err);
+	return rv < 0 ? -1 : gate_poll(g, err);
+}
+
 static const struct command commands[] = {
 	{ "approve", true, cmd_decide },
 	{ "digests", true, cmd_digests },
 	{ "prepare", true, cmd_prepare },
 	{ "refuse", true, cmd_decide },
 	{ "report", true, cmd_report },
+	{ "restored", false, cmd_restored },
 	{ "result", true, cmd_result },
 	{ "revoke", true, cmd_decide },
 	{ "status", false, cmd_status },

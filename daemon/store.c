@@ -65,6 +65,15 @@ static const char *const schema[] = {
 	" idx INTEGER NOT NULL,"
 	" body BLOB NOT NULL,"
 	" PRIMARY KEY (study, number)) STRICT;",
+	/* How many answers have been stored, ever; whether the database was
+	   found to be an old one; and the step from which on a study's rounds
+	   are answered again. */
+	"CREATE TABLE counter ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" answers INTEGER NOT NULL,"
+	" restored INTEGER NOT NULL) STRICT;"
+	"INSERT INTO counter VALUES (1, 0, 0);"
+	"ALTER TABLE study ADD COLUMN answer_from INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const char *const status_names[] = {
@@ -566,4 +575,80 @@ store_drop_rounds(
 	return db_run(s->db, err,
 	    "DELETE FROM round WHERE study = ? AND number < ?", "ii", study,
 	    limit);
+}
+
+/*
+ * Restored backups
+ */
+
+int
+store_count_answer(struct store *s, uint64_t *answers, struct err *err)
+{
+	bool restored;
+
+	if (db_run(s->db, err, "UPDATE counter SET answers = answers + 1", "") <
+	    0)
+		return -1;
+	return store_get_counter(s, answers, &restored, err);
+}
+
+int
+store_get_counter(
+    struct store *s, uint64_t *answers, bool *restored, struct err *err)
+{
+	struct db_query *q =
+	    db_query(s->db, err, "SELECT answers, restored FROM counter", "");
+
+	if (ROW(q, err) != 1)
+		return -1;
+	*answers = (uint64_t)db_int(q, 0);
+	*restored = db_int(q, 1) != 0;
+	db_done(q);
+	return 0;
+}
+
+int
+store_mark_restored(
+    struct store *s, uint64_t lost, uint64_t steps, struct err *err)
+{
+	int64_t ids = lost > STORE_LOST_MAX ? STORE_LOST_MAX : (int64_t)lost;
+	int64_t n = steps > UINT32_MAX ? UINT32_MAX : (int64_t)steps;
+
+	/* What the lost time has used is not used again: neither its prekeys
+	   (the ids of a batch more than it had answers), nor its states. */
+	if (db_run(s->db, err, "DELETE FROM prekey", "") < 0 ||
+	    db_run(s->db, err,
+		"UPDATE sqlite_sequence SET seq = seq + ?"
+		" WHERE name = 'prekey'",
+		"i", ids + 128) < 0 ||
+	    db_run(s->db, err, "DELETE FROM round", "") < 0 ||
+	    db_run(s->db, err,
+		"UPDATE study SET answer_from = max(answer_from,"
+		" min(?, coalesce((SELECT max(idx) FROM step"
+		"  WHERE step.study = study.id), 0) + ?))",
+		"ii", (int64_t)UINT32_MAX, n) < 0)
+		return -1;
+	return db_run(s->db, err, "UPDATE counter SET restored = 1", "");
+}
+
+int
+store_clear_restored(struct store *s, uint64_t answers, struct err *err)
+{
+	return db_run(s->db, err,
+	    "UPDATE counter SET restored = 0, answers = ?", "i",
+	    (int64_t)answers);
+}
+
+int
+store_answer_from(
+    struct store *s, int64_t study, uint32_t *step, struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT answer_from FROM study WHERE id = ?", "i", study);
+
+	if (ROW(q, err) != 1)
+		return -1;
+	*step = (uint32_t)db_int(q, 0);
+	db_done(q);
+	return 0;
 }

@@ -135,4 +135,25 @@ int store_get_round(struct store *s, int64_t study, uint64_t round,
 int store_drop_rounds(
     struct store *s, int64_t study, uint64_t before, struct err *err);
 
+/*
+ * Restored backups.  Every stored answer is counted here, and outside of the
+ * database before it leaves (daemon/gate_counter.c).
+ */
+#define STORE_LOST_MAX ((int64_t)1 << 24)
+/* One more; inside the caller's transaction. */
+int store_count_answer(struct store *s, uint64_t *answers, struct err *err);
+int store_get_counter(
+    struct store *s, uint64_t *answers, bool *restored, struct err *err);
+/*
+ * The database is an old one: lost answers are missing in it.  All prekeys and
+ * open rounds go, and the next steps states of every study are not answered.
+ * Inside the caller's transaction.
+ */
+int store_mark_restored(
+    struct store *s, uint64_t lost, uint64_t steps, struct err *err);
+int store_clear_restored(struct store *s, uint64_t answers, struct err *err);
+/* The first step of a study whose rounds may be answered. */
+int store_answer_from(
+    struct store *s, int64_t study, uint32_t *step, struct err *err);
+
 #endif
