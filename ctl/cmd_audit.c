@@ -1,5 +1,5 @@
 /*
- * An audit log, checked by anybody who has the daemon's public key.
+ * An audit log, checked and shown by anybody who has the daemon's public key.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +9,10 @@
 #include "common/hex.h"
 #include "crypto/audit.h"
 #include "ctl/ctl.h"
+
+/* What ends a line of a log. */
+#define PROOF                                                                  \
+	(sizeof(" prev= hash= sig=") - 1 + 4 * AUDIT_HASH + 2 * KEY_SIGNATURE)
 
 /* COUNT or COUNT:HASH, as an earlier run printed it. */
 static int
@@ -31,12 +35,12 @@ parse_expected(const char *text, struct audit_state *expected, struct err *err)
 	return 0;
 }
 
-int
-ctl_audit_verify(const struct ctl_args *a, struct err *err)
+/* FILE against --public-key and --expect. */
+static int
+verify(const struct ctl_args *a, struct audit_state *found, struct err *err)
 {
 	const char *key = a->opt[CTL_PUBLIC_KEY];
-	struct audit_state expected = { 0 }, found;
-	char hex[2 * AUDIT_HASH + 1];
+	struct audit_state expected = { 0 };
 	uint8_t pk[KEY_PUBLIC];
 
 	if (ctl_public_key("--public-key", key, pk, err) < 0)
@@ -44,11 +48,45 @@ ctl_audit_verify(const struct ctl_args *a, struct err *err)
 	if (a->opt[CTL_EXPECT] != NULL &&
 	    parse_expected(a->opt[CTL_EXPECT], &expected, err) < 0)
 		return -1;
-	if (audit_verify(a->operand, pk, &expected, &found, err) < 0)
+	return audit_verify(a->operand, pk, &expected, found, err);
+}
+
+int
+ctl_audit_verify(const struct ctl_args *a, struct err *err)
+{
+	struct audit_state found;
+	char hex[2 * AUDIT_HASH + 1];
+
+	if (verify(a, &found, err) < 0)
 		return -1;
 	hex_text(found.head, AUDIT_HASH, hex);
 	printf("%s: %" PRIu64 " lines, all as they were written\n%" PRIu64
 	       ":%s\n",
 	    a->operand, found.count, found.count, hex);
+	return 0;
+}
+
+/* The lines that were verified, without what proves them; a daemon may have
+   added more meanwhile. */
+int
+ctl_audit_show(const struct ctl_args *a, struct err *err)
+{
+	static char line[AUDIT_LINE_MAX + 1];
+	struct audit_state found;
+	size_t len;
+	FILE *f;
+
+	if (verify(a, &found, err) < 0)
+		return -1;
+	if ((f = fopen(a->operand, "re")) == NULL)
+		return err_sys(err, "open %s", a->operand);
+	for (uint64_t i = 0; i < found.count; i++) {
+		if (fgets(line, sizeof(line), f) == NULL)
+			break;
+		len = strcspn(line, "\n");
+		if (len > PROOF)
+			printf("%.*s\n", (int)(len - PROOF), line);
+	}
+	fclose(f);
 	return 0;
 }
