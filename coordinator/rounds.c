@@ -213,6 +213,7 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 	size_t msg_len;
 	struct work *w;
 	struct err why;
+	char who[8];
 
 	if (exchange_unwrap(body, len, study, &msg, &msg_len, &why) < 0)
 		return reply_error(s, tag, &why, err);
@@ -227,6 +228,11 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 		if (why.code == ERR_REFUSED &&
 		    (type == ROUND_CONFIRM || type == ROUND_UNMASK))
 			return reply(s, tag, 0, NULL, 0, err);
+		snprintf(who, sizeof(who), "%u", site);
+		if (why.code == ERR_PEER &&
+		    rounds_audit(s, err, "refused", "study", w->name, "site",
+			who, "why", why.msg, NULL) < 0)
+			return -1;
 		if (why.code != ERR_SYSTEM)
 			log_fields(LOG_WARNING,
 			    (struct log_field[]){

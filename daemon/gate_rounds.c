@@ -593,6 +593,7 @@ on_announce(struct incoming *in, struct err *err)
 		return err_set(err, ERR_REFUSED,
 		    "a round on a state that has a sum already");
 	if (about.step != expect.step || about.words != expect.words ||
+	    strcmp(about.kind, expect.kind) != 0 ||
 	    memcmp(about.state, expect.state, ROUND_DIGEST) != 0)
 		return err_set(err, ERR_REFUSED,
 		    "a round on another state than this site's");
@@ -607,7 +608,6 @@ on_announce(struct incoming *in, struct err *err)
 		goto fail;
 	/* Older rounds on this state are given up: they are never unmasked. */
 	spool_path(g, r, path, sizeof(path));
-	unlink(path);
 	site_round_free(r->round);
 	r->round = fresh;
 	r->last_round = about.round;
@@ -617,6 +617,7 @@ on_announce(struct incoming *in, struct err *err)
 		goto fail;
 	if (store_commit(g->store, err) < 0)
 		goto out;
+	unlink(path); /* not before: until then it may be asked for */
 	rv = answer(g, r, ROUND_READY, &ready, err);
 	goto out;
 fail:
@@ -746,6 +747,15 @@ out:
 	return rv;
 }
 
+/* The masked update, once there is an update. */
+static int
+upload(struct incoming *in, struct err *err)
+{
+	if (in->r->update == NULL)
+		return train(in->g, in->r, in->msg, in->len, err);
+	return make_upload(in, err);
+}
+
 static int
 on_shareset(struct incoming *in, struct err *err)
 {
@@ -756,29 +766,40 @@ on_shareset(struct incoming *in, struct err *err)
 	uint16_t liar;
 	int rv = -1;
 
-	if (site_round_phase(r->round) == SITE_SHARED) {
-		if (site_round_shareset(r->round, in->ctx, in->msg, in->len,
-			&liar, &complaint, err) < 0 ||
-		    keep_round(g, r, err) < 0)
-			goto out;
-		if (complaint.len != 0) {
-			snprintf(text, sizeof(text), "%u", liar);
-			log_fields(LOG_ERR, ROUND_FIELDS(r),
-			    "site %u dealt a wrong share", liar);
-			if (gate_audit(g, err, "complaint", "study", r->name,
-				"dealer", text, NULL) == 0)
-				rv = answer(
-				    g, r, ROUND_COMPLAINT, &complaint, err);
-			goto out;
-		}
+	if (site_round_shareset(r->round, in->ctx, in->msg, in->len, &liar,
+		&complaint, err) < 0 ||
+	    keep_round(g, r, err) < 0)
+		goto out;
+	if (complaint.len == 0) {
+		rv = upload(in, err);
+		goto out;
 	}
-	if (r->update == NULL)
-		rv = train(g, r, in->msg, in->len, err);
-	else
-		rv = make_upload(in, err);
+	snprintf(text, sizeof(text), "%u", liar);
+	log_fields(
+	    LOG_ERR, ROUND_FIELDS(r), "site %u dealt a wrong share", liar);
+	if (gate_audit(g, err, "complaint", "study", r->name, "dealer", text,
+		NULL) == 0)
+		rv = answer(g, r, ROUND_COMPLAINT, &complaint, err);
 out:
 	canon_free(&complaint);
 	return rv;
+}
+
+/* A share set that was taken already, and that no complaint answered. */
+static int
+on_shareset_again(struct incoming *in, struct err *err)
+{
+	switch (site_round_phase(in->r->round)) {
+	case SITE_KEYED: /* a crash came between it and the upload */
+		return upload(in, err);
+	case SITE_UPLOADED:
+	case SITE_CONFIRMED:
+	case SITE_UNMASKED:
+		return resend_upload(in->g, in->r, err);
+	default:
+		return err_set(err, ERR_REFUSED,
+		    "shareset: this site has given the round up");
+	}
 }
 
 static int
@@ -1074,10 +1095,8 @@ handle(
 	if (r->round != NULL && site_round_again(r->round, msg, len, &again)) {
 		if (type != ROUND_SHARESET || again.len != 0)
 			rv = answer(g, r, answers[type], &again, err);
-		else if (site_round_phase(r->round) == SITE_KEYED)
-			rv = on_shareset(&in, err);
 		else
-			rv = resend_upload(g, r, err);
+			rv = on_shareset_again(&in, err);
 		canon_free(&again);
 		return rv;
 	}

@@ -572,8 +572,12 @@ store_drop_rounds(
 {
 	int64_t limit = before > INT64_MAX ? INT64_MAX : (int64_t)before;
 
+	if (db_run(s->db, err,
+		"DELETE FROM round WHERE study = ? AND number < ?", "ii", study,
+		limit) < 0)
+		return -1;
 	return db_run(s->db, err,
-	    "DELETE FROM round WHERE study = ? AND number < ?", "ii", study,
+	    "DELETE FROM prekey WHERE study = ? AND round < ?", "ii", study,
 	    limit);
 }
 

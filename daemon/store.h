@@ -131,7 +131,8 @@ int store_put_round(struct store *s, int64_t study, uint64_t round,
     uint32_t idx, const void *body, size_t len, struct err *err);
 int store_get_round(struct store *s, int64_t study, uint64_t round,
     struct canon *body, struct err *err);
-/* Forget all rounds of a study before round (UINT64_MAX: all of them). */
+/* Forget all rounds of a study before round (UINT64_MAX: all of them), and
+   the prekeys that were promised to them. */
 int store_drop_rounds(
     struct store *s, int64_t study, uint64_t before, struct err *err);
 
