@@ -17,6 +17,7 @@ include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
 include %D%/rounds/local.mk
+include %D%/abuse/local.mk
 include %D%/privsep/local.mk
 include %D%/isolation/local.mk
 include %D%/fuzz/local.mk

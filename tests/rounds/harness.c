@@ -186,7 +186,7 @@ start_site(struct site *s)
 	    "[control]\nsocket = %s/socket\n",
 	    s->name, s->state, h.dir, officer, h.dir);
 	assert_int_equal(setenv(LOCK_STATE_ENV, s->state, 1), 0);
-	s->pid = spawn(PROC_GATE, LOG_WARNING, &s->parent, &err);
+	s->pid = spawn(PROC_GATE, LOG_ERR, &s->parent, &err);
 	ok(s->pid, &err);
 	snprintf(key, sizeof(key), "%s.key", s->name);
 	hand_over(s->parent, "identity.key", in_dir(key));
@@ -197,6 +197,7 @@ start_site(struct site *s)
 	configure(s->parent, config, s->state);
 	s->next_tag = 0;
 	s->ask_at = 0;
+	s->sending = false;
 	canon_free(&s->poll);
 	canon_free(&s->data);
 }
@@ -207,7 +208,7 @@ start_rounds(void)
 	struct err err;
 
 	assert_int_equal(setenv(LOCK_STATE_ENV, in_dir("coordinator"), 1), 0);
-	h.pid = spawn(PROC_ROUNDS, LOG_WARNING, &h.parent, &err);
+	h.pid = spawn(PROC_ROUNDS, LOG_ERR, &h.parent, &err);
 	ok(h.pid, &err);
 	hand_over(h.parent, "coordinator.key", in_dir("coordinator.key"));
 	hand_over(h.parent, "root.pub", in_dir("root.pub"));
@@ -280,6 +281,7 @@ delivered(struct site *s, uint32_t code, const char *why)
 	struct canon c = { 0 };
 	struct err err;
 
+	s->sending = false;
 	canon_u32(&c, code);
 	canon_bytes(&c, why, strlen(why));
 	ok(chan_send_canon(s->uplink, MSG_DELIVERED, s->answer_tag, &c, &err),
@@ -486,6 +488,7 @@ on_uplink(struct site *s, const struct msg *m)
 		break;
 	case MSG_TO_COORDINATOR:
 		s->n_sent++;
+		s->sending = true;
 		s->answer_tag = m->tag;
 		ok(exchange_unwrap(m->data, m->len, study, &p, &len, &err),
 		    &err);
@@ -509,6 +512,14 @@ on_uplink(struct site *s, const struct msg *m)
 		canon_get_raw(&in, s->name_of_data, ROUND_DIGEST);
 		canon_get_u64(&in);
 		canon_raw(&s->data, in.p, (size_t)(in.end - in.p));
+		if (h.upload != NULL) {
+			h.upload(s, &s->data);
+			ok(round_words_root(
+			       (const uint64_t *)(const void *)s->data.data,
+			       s->data.len / sizeof(uint64_t), s->name_of_data,
+			       &err),
+			    &err);
+		}
 		s->chunk = 0;
 		put_chunk(s);
 		break;
@@ -842,7 +853,7 @@ static void
 make_authority(void)
 {
 	struct manifest m = { .epoch = 1 };
-	struct manifest_site sites[SITES_MAX] = { 0 };
+	struct manifest_site sites[SITES_MAX + 1] = { 0 };
 	uint16_t ids[SITES_MAX];
 	struct signed_study ss = { .epoch = 1, .sites = ids, .n_sites = h.n };
 	struct err err;
@@ -862,8 +873,15 @@ make_authority(void)
 		memcpy(sites[i].member.key, key_public(s->key), KEY_PUBLIC);
 		memset(sites[i].member.tls, i + 1, MANIFEST_ID);
 	}
+	/* A member that no study names. */
+	sites[h.n].id = OUTSIDER;
+	sites[h.n].active = true;
+	snprintf(
+	    sites[h.n].member.name, sizeof(sites[h.n].member.name), "outsider");
+	memcpy(sites[h.n].member.key, key_public(h.outsider), KEY_PUBLIC);
+	memset(sites[h.n].member.tls, 0xee, MANIFEST_ID);
 	m.sites = sites;
-	m.n_sites = h.n;
+	m.n_sites = h.n + 1;
 	ok(manifest_sign(&m, h.root, &h.manifest, &err), &err);
 	memcpy(ss.consortium_id, m.consortium_id, MANIFEST_ID);
 	ss.text = strdup(study_text);
@@ -905,6 +923,7 @@ consortium_start(struct options o)
 	h.root = key_new(&err);
 	h.coordinator = key_new(&err);
 	h.officer = key_new(&err);
+	h.outsider = key_new(&err);
 	ok(key_save(h.coordinator, in_dir("coordinator.key"), NULL, &err),
 	    &err);
 	ok(key_public_save(key_public(h.root), in_dir("root.pub"), &err), &err);
@@ -951,6 +970,7 @@ consortium_stop(void)
 	key_free(h.root);
 	key_free(h.coordinator);
 	key_free(h.officer);
+	key_free(h.outsider);
 	canon_free(&h.manifest);
 	canon_free(&h.study);
 	canon_free(&aside.body);
@@ -1214,6 +1234,17 @@ store_digest(const struct site *s, uint8_t out[HASH_LEN])
  * that event.  Only a poll may leave it, or a job be started.
  */
 static void
+no_line(const char *name, const char *event, const char *word)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "tail -n 2 %s/%s/audit.log >&2",
+	    h.dir, name);
+	if (system(command) == 0)
+		fail_msg("%s: no line \"%s\" with \"%s\"", name, event, word);
+}
+
+static void
 wait_silently(struct site *s, const char *event, const char *word, size_t n)
 {
 	int64_t until = clock_mono_ms() + TIMEOUT_MS;
@@ -1225,8 +1256,7 @@ wait_silently(struct site *s, const char *event, const char *word, size_t n)
 
 		seen = audit_lines(s->name, event, word) > n;
 		if (clock_mono_ms() > until)
-			fail_msg("%s: no line \"%s\" with \"%s\"", s->name,
-			    event, word);
+			no_line(s->name, event, word);
 		while (chan_recv(s->uplink, &m, &err) == 1) {
 			if (m.type != MSG_POLL)
 				fail_msg("%s: %s left the gate", s->name,
@@ -1244,6 +1274,17 @@ wait_silently(struct site *s, const char *event, const char *word, size_t n)
 			fail_msg("%s ended", s->name);
 		if (!seen)
 			usleep(500);
+	}
+}
+
+void
+wait_idle(struct site *s)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+	while (s->sending) {
+		assert_true(clock_mono_ms() < until);
+		pump(5);
 	}
 }
 

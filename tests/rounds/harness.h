@@ -27,8 +27,9 @@
 
 #define SITES_MAX 6
 #define ROWS 40 /* at each */
-#define TIMEOUT_MS 60000
+#define TIMEOUT_MS 20000
 #define STEPS_MAX 64
+#define OUTSIDER 98 /* id of a member that the study does not name */
 
 struct err;
 
@@ -50,6 +51,7 @@ struct site {
 	size_t chunk;
 	uint64_t size;
 	enum round_type last; /* that it sent */
+	bool sending; /* and was not told yet whether it arrived */
 	uint8_t question[32]; /* SHA-256 of the message it was told last */
 	size_t n_sent; /* messages, uploads and fetches that left it */
 	char refusal[256]; /* the coordinator's last, of what it sent */
@@ -68,7 +70,7 @@ struct harness {
 	struct options o;
 	size_t n;
 	char dir[64];
-	struct key *root, *coordinator, *officer;
+	struct key *root, *coordinator, *officer, *outsider;
 	struct canon manifest, study;
 	uint8_t digest[SIGNED_DIGEST];
 	struct signed_study *sig;
@@ -90,7 +92,8 @@ struct harness {
 	/*
 	 * Hooks, NULL by default.  A message may be altered in place.  to_site
 	 * has the coordinator's before the gate does, to_rounds a site's before
-	 * rounds does, trained what a trainer answers, put the chunk that goes
+	 * rounds does, training is called when a trainer has started, trained
+	 * has what it answers, upload the masked words, put the chunk that goes
 	 * (and its index), fetched the words of an upload that comes.
 	 */
 	enum fate (*to_site)(
@@ -99,6 +102,7 @@ struct harness {
 	    struct site *s, enum round_type type, struct canon *msg);
 	void (*trained)(struct site *s, struct canon *msg);
 	void (*training)(struct site *s);
+	void (*upload)(struct site *s, struct canon *words);
 	void (*put)(struct site *s, uint32_t *index, struct canon *chunk);
 	void (*fetched)(struct site *s, struct canon *words);
 
@@ -149,6 +153,8 @@ const struct round_ctx *ctx_of(const struct site *s, struct context *c);
 /* Hand a gate a message as if it came from the coordinator. */
 void tell(struct site *s, const struct canon *msg);
 void tell_object(struct site *s, const struct canon *object);
+/* Until the gate knows what became of its last message. */
+void wait_idle(struct site *s);
 /*
  * Hand it over (and free it); the gate must refuse it with the word in the
  * reason, in its audit log, with its store unchanged and nothing sent.
