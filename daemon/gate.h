@@ -52,6 +52,7 @@ struct run {
 	uint64_t *update; /* on this state, in clear; only ever in memory */
 	struct site_round *round; /* the newest one that we are in, or NULL */
 	uint64_t last_round;
+	uint64_t aborted; /* the round whose end is in the audit log */
 	uint16_t cohort[1024];
 	size_t n_cohort;
 

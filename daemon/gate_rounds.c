@@ -435,6 +435,7 @@ out:
 	return rv;
 }
 
+/* 0; 1: nothing new, ask again later; -1. */
 static int handle(struct gate *g, struct run *r, const void *msg, size_t len,
     struct err *err);
 
@@ -485,7 +486,7 @@ gate_on_trained(void *self, struct msg *m, struct err *err)
 	if (rv < 0)
 		rv = refuse(g, r, &why, err);
 	canon_free(&held);
-	return rv;
+	return rv < 0 ? -1 : 0;
 }
 
 /*
@@ -841,14 +842,19 @@ on_abort(struct incoming *in, struct err *err)
 	uint16_t liar;
 
 	if (site_round_abort(in->r->round, in->ctx, in->msg, in->len, &liar,
-		why, sizeof(why), err) < 0 ||
-	    keep_round(in->g, in->r, err) < 0)
+		why, sizeof(why), err) < 0)
+		return -1;
+	/* It is told until the next round starts. */
+	if (in->r->aborted == in->r->last_round)
+		return 1;
+	if (keep_round(in->g, in->r, err) < 0)
 		return -1;
 	log_fields(LOG_NOTICE, ROUND_FIELDS(in->r), "round ended: %s", why);
 	snprintf(text, sizeof(text), "%u", liar);
 	if (gate_audit(in->g, err, "abort", "study", in->r->name, "why", why,
 		"convicted", text, NULL) < 0)
 		return -1;
+	in->r->aborted = in->r->last_round;
 	return idle(in->g, in->r, err);
 }
 
@@ -1121,6 +1127,7 @@ gate_on_round_message(
 	size_t msg_len;
 	struct run *r = g->runs;
 	struct err why;
+	int rv;
 
 	if (exchange_unwrap(p, len, study, &msg, &msg_len, err) < 0)
 		return -1;
@@ -1134,7 +1141,8 @@ gate_on_round_message(
 		    "the database was restored from a backup");
 	if (r->busy || g->self == 0)
 		return gate_poll(g, err); /* asked before we were busy */
-	if (handle(g, r, msg, msg_len, &why) == 0)
-		return gate_poll(g, err);
-	return refuse(g, r, &why, err);
+	rv = handle(g, r, msg, msg_len, &why);
+	if (rv < 0)
+		return refuse(g, r, &why, err);
+	return rv == 0 ? gate_poll(g, err) : gate_poll_later(g, err);
 }

@@ -1,14 +1,21 @@
-# The cases of abuse: what each program proves is in docs/TESTING.md.
+# The cases of abuse; docs/TESTING.md says what each proves.  abuse.sh runs the
+# programs and counts.
 check_LIBRARIES += %D%/libforge.a
 %C%_libforge_a_SOURCES = %D%/forge.c %D%/forge.h
 %C%_libforge_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CMOCKA_CFLAGS)
 
-check_PROGRAMS += %D%/test_coordinator
-%C%_test_coordinator_SOURCES = %D%/test_coordinator.c
-%C%_test_coordinator_LDADD = tests/abuse/libforge.a $(harness_libs)
-
-check_PROGRAMS += %D%/test_interleavings
-%C%_test_interleavings_SOURCES = %D%/test_interleavings.c
-%C%_test_interleavings_LDADD = crypto/libround.a crypto/librandom.a \
+abuse_cases = %D%/cases_coordinator %D%/cases_interleavings %D%/cases_sites
+EXTRA_PROGRAMS += $(abuse_cases)
+%C%_cases_coordinator_SOURCES = %D%/cases_coordinator.c
+%C%_cases_coordinator_LDADD = tests/abuse/libforge.a $(harness_libs)
+%C%_cases_sites_SOURCES = %D%/cases_sites.c
+%C%_cases_sites_LDADD = tests/abuse/libforge.a $(harness_libs)
+%C%_cases_interleavings_SOURCES = %D%/cases_interleavings.c
+%C%_cases_interleavings_LDADD = crypto/libround.a crypto/librandom.a \
 	crypto/libhash.a common/libcommon.a $(SODIUM_LIBS) $(CRYPTO_LIBS) \
 	$(CMOCKA_LIBS)
+
+check_DATA += $(abuse_cases)
+check_SCRIPTS += %D%/abuse.sh
+EXTRA_DIST += %D%/abuse.sh
+CLEANFILES += $(abuse_cases) %D%/abuse.out

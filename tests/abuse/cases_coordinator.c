@@ -371,7 +371,7 @@ setup_short(void **state)
 	if (consortium_start((struct options){ .n = 4,
 		.cohort = "open",
 		.ready_wait_s = 1,
-		.deadline_s = 1 }) < 0)
+		.deadline_s = 2 }) < 0)
 		return -1;
 	forge_start();
 	stage = 0;
@@ -528,13 +528,9 @@ abuse_07_every_change_of_the_set_is_in_every_log(void **state)
 	lie = lose_the_fourth;
 	begin();
 	finish();
-	for (size_t i = 0; i < h.n; i++) {
-		const char *name = h.sites[i].name;
-
-		assert_int_equal(audit_lines(name, "set", "sites=10,11,12"), 2);
+	for (size_t i = 0; i < h.n; i++)
 		assert_int_equal(
-		    audit_lines(name, "set", "sites=10,11,12,13"), 1);
-	}
+		    audit_lines(h.sites[i].name, "set-changed", "new=s3"), 1);
 }
 
 /* 8 */
@@ -841,9 +837,13 @@ abuse_13_bad_keys(void **state)
 static enum fate
 two_rosters(size_t site, enum round_type type, struct canon *msg)
 {
+	struct round_about about;
 	struct roster r;
 
-	if (type != ROUND_ROSTER || site < 2 || at_step[site] != 0 || stage > 1)
+	if (type != ROUND_ROSTER || site < 2)
+		return PASS;
+	true_announce(site, &about);
+	if (about.round != 1)
 		return PASS;
 	true_roster(site, &r);
 	r.site[3].prekey.id++;

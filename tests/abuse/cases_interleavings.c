@@ -14,7 +14,7 @@
  *   - once it has unmasked it answers no other round on the state, and a newer
  *     round makes it give up the older one.
  *
- * (tests/abuse/test_coordinator.c drives the real gate through each of them.)
+ * (tests/abuse/cases_coordinator.c drives the real gate through each of them.)
  * The coordinator and c sites beside it do what they like: they confirm
  * anything, know every share that was dealt to them, and choose for each site
  * and round what it is shown, of U2s and U3s that differ from site to site and

@@ -1,0 +1,26 @@
+#!/bin/sh
+# All cases of abuse that there are: runs the programs beside it, and counts
+# the cases of docs/TESTING.md of which every test has passed.
+set -u
+
+cd "$builddir/tests/abuse" || exit 1
+out=abuse.out
+rc=0
+: >$out
+for p in cases_coordinator cases_sites cases_interleavings; do
+	./$p >$out.1 2>&1 || rc=1
+	cat $out.1 >>$out
+done
+grep -E '^\[ +(OK|FAILED|ERROR) ' $out | grep abuse_
+[ $rc -eq 0 ] || cat $out
+n=0
+for i in $(seq -w 1 30); do
+	if grep -q "OK \] abuse_$i" $out && ! grep -q "FAILED.*abuse_$i" $out; then
+		n=$((n + 1))
+	else
+		echo "case $i: missing"
+	fi
+done
+rm -f $out.1
+echo "abuse: $n of 30"
+exit $rc
