@@ -862,6 +862,7 @@ abuse_14_different_rosters_to_two_groups(void **state)
 	attack = two_rosters;
 	begin();
 	while (said[0][0][ROUND_SHARES].len == 0 ||
+	    said[0][1][ROUND_SHARES].len == 0 ||
 	    said[0][2][ROUND_SHARES].len == 0) {
 		assert_true(clock_mono_ms() < until);
 		pump(5);
