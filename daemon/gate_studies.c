@@ -42,9 +42,16 @@ find_self(struct gate *g)
 	for (size_t i = 0; m != NULL && i < m->n_sites; i++) {
 		const struct manifest_site *s = &m->sites[i];
 
-		if (s->active &&
-		    memcmp(s->member.key, key_public(g->identity),
-			KEY_PUBLIC) == 0)
+		if (memcmp(s->member.key, key_public(g->identity),
+			KEY_PUBLIC) != 0)
+			continue;
+		if (strcmp(s->member.name, g->config->name) != 0)
+			log_msg(LOG_ERR,
+			    "%s: [site] name is %s, but the manifest calls "
+			    "the holder of identity.key %s: taking no part",
+			    g->child.config_path, g->config->name,
+			    s->member.name);
+		else if (s->active)
 			g->self = s->id;
 	}
 }

@@ -128,7 +128,7 @@ static const struct ini_field rounds_fields[] = {
 	    .max = SECONDS_MAX },
 	{ "unmask", ini_size, AT(rounds.unmask_s), .min = 1,
 	    .max = SECONDS_MAX },
-	{ "keep-uploads", ini_size, AT(rounds.keep_uploads), .min = 0,
+	{ "keep-uploads", ini_size, AT(rounds.keep_uploads), .min = 1,
 	    .max = 10000 },
 };
 

@@ -7,6 +7,8 @@
 #include "tests/rounds/harness.h"
 
 #include <string.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/err.h"
@@ -154,6 +156,29 @@ the_coordinator_refuses_what_the_root_did_not_sign(void **state)
 	assert_int_equal(h.reply.code, ERR_REFUSED); /* the same epoch */
 }
 
+/* The keys say who a site is; a configuration that says otherwise is wrong. */
+static void
+a_site_of_another_name_than_the_manifest_has_takes_no_part(void **state)
+{
+	struct site *s = &h.sites[0];
+	char key[160];
+
+	(void)state;
+	kill_site(s);
+	snprintf(key, sizeof(key), "%s", in_dir("s0.key"));
+	assert_int_equal(link(key, in_dir("x.key")), 0);
+	snprintf(s->name, sizeof(s->name), "x");
+	start_site(s);
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	for (int i = 0; i < 300 && strcmp(cell("status"), "refused") != 0;
+	     i++) {
+		pump(20);
+		control_ok(s->control, "status", "small", NULL, 0);
+	}
+	assert_string_equal(cell("status"), "refused");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -169,6 +194,8 @@ main(void)
 		TEST(rounds_killed_again_and_again_loses_nothing),
 		TEST(an_approval_of_another_table_is_refused),
 		TEST(the_coordinator_refuses_what_the_root_did_not_sign),
+		TEST(
+		    a_site_of_another_name_than_the_manifest_has_takes_no_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
