@@ -14,6 +14,7 @@ endif
 %C%_libfuzz_a_SOURCES = %D%/fuzz.h %D%/seeds.c
 %C%_libreplay_a_SOURCES = %D%/fuzz.h %D%/seeds.c %D%/replay.c
 EXTRA_LIBRARIES = %D%/libfuzz.a %D%/libreplay.a
+CLEANFILES += $(EXTRA_LIBRARIES)
 
 %C%_fuzz_config_SOURCES = %D%/fuzz_config.c
 %C%_fuzz_config_LDFLAGS = $(fuzz_link)
