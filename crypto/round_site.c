@@ -664,8 +664,7 @@ site_round_accept(struct site_round *s, const struct round_ctx *ctx,
 			return err_set(err, ERR_PEER,
 			    "result: with an upload that is not this site's");
 	}
-	if (uploads != NULL &&
-	    round_result_sum(r, ctx, uploads, sum, err) != 0)
+	if (uploads != NULL && round_result_sum(r, ctx, uploads, sum, err) != 0)
 		return -1;
 	if (s != NULL) {
 		forget(s);

@@ -14,7 +14,8 @@
 #include "study/study.h"
 
 /* The demonstration's study after rounds in which no site had a row. */
-static struct finished_round round_of_nobody = { 1, 0, "counts", 3, "a b c", 5 };
+static struct finished_round round_of_nobody = { 1, 0, "counts", 3, "a b c",
+	5 };
 static struct finished finished = { .consortium = "demo",
 	.n_sites = 3,
 	.corrupted = 1,

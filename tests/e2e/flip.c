@@ -34,8 +34,8 @@ main(int argc, char **argv)
 		if (transcript_replay(p, len, root, NULL, NULL, NULL, &err) ==
 			0 ||
 		    err.msg[0] == '\0') {
-			fprintf(stderr, "flip: byte %zu of %zu accepted\n", i,
-			    len);
+			fprintf(
+			    stderr, "flip: byte %zu of %zu accepted\n", i, len);
 			return 1;
 		}
 		p[i] ^= bit;
