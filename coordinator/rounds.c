@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,28 +18,9 @@
 #include "crypto/audit.h"
 #include "crypto/prg.h"
 
-#define AUDIT_FIELDS_MAX 16
 #define HOLD_MS 20000 /* a question is answered by then, if with nothing */
 #define TICK_MS 1000
 #define WAITING_MAX 4096
-
-int
-rounds_audit(struct rounds *s, struct err *err, const char *event, ...)
-{
-	struct audit_field fields[AUDIT_FIELDS_MAX];
-	const char *name;
-	size_t n = 0;
-	va_list ap;
-
-	va_start(ap, event);
-	while (n < nitems(fields) && (name = va_arg(ap, const char *)) != NULL)
-		fields[n++] = (struct audit_field){
-			.name = name,
-			.value = va_arg(ap, const char *),
-		};
-	va_end(ap);
-	return audit_add(s->audit, event, fields, n, err);
-}
 
 /*
  * Answers to the listener
@@ -230,8 +210,8 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 			return reply(s, tag, 0, NULL, 0, err);
 		snprintf(who, sizeof(who), "%u", site);
 		if (why.code == ERR_PEER &&
-		    rounds_audit(s, err, "refused", "study", w->name, "site",
-			who, "why", why.msg, NULL) < 0)
+		    audit_event(s->audit, err, "refused", "study", w->name,
+			"site", who, "why", why.msg, NULL) < 0)
 			return -1;
 		if (why.code != ERR_SYSTEM)
 			log_fields(LOG_WARNING,

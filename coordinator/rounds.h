@@ -79,10 +79,6 @@ struct rounds {
 	struct waiting *waiting;
 };
 
-/* A line in the audit log: "name", "value", ..., NULL.  On disk on return. */
-int rounds_audit(struct rounds *s, struct err *err, const char *event, ...)
-    __attribute__((sentinel));
-
 /* Something has changed: answer whom it lets answer. */
 int rounds_wake(struct rounds *s, struct err *err);
 

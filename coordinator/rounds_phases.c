@@ -386,8 +386,8 @@ work_abort(struct work *w, const char *why, struct err *err)
 	snprintf(round, sizeof(round), "%" PRIu64,
 	    coord_round_about(w->round)->round);
 	if (coord_round_abort(w->round, work_context(w, &c), why, err) < 0 ||
-	    rounds_audit(w->rounds, err, "abort", "study", w->name, "round",
-		round, "why", why, NULL) < 0 ||
+	    audit_event(w->rounds->audit, err, "abort", "study", w->name,
+		"round", round, "why", why, NULL) < 0 ||
 	    keep(w, err) < 0 || clear_deadline(w, err) < 0)
 		return -1;
 	log_fields(LOG_WARNING, WORK_FIELDS(w), "round aborted: %s", why);
@@ -581,7 +581,7 @@ audit_change(struct work *w, const struct book_step *step, const char *round,
 	changed += context_without(m, step->sites, step->n_sites, last->sites,
 	    last->n_sites, came, sizeof(came));
 	if (changed != 0)
-		rv = rounds_audit(w->rounds, err, "set-changed", "study",
+		rv = audit_event(w->rounds->audit, err, "set-changed", "study",
 		    w->name, "round", round, "gone", gone, "new", came, NULL);
 out:
 	free(last);
@@ -622,7 +622,7 @@ advance(struct work *w, const struct round_ctx *ctx, const uint64_t *sum,
 	hex_text(step->state, BOOK_DIGEST, state);
 	snprintf(round, sizeof(round), "%" PRIu64, about->round);
 	snprintf(n_text, sizeof(n_text), "%zu", src->n);
-	if (rounds_audit(w->rounds, err, "sum", "study", w->name, "round",
+	if (audit_event(w->rounds->audit, err, "sum", "study", w->name, "round",
 		round, "kind", step->kind, "sites", n_text, "state", state,
 		NULL) < 0 ||
 	    audit_change(w, step, round, err) < 0 ||

@@ -16,6 +16,7 @@
 #include "common/hex.h"
 #include "common/log.h"
 #include "common/macros.h"
+#include "crypto/audit.h"
 #include "crypto/finished.h"
 #include "crypto/signed.h"
 #include "model/spec.h"
@@ -266,7 +267,7 @@ take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 		    work_abort(w, "a new membership manifest", err) < 0)
 			goto fail;
 	}
-	if (rounds_audit(s, err, "manifest", "consortium", m->consortium,
+	if (audit_event(s->audit, err, "manifest", "consortium", m->consortium,
 		"epoch", epoch, "digest", digest, NULL) < 0 ||
 	    book_put_manifest(s->book, m->epoch, p, len, err) < 0)
 		goto fail;
@@ -318,8 +319,8 @@ take_study(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 	}
 	rv = -1;
 	hex_text(w->digest, BOOK_DIGEST, digest);
-	if (rounds_audit(s, err, "study", "study", w->name, "digest", digest,
-		NULL) < 0 ||
+	if (audit_event(s->audit, err, "study", "study", w->name, "digest",
+		digest, NULL) < 0 ||
 	    book_add_study(s->book, w->name, w->digest, p, len, err) < 0 ||
 	    book_study_by_name(s->book, w->name, known, err) != 1)
 		goto out;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,10 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/hex.h"
+#include "common/macros.h"
 #include "crypto/signed.h"
 
+#define EVENT_FIELDS_MAX 16
 #define AUDIT_LABEL SIGNED_LABEL "audit"
 #define AUDIT_SIGNATURE "audit" /* the type that the hash is signed as */
 
@@ -320,6 +323,24 @@ audit_close(struct audit *a)
 		close(a->fd);
 	free(a->path);
 	free(a);
+}
+
+int
+audit_event(struct audit *a, struct err *err, const char *event, ...)
+{
+	struct audit_field fields[EVENT_FIELDS_MAX];
+	const char *name;
+	size_t n = 0;
+	va_list ap;
+
+	va_start(ap, event);
+	while (n < nitems(fields) && (name = va_arg(ap, const char *)) != NULL)
+		fields[n++] = (struct audit_field){
+			.name = name,
+			.value = va_arg(ap, const char *),
+		};
+	va_end(ap);
+	return audit_add(a, event, fields, n, err);
 }
 
 uint64_t

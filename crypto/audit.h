@@ -45,6 +45,10 @@ struct audit_field {
 int audit_add(struct audit *a, const char *event,
     const struct audit_field *fields, size_t n, struct err *err);
 
+/* The same with the fields as "name", "value", ..., NULL; 16 at most. */
+int audit_event(struct audit *a, struct err *err, const char *event, ...)
+    __attribute__((sentinel));
+
 uint64_t audit_count(const struct audit *a);
 void audit_head(const struct audit *a, uint8_t hash[AUDIT_HASH]);
 

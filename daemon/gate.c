@@ -4,7 +4,6 @@
 #include "daemon/gate.h"
 
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,26 +20,7 @@
 #include "daemon/config.h"
 #include "model/step/plan.h"
 
-#define AUDIT_FIELDS_MAX 16
 #define RETRY_MS 1000
-
-int
-gate_audit(struct gate *g, struct err *err, const char *event, ...)
-{
-	struct audit_field fields[AUDIT_FIELDS_MAX];
-	const char *name;
-	size_t n = 0;
-	va_list ap;
-
-	va_start(ap, event);
-	while (n < nitems(fields) && (name = va_arg(ap, const char *)) != NULL)
-		fields[n++] = (struct audit_field){
-			.name = name,
-			.value = va_arg(ap, const char *),
-		};
-	va_end(ap);
-	return audit_add(g->audit, event, fields, n, err);
-}
 
 static enum exchange_standing
 standing(const struct gate *g, const struct run *r)
@@ -126,8 +106,8 @@ on_coordinator(void *self, struct msg *m, struct err *err)
 	}
 	log_msg(
 	    LOG_WARNING, "refused a message of the coordinator: %s", why.msg);
-	if (gate_audit(g, err, "refused", "from", "coordinator", "why", why.msg,
-		NULL) < 0)
+	if (audit_event(g->audit, err, "refused", "from", "coordinator", "why",
+		why.msg, NULL) < 0)
 		return -1;
 	return gate_poll_later(g, err);
 }

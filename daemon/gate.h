@@ -98,10 +98,6 @@ struct gate {
 	bool restored; /* nothing is answered */
 };
 
-/* A line in the audit log: "name", "value", ..., NULL.  On disk on return. */
-int gate_audit(struct gate *g, struct err *err, const char *event, ...)
-    __attribute__((sentinel));
-
 /*
  * Have the uplink ask the coordinator, until a message comes.  So each message
  * is followed by one of these, when we are ready for the next: soon, or later

@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "crypto/audit.h"
 
 /* bford.info/cachedir: tools that make backups leave such a folder out. */
 #define TAG "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -84,8 +85,8 @@ found_restored(struct gate *g, bool known, uint64_t count, struct err *err)
 
 	if (known)
 		snprintf(text, sizeof(text), "%" PRIu64, lost);
-	if (gate_audit(g, err, "backup-found", "lost-answers", text, NULL) <
-		0 ||
+	if (audit_event(g->audit, err, "backup-found", "lost-answers", text,
+		NULL) < 0 ||
 	    store_begin(g->store, err) < 0)
 		return -1;
 	if (store_mark_restored(g->store, lost, steps, err) < 0) {
@@ -133,7 +134,7 @@ gate_accept_restored(struct gate *g, struct err *err)
 	uint64_t count =
 	    g->answers > g->answers_kept ? g->answers : g->answers_kept;
 
-	if (gate_audit(g, err, "restored", NULL) < 0 ||
+	if (audit_event(g->audit, err, "restored", NULL) < 0 ||
 	    store_clear_restored(g->store, count, err) < 0)
 		return -1;
 	g->answers = count;

@@ -17,6 +17,7 @@
 #include "common/hex.h"
 #include "common/log.h"
 #include "common/macros.h"
+#include "crypto/audit.h"
 #include "crypto/context.h"
 #include "crypto/exchange.h"
 #include "crypto/round_check.h"
@@ -388,8 +389,8 @@ run_training_failed(
 		return 0;
 	canon_free(&r->held);
 	r->busy = false;
-	if (gate_audit(g, err, "training-failed", "study", r->name, "why", why,
-		NULL) < 0)
+	if (audit_event(g->audit, err, "training-failed", "study", r->name,
+		"why", why, NULL) < 0)
 		return -1;
 	return gate_poll_later(g, err);
 }
@@ -448,8 +449,8 @@ refuse(struct gate *g, struct run *r, const struct err *why, struct err *err)
 		return -1;
 	}
 	log_fields(LOG_WARNING, ROUND_FIELDS(r), "refused: %s", why->msg);
-	if (gate_audit(
-		g, err, "refused", "study", r->name, "why", why->msg, NULL) < 0)
+	if (audit_event(g->audit, err, "refused", "study", r->name, "why",
+		why->msg, NULL) < 0)
 		return -1;
 	r->busy = false;
 	/* What is in memory may be ahead of what is in the store. */
@@ -734,9 +735,9 @@ make_upload(struct incoming *in, struct err *err)
 	snprintf(bytes, sizeof(bytes), "%zu", len);
 	spool_path(g, r, path, sizeof(path));
 	if (file_write(path, file.data, file.len, 0600, err) < 0 ||
-	    gate_audit(g, err, "upload", "study", r->name, "round", round,
-		"kind", plan_kind(r->plan), "bytes", bytes, "root", digest,
-		NULL) < 0 ||
+	    audit_event(g->audit, err, "upload", "study", r->name, "round",
+		round, "kind", plan_kind(r->plan), "bytes", bytes, "root",
+		digest, NULL) < 0 ||
 	    keep_round(g, r, err) < 0)
 		goto out;
 	rv = send_upload(g, r, words, trailer.data, trailer.len, err);
@@ -778,8 +779,8 @@ on_shareset(struct incoming *in, struct err *err)
 	snprintf(text, sizeof(text), "%u", liar);
 	log_fields(
 	    LOG_ERR, ROUND_FIELDS(r), "site %u dealt a wrong share", liar);
-	if (gate_audit(g, err, "complaint", "study", r->name, "dealer", text,
-		NULL) == 0)
+	if (audit_event(g->audit, err, "complaint", "study", r->name, "dealer",
+		text, NULL) == 0)
 		rv = answer(g, r, ROUND_COMPLAINT, &complaint, err);
 out:
 	canon_free(&complaint);
@@ -827,8 +828,8 @@ on_certificate(struct incoming *in, struct err *err)
 	snprintf(round, sizeof(round), "%" PRIu64, in->r->last_round);
 	if (site_round_certificate(
 		in->r->round, in->ctx, in->msg, in->len, &unmask, err) == 0 &&
-	    gate_audit(in->g, err, "unmask", "study", in->r->name, "round",
-		round, NULL) == 0 &&
+	    audit_event(in->g->audit, err, "unmask", "study", in->r->name,
+		"round", round, NULL) == 0 &&
 	    keep_round(in->g, in->r, err) == 0)
 		rv = answer(in->g, in->r, ROUND_UNMASK, &unmask, err);
 	canon_free(&unmask);
@@ -851,8 +852,8 @@ on_abort(struct incoming *in, struct err *err)
 		return -1;
 	log_fields(LOG_NOTICE, ROUND_FIELDS(in->r), "round ended: %s", why);
 	snprintf(text, sizeof(text), "%u", liar);
-	if (gate_audit(in->g, err, "abort", "study", in->r->name, "why", why,
-		"convicted", text, NULL) < 0)
+	if (audit_event(in->g->audit, err, "abort", "study", in->r->name, "why",
+		why, "convicted", text, NULL) < 0)
 		return -1;
 	in->r->aborted = in->r->last_round;
 	return idle(in->g, in->r, err);
@@ -958,8 +959,8 @@ audit_change(struct gate *g, const struct run *r, const uint16_t *sites,
 	    "the sum of round %s is without %s, with %s", round,
 	    gone[0] != '\0' ? gone : "nobody less",
 	    came[0] != '\0' ? came : "nobody new");
-	return gate_audit(g, err, "set-changed", "study", r->name, "round",
-	    round, "gone", gone, "new", came, NULL);
+	return audit_event(g->audit, err, "set-changed", "study", r->name,
+	    "round", round, "gone", gone, "new", came, NULL);
 }
 
 /* The sum is checked: step the model, keep both. */
@@ -999,8 +1000,8 @@ finish(
 	snprintf(step.kind, sizeof(step.kind), "%s", kind);
 	snprintf(round, sizeof(round), "%" PRIu64, about->round);
 	snprintf(sites_text, sizeof(sites_text), "%zu", p->n);
-	if (gate_audit(g, err, "sum", "study", r->name, "round", round, "kind",
-		kind, "sites", sites_text, "state", state, "verify",
+	if (audit_event(g->audit, err, "sum", "study", r->name, "round", round,
+		"kind", kind, "sites", sites_text, "state", state, "verify",
 		study_verify_name(r->study), NULL) < 0 ||
 	    audit_change(g, r, sites, p->n, round, err) < 0 ||
 	    store_next(g, r, &step, &after, sites, plan_done(next), err) < 0)

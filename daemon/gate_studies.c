@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/macros.h"
 #include "crypto/approval.h"
+#include "crypto/audit.h"
 #include "crypto/context.h"
 #include "crypto/finished.h"
 #include "crypto/signed_study.h"
@@ -105,8 +106,8 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 	}
 	snprintf(epoch, sizeof(epoch), "%u", m->epoch);
 	hex_text(m->digest, sizeof(m->digest), digest);
-	if (gate_audit(g, err, "manifest", "consortium", m->consortium, "epoch",
-		epoch, "digest", digest, NULL) < 0 ||
+	if (audit_event(g->audit, err, "manifest", "consortium", m->consortium,
+		"epoch", epoch, "digest", digest, NULL) < 0 ||
 	    store_put_manifest(g->store, m->epoch, p, len, err) < 0)
 		goto fail;
 	manifest_free(g->manifest);
@@ -184,9 +185,10 @@ gate_take_study(struct gate *g, const void *p, size_t len, struct err *err)
 		    "study %s received: %s; run consiliumctl prepare %s",
 		    s->name, s->title, s->name);
 	rv = -1;
-	if (gate_audit(g, err, "study", "study", s->name, "digest", digest,
-		"verdict", why.code == ERR_NONE ? "received" : "refused", "why",
-		why.msg, NULL) < 0 ||
+	if (audit_event(g->audit, err, "study", "study", s->name, "digest",
+		digest, "verdict",
+		why.code == ERR_NONE ? "received" : "refused", "why", why.msg,
+		NULL) < 0 ||
 	    store_add_study(g->store, s->name, sig->digest, p, len,
 		why.code == ERR_NONE ? STATUS_RECEIVED : STATUS_REFUSED_POLICY,
 		why.msg, err) < 0)
@@ -452,8 +454,8 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	hex_text(table, sizeof(table), digest);
 	hex_text(report, sizeof(report), report_text);
 	snprintf(kept_text, sizeof(kept_text), "%" PRIu64, kept);
-	if (gate_audit(g, err, "prepared", "study", st.name, "table", digest,
-		"report", report_text, "rows", kept_text, NULL) < 0 ||
+	if (audit_event(g->audit, err, "prepared", "study", st.name, "table",
+		digest, "report", report_text, "rows", kept_text, NULL) < 0 ||
 	    store_set_prepared(
 		g->store, st.id, j->number, report, table, kept, err) < 0)
 		return -1;
@@ -701,9 +703,9 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	hex_text(a.officer, KEY_PUBLIC, officer);
 	hex_text(a.table, STORE_DIGEST, table);
 	/* The record first: a decision without its line must not be. */
-	if (gate_audit(g, err, verdict, "study", st->name, "officer", officer,
-		"table", table, warning != NULL ? "warning" : NULL, warning,
-		NULL) < 0 ||
+	if (audit_event(g->audit, err, verdict, "study", st->name, "officer",
+		officer, "table", table, warning != NULL ? "warning" : NULL,
+		warning, NULL) < 0 ||
 	    store_begin(g->store, err) < 0)
 		return -1;
 	rv = store_add_decision(g->store, st->id, q->body, q->body_len, err);
