@@ -34,6 +34,7 @@ start(const char *cohort)
 		.deadline_s = 20 }) < 0)
 		return -1;
 	forge_start();
+	victim_first = true;
 	stage = 0;
 	return 0;
 }
@@ -374,6 +375,7 @@ setup_short(void **state)
 		.deadline_s = 2 }) < 0)
 		return -1;
 	forge_start();
+	victim_first = true;
 	stage = 0;
 	return 0;
 }

@@ -16,6 +16,16 @@ struct canon said[2][SITES_MAX][ROUND_ABORT + 1];
 uint32_t at_step[SITES_MAX];
 enum fate (*attack)(size_t site, enum round_type type, struct canon *msg);
 enum fate (*lie)(size_t site, enum round_type type, struct canon *msg);
+bool victim_first;
+
+/* A quorum of the others could end the round before site 0 is asked. */
+static bool
+waits_for_victim(size_t i, enum round_type type)
+{
+	return victim_first && i != 0 && at_step[i] == at_step[0] &&
+	    (type == ROUND_LIST || type == ROUND_CERTIFICATE) &&
+	    last_told(0, type)->len == 0;
+}
 
 static void
 record(struct canon *where, const struct canon *msg)
@@ -36,6 +46,8 @@ on_told(struct site *s, enum round_type type, struct canon *msg)
 	    msg_get_announce(ctx_of(NULL, &c), msg->data, msg->len, &a, &err) ==
 		0)
 		at_step[i] = a.about.step;
+	if (waits_for_victim(i, type))
+		return LOSE;
 	record(&told[at_step[i] != 0][i][type], msg);
 	return attack != NULL ? attack(i, type, msg) : PASS;
 }
@@ -54,6 +66,7 @@ forge_start(void)
 {
 	attack = NULL;
 	lie = NULL;
+	victim_first = false;
 	memset(at_step, 0, sizeof(at_step));
 	h.to_site = on_told;
 	h.to_rounds = on_said;

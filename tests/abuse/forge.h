@@ -19,6 +19,9 @@ extern uint32_t at_step[SITES_MAX]; /* of the last announcement, by site */
 extern enum fate (*attack)(
     size_t site, enum round_type type, struct canon *msg);
 extern enum fate (*lie)(size_t site, enum round_type type, struct canon *msg);
+/* Set by a test: in the first two steps nobody is told the list or the
+   certificate before site 0, whoever the machine runs first. */
+extern bool victim_first;
 
 /* Start recording; after consortium_start(). */
 void forge_start(void);
