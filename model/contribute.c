@@ -1,6 +1,5 @@
 #include "model/contribute.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,50 +8,43 @@
 #include "model/step/rounds.h"
 #include "model/work.h"
 
-static const struct contribute_ops *const kinds[MODEL_KINDS] = {
-	[MODEL_COX] = &contribute_cox,
-	[MODEL_LOGISTIC] = &contribute_logistic,
-	[MODEL_GAUSSIAN] = &contribute_glm,
-	[MODEL_POISSON] = &contribute_glm,
-	[MODEL_QUASIPOISSON] = &contribute_glm,
-	[MODEL_KM] = &contribute_km,
-};
-
-static const struct contribute_ops *
-ops_of(const struct work *w)
+static const struct contribute_kind *
+kind_of(const struct work *w)
 {
+	static const struct contribute_kind *const kinds[MODEL_KINDS] = {
+#define MODEL_ENTRY(constant, name) [MODEL_##constant] = &contribute_##name,
+		MODEL_EACH_KIND(MODEL_ENTRY)
+#undef MODEL_ENTRY
+	};
+
 	return kinds[w->plan->spec.kind];
 }
 
-static int
-check_y(const struct model_spec *s, double y, size_t i, struct err *err)
-{
-	if (!(y >= s->y_min && y <= s->y_max))
-		return err_set(err, ERR_FORMAT,
-		    "row %zu of the table: the outcome is not within the "
-		    "codebook's range",
-		    i + 1);
-	if (s->kind != MODEL_GAUSSIAN && floor(y) != y)
-		return err_set(err, ERR_FORMAT,
-		    "row %zu of the table: the outcome is not a count", i + 1);
-	return 0;
-}
-
-/* Strata; for km, groups in strata. */
+/* Strata; groups in strata where there are groups. */
 static uint32_t
 n_cells(const struct model_spec *s)
 {
-	if (s->kind == MODEL_KM)
+	if (plan_kind_of(s->kind)->has_groups)
 		return s->n_strata * s->n_terms;
 	return s->strata == STRATA_COLUMN ? s->n_strata : 1;
 }
 
+static int
+bad_row(size_t i, const char *what, struct err *err)
+{
+	return err_set(
+	    err, ERR_FORMAT, "row %zu of the table: %s", i + 1, what);
+}
+
 /* Messages name a row by its place in the table, never by what it holds. */
 static int
-check_row(const struct model_spec *s, const struct model_data *d, size_t i,
-    struct err *err)
+check_row(const struct work *w, size_t i, struct err *err)
 {
+	const struct model_spec *s = &w->plan->spec;
+	const struct plan_kind *kind = plan_kind_of(s->kind);
+	const struct model_data *d = w->data;
 	const double *x = d->x + i * d->n_terms;
+	const char *what = NULL;
 
 	for (uint32_t k = 0; k < d->n_terms; k++) {
 		if (!(x[k] >= s->terms[k].min && x[k] <= s->terms[k].max))
@@ -61,33 +53,34 @@ check_row(const struct model_spec *s, const struct model_data *d, size_t i,
 			    "codebook's range",
 			    i + 1, s->terms[k].name);
 	}
-	if (model_kind_has_y(s->kind))
-		return check_y(s, d->y[i], i, err);
-	if (d->event[i] > 1)
-		return err_set(err, ERR_FORMAT,
-		    "row %zu of the table: the event is not 0 or 1", i + 1);
-	if (s->n_times > 0 && d->time_index[i] >= s->n_times)
-		return err_set(err, ERR_FORMAT,
-		    "row %zu of the table: the time is not within the "
-		    "codebook's range",
-		    i + 1);
+	if (kind->has_y && !(d->y[i] >= s->y_min && d->y[i] <= s->y_max))
+		return bad_row(
+		    i, "the outcome is not within the codebook's range", err);
+	if (!kind->has_y && d->event[i] > 1)
+		return bad_row(i, "the event is not 0 or 1", err);
+	if (kind->has_time && d->time_index[i] >= s->n_times)
+		return bad_row(
+		    i, "the time is not within the codebook's range", err);
 	if (n_cells(s) > 1 && d->stratum[i] >= n_cells(s))
-		return err_set(err, ERR_FORMAT,
-		    "row %zu of the table: there is no such stratum", i + 1);
-	return 0;
+		return bad_row(i, "there is no such stratum", err);
+	if (kind_of(w)->check_row != NULL)
+		what = kind_of(w)->check_row(w, i);
+	return what == NULL ? 0 : bad_row(i, what, err);
 }
 
 static int
-check_data(
-    const struct model_spec *s, const struct model_data *d, struct err *err)
+check_data(const struct work *w, struct err *err)
 {
-	uint32_t n_terms = s->kind == MODEL_KM ? 0 : s->n_terms;
+	const struct model_spec *s = &w->plan->spec;
+	const struct plan_kind *kind = plan_kind_of(s->kind);
+	const struct model_data *d = w->data;
+	uint32_t n_terms = kind->has_groups ? 0 : s->n_terms;
 
 	if (d->n_terms != n_terms)
 		return err_set(err, ERR_FORMAT,
 		    "the table has %zu terms, the study %u", d->n_terms,
 		    n_terms);
-	if (d->y == NULL && model_kind_has_y(s->kind))
+	if (d->y == NULL && kind->has_y)
 		return err_set(
 		    err, ERR_FORMAT, "the table does not have the outcome");
 	if (d->n_rows > s->rows_per_site)
@@ -99,7 +92,7 @@ check_data(
 		return err_set(
 		    err, ERR_FORMAT, "the table does not have the strata");
 	for (size_t i = 0; i < d->n_rows; i++) {
-		if (check_row(s, d, i, err) == -1)
+		if (check_row(w, i, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -140,8 +133,8 @@ standardise(struct work *w)
 	return 0;
 }
 
-static int
-moments(struct work *w)
+int
+contribute_moments(struct work *w)
 {
 	for (uint32_t k = 0; k < w->plan->spec.n_terms; k++) {
 		double centre = plan_centre(w->plan, k);
@@ -161,8 +154,8 @@ moments(struct work *w)
 	return 0;
 }
 
-static int
-scores(struct work *w)
+int
+contribute_scores(struct work *w)
 {
 	const struct plan *p = w->plan;
 	double *count = work_group(w, 0);
@@ -211,16 +204,14 @@ count_row(const struct pair_tree *t, double *cells, uint32_t interval,
 	count_at(cells, v, !event, bin, t->bins);
 }
 
-static int
-pairs(struct work *w)
+int
+contribute_pairs(struct work *w)
 {
 	const struct plan *p = w->plan;
 	double *cells, *sums, *squares;
 	uint32_t *heavy_index;
 	struct pair_round r;
 
-	if (ops_of(w)->local_pairs != NULL && p->spec.strata == STRATA_SITE)
-		return ops_of(w)->local_pairs(w);
 	if (pair_round(p, &r) == -1)
 		return -1;
 	heavy_index = calloc((size_t)p->bins + 1, sizeof(*heavy_index));
@@ -252,45 +243,22 @@ pairs(struct work *w)
 }
 
 static int
-counts(struct work *w)
-{
-	return ops_of(w)->counts(w);
-}
-
-static int
-times(struct work *w)
-{
-	return ops_of(w)->times(w);
-}
-
-static int
-newton(struct work *w)
-{
-	return ops_of(w)->newton(w);
-}
-
-static int
 run(struct work *w)
 {
-	static int (*const rounds[PHASES])(struct work *) = {
-		[PHASE_COUNTS] = counts,
-		[PHASE_TIMES] = times,
-		[PHASE_MOMENTS] = moments,
-		[PHASE_NEWTON] = newton,
-		[PHASE_SCORES] = scores,
-		[PHASE_PAIRS] = pairs,
-	};
+	const struct contribute_kind *kind = kind_of(w);
 	const struct plan *p = w->plan;
 
 	w->interval = calloc(w->data->n_rows + 1, sizeof(*w->interval));
-	if (w->interval == NULL || ops_of(w)->find_intervals(w) == -1)
+	if (w->interval == NULL)
 		return -1;
-	if (p->phase > PHASE_MOMENTS) {
+	if (kind->find_intervals != NULL && kind->find_intervals(w) == -1)
+		return -1;
+	if (plan_has_z(p)) {
 		w->n_active = plan_active(p, w->active);
 		if (standardise(w) == -1)
 			return -1;
 	}
-	return rounds[p->phase](w);
+	return kind->rounds[p->phase](w);
 }
 
 int
@@ -302,7 +270,7 @@ contribute(const struct plan *plan, const struct model_data *data,
 
 	if (plan_done(plan))
 		return err_set(err, ERR_FORMAT, "the plan is done");
-	if (check_data(&plan->spec, data, err) == -1)
+	if (check_data(&w, err) == -1)
 		return -1;
 	memset(values, 0, plan_values(plan) * sizeof(*values));
 	values[0] = (double)data->n_rows;

@@ -346,9 +346,17 @@ out:
 	return ret;
 }
 
-const struct contribute_ops contribute_cox = {
+static int
+pairs(struct work *w)
+{
+	return by_site(w) ? local_pairs(w) : contribute_pairs(w);
+}
+
+const struct contribute_kind contribute_cox = {
 	.find_intervals = find_intervals,
-	.counts = counts,
-	.newton = newton,
-	.local_pairs = local_pairs,
+	.rounds = { [PHASE_COUNTS] = counts,
+	    [PHASE_MOMENTS] = contribute_moments,
+	    [PHASE_NEWTON] = newton,
+	    [PHASE_SCORES] = contribute_scores,
+	    [PHASE_PAIRS] = pairs },
 };

@@ -15,14 +15,6 @@ is_gaussian(const struct work *w)
 }
 
 static int
-find_intervals(struct work *w)
-{
-	/* One interval; all rows are in it, as calloc() left them. */
-	(void)w;
-	return 0;
-}
-
-static int
 counts(struct work *w)
 {
 	const struct model_spec *s = &w->plan->spec;
@@ -107,8 +99,28 @@ out:
 	return ret;
 }
 
-const struct contribute_ops contribute_glm = {
-	.find_intervals = find_intervals,
-	.counts = counts,
-	.newton = newton,
+static const char *
+check_count(const struct work *w, size_t row)
+{
+	double y = w->data->y[row];
+
+	return floor(y) != y ? "the outcome is not a count" : NULL;
+}
+
+#define ROUNDS                                                                 \
+	{                                                                      \
+		[PHASE_COUNTS] = counts, [PHASE_MOMENTS] = contribute_moments, \
+		[PHASE_NEWTON] = newton,                                       \
+	}
+
+const struct contribute_kind contribute_gaussian = { .rounds = ROUNDS };
+
+const struct contribute_kind contribute_poisson = {
+	.check_row = check_count,
+	.rounds = ROUNDS,
+};
+
+const struct contribute_kind contribute_quasipoisson = {
+	.check_row = check_count,
+	.rounds = ROUNDS,
 };

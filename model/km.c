@@ -4,14 +4,6 @@
 #include "model/data.h"
 #include "model/work.h"
 
-static int
-find_intervals(struct work *w)
-{
-	/* Only numbers of patients are summed: there are no intervals yet. */
-	(void)w;
-	return 0;
-}
-
 static uint32_t
 cell_of(const struct work *w, size_t row)
 {
@@ -53,8 +45,7 @@ times(struct work *w)
 	return 0;
 }
 
-const struct contribute_ops contribute_km = {
-	.find_intervals = find_intervals,
-	.counts = counts,
-	.times = times,
+/* Only numbers of patients are summed: there are no intervals yet. */
+const struct contribute_kind contribute_km = {
+	.rounds = { [PHASE_COUNTS] = counts, [PHASE_TIMES] = times },
 };

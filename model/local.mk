@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/encode.c %D%/step/encode.h \
 	%D%/step/glm.c \
 	%D%/step/grid.c %D%/step/grid.h \
+	%D%/step/kind.c %D%/step/kind.h \
 	%D%/step/km.c \
 	%D%/step/ldl.c %D%/step/ldl.h \
 	%D%/step/logistic.c \
@@ -34,6 +35,8 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 
 # Of a finished plan; wants libstep.a and -lm.
 %C%_libresult_a_SOURCES = \
+	%D%/regression.c \
+	%D%/report.h \
 	%D%/result.c %D%/result.h \
 	%D%/survival.c %D%/survival.h \
 	%D%/tail.c %D%/tail.h

@@ -9,14 +9,6 @@
 #include "model/work.h"
 
 static int
-find_intervals(struct work *w)
-{
-	/* One interval; all rows are in it, as calloc() left them. */
-	(void)w;
-	return 0;
-}
-
-static int
 counts(struct work *w)
 {
 	double *present = work_group(w, 0);
@@ -73,8 +65,10 @@ out:
 	return ret;
 }
 
-const struct contribute_ops contribute_logistic = {
-	.find_intervals = find_intervals,
-	.counts = counts,
-	.newton = newton,
+const struct contribute_kind contribute_logistic = {
+	.rounds = { [PHASE_COUNTS] = counts,
+	    [PHASE_MOMENTS] = contribute_moments,
+	    [PHASE_NEWTON] = newton,
+	    [PHASE_SCORES] = contribute_scores,
+	    [PHASE_PAIRS] = contribute_pairs },
 };

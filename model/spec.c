@@ -6,27 +6,18 @@
 
 #include "common/err.h"
 #include "common/macros.h"
-
-static const char *const kind_names[MODEL_KINDS] = {
-	[MODEL_COX] = "cox",
-	[MODEL_LOGISTIC] = "logistic",
-	[MODEL_GAUSSIAN] = "gaussian",
-	[MODEL_POISSON] = "poisson",
-	[MODEL_QUASIPOISSON] = "quasipoisson",
-	[MODEL_KM] = "km",
-};
+#include "model/step/kind.h"
 
 const char *
 model_kind_name(enum model_kind kind)
 {
-	return kind < MODEL_KINDS ? kind_names[kind] : "unknown";
+	return kind < MODEL_KINDS ? plan_kind_of(kind)->name : "unknown";
 }
 
 bool
 model_kind_has_y(enum model_kind kind)
 {
-	return kind == MODEL_GAUSSIAN || kind == MODEL_POISSON ||
-	    kind == MODEL_QUASIPOISSON;
+	return plan_kind_of(kind)->has_y;
 }
 
 static bool
@@ -96,34 +87,6 @@ check_outcome(const struct model_spec *s, struct err *err)
 		return err_set(err, ERR_CONFIG,
 		    "the outcome's range is not two numbers in order within "
 		    "+-1e30");
-	if (s->kind != MODEL_GAUSSIAN &&
-	    (s->y_min < 0.0 || s->y_max > MODEL_COUNT_MAX))
-		return err_set(err, ERR_CONFIG,
-		    "the outcome's range: counts are 0 to %u", MODEL_COUNT_MAX);
-	return 0;
-}
-
-static bool
-has_times(const struct model_spec *s)
-{
-	return s->kind == MODEL_COX || s->kind == MODEL_KM;
-}
-
-static int
-check_cells(const struct model_spec *s, struct err *err)
-{
-	uint64_t cells = (uint64_t)s->n_terms * s->n_strata;
-
-	if (s->strata == STRATA_SITE)
-		return err_set(err, ERR_CONFIG, "km has no strata by site");
-	if (cells > MODEL_STRATA_MAX || cells * s->n_times > MODEL_TIMES_MAX)
-		return err_set(err, ERR_CONFIG,
-		    "%u groups in %u strata with %u possible times each are "
-		    "too many (the product may be %u)",
-		    s->n_terms, s->n_strata, s->n_times, MODEL_TIMES_MAX);
-	if (!within(s->rmst_until, 0.0, 1e15))
-		return err_set(
-		    err, ERR_CONFIG, "the restricted mean's time is not sane");
 	return 0;
 }
 
@@ -141,22 +104,23 @@ model_spec_check(const struct model_spec *s, struct err *err)
 		{ "iterations", s->max_iterations, 1, 1000 },
 		{ "concordance bins", s->concordance_bins, 16, MODEL_BINS_MAX },
 	};
+	const struct plan_kind *kind;
 
 	if (s->kind >= MODEL_KINDS)
 		return err_set(err, ERR_CONFIG, "unknown kind of model");
+	kind = plan_kind_of(s->kind);
 	if (check_terms(s, err) == -1)
 		return -1;
-	if (has_times(s) && check_times(s, err) == -1)
+	if (kind->has_time && check_times(s, err) == -1)
 		return -1;
-	if (s->kind == MODEL_KM && check_cells(s, err) == -1)
+	if (kind->has_y && check_outcome(s, err) == -1)
 		return -1;
-	if (model_kind_has_y(s->kind) && check_outcome(s, err) == -1)
+	if (kind->check != NULL && kind->check(s, err) == -1)
 		return -1;
-	if (!has_times(s) &&
+	if (!kind->has_time &&
 	    (s->n_times != 0 || s->n_strata != 1 || s->strata != STRATA_NONE))
 		return err_set(err, ERR_CONFIG,
-		    "a %s model has neither times nor strata",
-		    model_kind_name(s->kind));
+		    "a %s model has neither times nor strata", kind->name);
 	for (size_t i = 0; i < nitems(bounds); i++) {
 		if (bounds[i].v < bounds[i].min || bounds[i].v > bounds[i].max)
 			return err_set(err, ERR_CONFIG,

@@ -24,14 +24,24 @@ struct err;
 #define MODEL_BINS_MAX 16384
 #define MODEL_COUNT_MAX (1u << 24) /* of a Poisson outcome */
 
+/*
+ * The kinds of model.  A kind NAME has an entry in each of three tables of
+ * operations: plan_NAME (model/step/kind.h), contribute_NAME (model/work.h) and
+ * report_NAME (model/report.h); model/README.md says what a new one needs.
+ */
+#define MODEL_EACH_KIND(KIND)                                                  \
+	KIND(COX, cox)                                                         \
+	KIND(LOGISTIC, logistic)                                               \
+	KIND(GAUSSIAN, gaussian) /* identity link */                           \
+	KIND(POISSON, poisson) /* log link */                                  \
+	KIND(QUASIPOISSON, quasipoisson) /* its dispersion estimated */        \
+	KIND(KM, km) /* Kaplan-Meier, by groups */
+
 enum model_kind {
-	MODEL_COX,
-	MODEL_LOGISTIC,
-	MODEL_GAUSSIAN, /* identity link */
-	MODEL_POISSON, /* log link */
-	MODEL_QUASIPOISSON, /* the same with its dispersion estimated */
-	MODEL_KM, /* Kaplan-Meier, by groups */
-	MODEL_KINDS,
+#define MODEL_CONSTANT(constant, name) MODEL_##constant,
+	MODEL_EACH_KIND(MODEL_CONSTANT)
+#undef MODEL_CONSTANT
+	    MODEL_KINDS,
 };
 
 enum model_ties {

@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,8 @@
 #include "common/err.h"
 #include "common/json.h"
 #include "common/macros.h"
+#include "model/report.h"
 #include "model/step/ldl.h"
-#include "model/step/state.h"
 #include "model/tail.h"
 
 #define Z_95 1.9599639845400545
@@ -408,23 +407,6 @@ survival_json(const struct survival *s, const struct plan *p, struct json *j)
 	json_end_array(j);
 }
 
-static void print(struct canon *out, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void
-print(struct canon *out, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		canon_raw(out, line, MIN((size_t)n, sizeof(line) - 1));
-}
-
 static const char *
 number_text(double v, char out[24])
 {
@@ -441,16 +423,16 @@ text_group(struct canon *out, const struct plan *p, const char *name,
 	char median[24], low[24], high[24], rmst[24], se[24];
 
 	if (!g->kept) {
-		print(out, "%-24s not counted, see below\n", name);
+		report_print(out, "%-24s not counted, see below\n", name);
 		return;
 	}
-	print(out, "%-24s %8" PRIu64 " %8" PRIu64 " %10s %10s %10s", name, g->n,
-	    g->n_events, number_text(g->median, median),
+	report_print(out, "%-24s %8" PRIu64 " %8" PRIu64 " %10s %10s %10s",
+	    name, g->n, g->n_events, number_text(g->median, median),
 	    number_text(g->median_low, low), number_text(g->median_high, high));
 	if (p->spec.rmst_until > 0.0)
-		print(out, " %10s %10s", number_text(g->rmst, rmst),
+		report_print(out, " %10s %10s", number_text(g->rmst, rmst),
 		    number_text(g->rmst_se, se));
-	print(out, "\n");
+	report_print(out, "\n");
 }
 
 /* At most so many lines of a curve; result.json has all of them. */
@@ -464,13 +446,13 @@ text_curve(struct canon *out, const char *name, const struct survival_group *g)
 
 	if (g->n_points == 0)
 		return;
-	print(out, "\n%s\n%10s %8s %8s %10s %10s %10s %10s %10s\n", name,
+	report_print(out, "\n%s\n%10s %8s %8s %10s %10s %10s %10s %10s\n", name,
 	    "time", "at risk", "events", "survival", "se", "95% low",
 	    "95% high", "hazard");
 	for (size_t i = every - 1; i < g->n_points; i += every) {
 		const struct survival_point *v = &g->points[i];
 
-		print(out,
+		report_print(out,
 		    "%10.6g %8" PRIu64 " %8" PRIu64
 		    " %10.5f %10s %10s %10s %10.5f\n",
 		    v->time, v->at_risk, v->events, v->survival,
@@ -485,25 +467,85 @@ survival_text(const struct survival *s, const struct plan *p, struct canon *out)
 	static const char *const names[] = { "Log-rank test",
 		"Peto-Peto test" };
 
-	print(out, "%-24s %8s %8s %10s %10s %10s", "group", "n", "events",
-	    "median", "95% low", "95% high");
+	report_print(out, "%-24s %8s %8s %10s %10s %10s", "group", "n",
+	    "events", "median", "95% low", "95% high");
 	if (p->spec.rmst_until > 0.0)
-		print(out, " %10s %10s", "RMST", "se");
-	print(out, "\n");
+		report_print(out, " %10s %10s", "RMST", "se");
+	report_print(out, "\n");
 	for (size_t a = 0; a < s->n_groups; a++)
 		text_group(out, p, p->spec.terms[a].name, &s->group[a]);
 	if (p->spec.rmst_until > 0.0)
-		print(out, "(RMST: mean survival restricted to %g)\n",
+		report_print(out, "(RMST: mean survival restricted to %g)\n",
 		    p->spec.rmst_until);
-	print(out, "\n");
+	report_print(out, "\n");
 	for (int rho = 0; rho <= 1; rho++) {
 		if (s->test[rho].there)
-			print(out, "%-22s %.4f on %u df, p = %.4g%s\n",
+			report_print(out, "%-22s %.4f on %u df, p = %.4g%s\n",
 			    names[rho], s->test[rho].chi2, s->test[rho].df,
 			    s->test[rho].p,
 			    p->spec.n_strata > 1 ? " (stratified)" : "");
 	}
 	for (size_t a = 0; a < s->n_groups; a++)
 		text_curve(out, p->spec.terms[a].name, &s->group[a]);
-	print(out, "\n");
+	report_print(out, "\n");
 }
+
+static void
+warn_of_intervals(const struct plan *p, struct result *r)
+{
+	if (p->grid.n > 0 && p->grid.step > 1)
+		result_warn(r,
+		    "times are known by intervals in which at least %" PRIu32
+		    " patients of a group leave by an event, or none: a step "
+		    "of a curve stands where its interval begins, so that "
+		    "medians and restricted means are early by up to an "
+		    "interval",
+		    p->grid.step);
+	if (p->n_strata_out > 0)
+		result_warn(r,
+		    "left out: %" PRIu32 " groups (of a stratum) that have "
+		    "fewer patients than the study's smallest step of %" PRIu32
+		    ", or fewer with an event, or fewer without one, but some",
+		    p->n_strata_out, p->spec.risk_set_step);
+}
+
+static int
+json_body(const struct plan *p, const struct result *r, struct json *j,
+    struct err *err)
+{
+	struct survival *s = survival_read(p, err);
+
+	if (s == NULL)
+		return -1;
+	json_int(j, "n", (int64_t)r->n);
+	json_int(j, "events", (int64_t)r->n_events);
+	json_int(j, "sites", p->spec.n_sites);
+	survival_json(s, p, j);
+	survival_free(s);
+	return 0;
+}
+
+static int
+text_body(const struct plan *p, const struct result *r, struct canon *out,
+    struct err *err)
+{
+	struct survival *s = survival_read(p, err);
+
+	if (s == NULL)
+		return -1;
+	report_print(out,
+	    "n = %" PRIu64 ", events = %" PRIu64 ", %" PRIu32 " sites\n\n",
+	    r->n, r->n_events, p->spec.n_sites);
+	survival_text(s, p, out);
+	survival_free(s);
+	return 0;
+}
+
+const struct report_kind report_km = {
+	.kind = "km",
+	.heading = "Survival by groups, Kaplan-Meier",
+	.per_term = "events",
+	.warn = warn_of_intervals,
+	.json = json_body,
+	.text = text_body,
+};

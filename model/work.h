@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/step/state.h"
+#include "model/step/kind.h"
 
 struct err;
 struct gram;
@@ -34,20 +34,34 @@ work_group(const struct work *w, size_t group)
 }
 
 /*
- * What a kind of model contributes in the rounds that differ between kinds.
- * interval is filled by find_intervals() before any other; the others may
- * return -1 for ERR_SYSTEM alone.
+ * What a kind of model contributes: one entry in a table of operations.  The
+ * entry of kind NAME is contribute_NAME in model/NAME.c.
  */
-struct contribute_ops {
+struct contribute_kind {
+	/*
+	 * A row that does not fit the study, beyond what is checked of every
+	 * kind: what is wrong with it, as "the outcome is not a count"; or
+	 * NULL.  May be NULL.
+	 */
+	const char *(*check_row)(const struct work *w, size_t row);
+	/*
+	 * Fills w->interval (0 before: one interval with all rows); may be
+	 * NULL.
+	 */
 	int (*find_intervals)(struct work *w);
-	int (*counts)(struct work *w);
-	int (*times)(struct work *w); /* km alone; it has no newton */
-	int (*newton)(struct work *w);
-	int (*local_pairs)(struct work *w); /* NULL: none are local */
+	/* By phase: fills w->values.  -1 for ERR_SYSTEM alone. */
+	int (*rounds[PHASES])(struct work *w);
 };
 
-extern const struct contribute_ops contribute_cox, contribute_logistic,
-    contribute_glm, contribute_km;
+#define MODEL_DECLARE(constant, name)                                          \
+	extern const struct contribute_kind contribute_##name;
+MODEL_EACH_KIND(MODEL_DECLARE)
+#undef MODEL_DECLARE
+
+/* What kinds share, as the rounds of model/step/rounds.h. */
+int contribute_moments(struct work *w);
+int contribute_scores(struct work *w);
+int contribute_pairs(struct work *w);
 
 /*
  * Sums of w, w z, w z z' over rows that come one by one.

@@ -9,7 +9,7 @@
 #include "model/step/ldl.h"
 #include "model/step/newton.h"
 #include "model/step/partial.h"
-#include "model/step/state.h"
+#include "model/step/rounds.h"
 
 /*
  * A round's vector per site may have this many bytes, and all sites' together
@@ -104,11 +104,11 @@ counts_step(struct plan *p, const uint64_t *sum)
 		p->n_out = p->grid.n_out;
 		p->n_strata_out = p->grid.strata_out;
 	}
-	if (p->n_events == 0)
-		plan_end(p, FIT_NO_EVENTS);
-	else if (p->n_used == 0)
-		plan_end(p, FIT_TOO_FEW);
-	return 0;
+	if (p->n_events == 0 || p->n_used == 0) {
+		plan_end(p, p->n_events == 0 ? FIT_NO_EVENTS : FIT_TOO_FEW);
+		return 0;
+	}
+	return rounds_counted(p, p->n_events);
 }
 
 /* 2^(this) is beyond rows times the largest product of the two |z|. */
@@ -335,13 +335,15 @@ newton_step(struct plan *p, const uint64_t *sum)
 		newton_first(p, &s);
 	else
 		newton_next(p, &s);
-	return 0;
+	return p->phase == PHASE_SCORES ? rounds_evaluate(p) : 0;
 }
 
-const struct plan_kind_ops plan_cox = {
-	.counts_layout = counts_layout,
-	.counts_step = counts_step,
-	.newton_layout = newton_layout,
-	.newton_step = newton_step,
-	.pairs_are_local = by_site,
+const struct plan_kind plan_cox = {
+	.name = "cox",
+	.has_time = true,
+	.rounds = { [PHASE_COUNTS] = { "counts", counts_layout, counts_step },
+	    [PHASE_MOMENTS] = ROUND_MOMENTS,
+	    [PHASE_NEWTON] = { "newton", newton_layout, newton_step },
+	    [PHASE_SCORES] = ROUND_SCORES,
+	    [PHASE_PAIRS] = ROUND_PAIRS },
 };

@@ -7,10 +7,11 @@
  * the variance 1; the log-likelihood is that with variance 1, without its
  * constant.  Poisson: without the logarithms of the factorials.
  */
+#include "common/err.h"
 #include "common/macros.h"
 #include "model/step/ldl.h"
 #include "model/step/newton.h"
-#include "model/step/state.h"
+#include "model/step/rounds.h"
 
 static bool
 is_gaussian(const struct plan *p)
@@ -40,7 +41,7 @@ counts_layout(const struct plan *p, struct layout *l)
 	layout_reals(l, 1, num_bits(rows * s->y_max * 17.0) + 1);
 }
 
-static void
+static int
 gaussian_counts(struct plan *p, const uint64_t *sum)
 {
 	const struct group *g = p->next.groups;
@@ -50,10 +51,11 @@ gaussian_counts(struct plan *p, const uint64_t *sum)
 
 	if (!(v > 1e-13 * square) || !(v > 0.0)) {
 		plan_end(p, FIT_ONE_CLASS);
-		return;
+		return 0;
 	}
 	p->y_mean = p->spec.y_min + 0.5 * (p->spec.y_max - p->spec.y_min) + m;
 	p->y_sd = num_sqrt(v);
+	return rounds_counted(p, p->n);
 }
 
 static int
@@ -67,13 +69,13 @@ poisson_counts(struct plan *p, const uint64_t *sum)
 		return 1;
 	p->y_factorials = sum_real(&g[2], sum, 0);
 	p->y_saturated = sum_real(&g[3], sum, 0);
-	if (p->n_events == 0)
-		plan_end(p, FIT_NO_EVENTS);
-	else if (positive < p->spec.risk_set_step)
-		plan_end(p, FIT_TOO_FEW);
-	else /* Newton begins at the null model. */
-		p->beta[0] = num_log((double)p->n_events / (double)p->n);
-	return 0;
+	if (p->n_events == 0 || positive < p->spec.risk_set_step) {
+		plan_end(p, p->n_events == 0 ? FIT_NO_EVENTS : FIT_TOO_FEW);
+		return 0;
+	}
+	/* Newton begins at the null model. */
+	p->beta[0] = num_log((double)p->n_events / (double)p->n);
+	return rounds_counted(p, p->n_events);
 }
 
 static int
@@ -84,10 +86,8 @@ counts_step(struct plan *p, const uint64_t *sum)
 		plan_end(p, FIT_TOO_FEW);
 		return 0;
 	}
-	if (!is_gaussian(p))
-		return poisson_counts(p, sum);
-	gaussian_counts(p, sum);
-	return 0;
+	return is_gaussian(p) ? gaussian_counts(p, sum)
+			      : poisson_counts(p, sum);
 }
 
 /* |z| of a parameter; the intercept's is 1. */
@@ -174,12 +174,47 @@ newton_step(struct plan *p, const uint64_t *sum)
 		newton_next(p, &s);
 	if (p->loglik == s.loglik) /* the point was accepted */
 		p->pearson = pearson;
+	if (p->phase == PHASE_SCORES)
+		plan_end(p, FIT_OK);
 	return 0;
 }
 
-const struct plan_kind_ops plan_glm = {
-	.counts_layout = counts_layout,
-	.counts_step = counts_step,
-	.newton_layout = newton_layout,
-	.newton_step = newton_step,
+static int
+check_counts(const struct model_spec *s, struct err *err)
+{
+	if (s->y_min < 0.0 || s->y_max > MODEL_COUNT_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "the outcome's range: counts are 0 to %u", MODEL_COUNT_MAX);
+	return 0;
+}
+
+#define ROUNDS                                                                 \
+	{                                                                      \
+		[PHASE_COUNTS] = { "counts", counts_layout, counts_step },     \
+		[PHASE_MOMENTS] = ROUND_MOMENTS,                               \
+		[PHASE_NEWTON] = { "newton", newton_layout, newton_step },     \
+	}
+
+const struct plan_kind plan_gaussian = {
+	.name = "gaussian",
+	.has_y = true,
+	.has_intercept = true,
+	.scales_y = true,
+	.rounds = ROUNDS,
+};
+
+const struct plan_kind plan_poisson = {
+	.name = "poisson",
+	.has_y = true,
+	.has_intercept = true,
+	.check = check_counts,
+	.rounds = ROUNDS,
+};
+
+const struct plan_kind plan_quasipoisson = {
+	.name = "quasipoisson",
+	.has_y = true,
+	.has_intercept = true,
+	.check = check_counts,
+	.rounds = ROUNDS,
 };

@@ -7,8 +7,9 @@
  */
 #include <stdlib.h>
 
+#include "common/err.h"
 #include "common/macros.h"
-#include "model/step/state.h"
+#include "model/step/kind.h"
 
 /* Leavers and events of each cell. */
 static void
@@ -304,9 +305,48 @@ out:
 	return ret;
 }
 
-const struct plan_kind_ops plan_km = {
-	.counts_layout = counts_layout,
-	.counts_step = counts_step,
-	.times_layout = times_layout,
-	.times_step = times_step,
+static int
+check(const struct model_spec *s, struct err *err)
+{
+	uint64_t cells = (uint64_t)s->n_terms * s->n_strata;
+
+	if (s->strata == STRATA_SITE)
+		return err_set(err, ERR_CONFIG, "km has no strata by site");
+	if (cells > MODEL_STRATA_MAX || cells * s->n_times > MODEL_TIMES_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%u groups in %u strata with %u possible times each are "
+		    "too many (the product may be %u)",
+		    s->n_terms, s->n_strata, s->n_times, MODEL_TIMES_MAX);
+	if (!(s->rmst_until >= 0.0 && s->rmst_until <= 1e15))
+		return err_set(
+		    err, ERR_CONFIG, "the restricted mean's time is not sane");
+	return 0;
+}
+
+static size_t
+n_cells(const struct plan *p)
+{
+	return 2 * (size_t)plan_cells(p) * (1 + (size_t)p->grid.n);
+}
+
+/* Leavers, at most all rows; events, at most the leavers. */
+static bool
+cells_are_sane(const struct plan *p)
+{
+	for (size_t i = 0; i < p->n_cells; i++) {
+		if (p->cells[i] > (i % 2 == 0 ? p->n : p->cells[i - 1]))
+			return false;
+	}
+	return true;
+}
+
+const struct plan_kind plan_km = {
+	.name = "km",
+	.has_time = true,
+	.has_groups = true,
+	.check = check,
+	.rounds = { [PHASE_COUNTS] = { "counts", counts_layout, counts_step },
+	    [PHASE_TIMES] = { "times", times_layout, times_step } },
+	.n_cells = n_cells,
+	.cells_are_sane = cells_are_sane,
 };

@@ -7,7 +7,7 @@
 #include "common/macros.h"
 #include "model/step/ldl.h"
 #include "model/step/newton.h"
-#include "model/step/state.h"
+#include "model/step/rounds.h"
 
 /* Rows whose outcome is present. */
 static void
@@ -35,13 +35,17 @@ counts_step(struct plan *p, const uint64_t *sum)
 	p->grid.n_used = p->n;
 	p->grid.intervals[0].leavers = p->n;
 	p->grid.intervals[0].events = n1;
-	if (n1 == 0 || n0 == 0)
+	if (n1 == 0 || n0 == 0) {
 		plan_end(p, FIT_ONE_CLASS);
-	else if (MIN(n1, n0) < p->spec.risk_set_step)
+		return 0;
+	}
+	if (MIN(n1, n0) < p->spec.risk_set_step) {
 		plan_end(p, FIT_TOO_FEW);
-	else /* Newton begins at the null model. */
-		p->beta[0] = num_log((double)n1 / (double)n0);
-	return 0;
+		return 0;
+	}
+	/* Newton begins at the null model. */
+	p->beta[0] = num_log((double)n1 / (double)n0);
+	return rounds_counted(p, MIN(n1, n0));
 }
 
 /* |z| of a parameter; the intercept's is 1. */
@@ -107,20 +111,15 @@ newton_step(struct plan *p, const uint64_t *sum)
 		newton_first(p, &s);
 	} else
 		newton_next(p, &s);
-	return 0;
+	return p->phase == PHASE_SCORES ? rounds_evaluate(p) : 0;
 }
 
-static bool
-pairs_are_local(const struct plan *p)
-{
-	(void)p;
-	return false;
-}
-
-const struct plan_kind_ops plan_logistic = {
-	.counts_layout = counts_layout,
-	.counts_step = counts_step,
-	.newton_layout = newton_layout,
-	.newton_step = newton_step,
-	.pairs_are_local = pairs_are_local,
+const struct plan_kind plan_logistic = {
+	.name = "logistic",
+	.has_intercept = true,
+	.rounds = { [PHASE_COUNTS] = { "counts", counts_layout, counts_step },
+	    [PHASE_MOMENTS] = ROUND_MOMENTS,
+	    [PHASE_NEWTON] = { "newton", newton_layout, newton_step },
+	    [PHASE_SCORES] = ROUND_SCORES,
+	    [PHASE_PAIRS] = ROUND_PAIRS },
 };

@@ -213,7 +213,7 @@ move_on(struct plan *p, const double *delta, double ratio)
 		p->beta[j] = p->base[j] + delta[j];
 	}
 	if (ratio <= tolerance * tolerance)
-		p->phase = PHASE_SCORES; /* plan.c skips it where local */
+		p->phase = PHASE_SCORES; /* converged: the kind goes on */
 	else if (p->iterations >= p->spec.max_iterations) {
 		memcpy(p->beta, p->base, sizeof(p->beta));
 		plan_end(p, FIT_NOT_CONVERGED);

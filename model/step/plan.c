@@ -6,7 +6,7 @@
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/macros.h"
-#include "model/step/rounds.h"
+#include "model/step/kind.h"
 #include "model/step/state.h"
 
 #define PLAN_LABEL "consilium-1/plan"
@@ -16,7 +16,7 @@
 bool
 plan_has_intercept(const struct plan *p)
 {
-	return p->spec.kind != MODEL_COX && p->spec.kind != MODEL_KM;
+	return plan_kind_of(p->spec.kind)->has_intercept;
 }
 
 uint32_t
@@ -37,6 +37,12 @@ plan_parameters(const struct plan *p)
 	uint32_t active[MODEL_TERMS_MAX];
 
 	return plan_active(p, active) + plan_has_intercept(p);
+}
+
+bool
+plan_has_z(const struct plan *p)
+{
+	return p->phase > PHASE_MOMENTS && p->phase != PHASE_DONE;
 }
 
 double
@@ -86,7 +92,7 @@ lay_out(struct plan *p, struct err *err)
 	layout_start(&p->next, p->spec.rows_per_site);
 	if (p->phase == PHASE_DONE)
 		return 0;
-	round_ops[p->phase].layout(p, &p->next);
+	plan_round(p)->layout(p, &p->next);
 	if (!p->next.failed)
 		return 0;
 	return err_sys(err, "the layout of a round of %s", plan_kind(p));
@@ -164,7 +170,7 @@ plan_index(const struct plan *p)
 const char *
 plan_kind(const struct plan *p)
 {
-	return round_ops[p->phase].name;
+	return plan_done(p) ? "done" : plan_round(p)->name;
 }
 
 bool
@@ -344,24 +350,18 @@ load_grid(struct plan *p, struct canon_in *in)
 		in->failed = true;
 }
 
-/* How many the state must have. */
-static size_t
-cells_wanted(const struct plan *p)
-{
-	if (p->spec.kind != MODEL_KM || p->phase == PHASE_COUNTS)
-		return 0;
-	return 2 * (size_t)plan_cells(p) * (1 + (size_t)p->grid.n);
-}
-
 static void
 load_cells(struct plan *p, struct canon_in *in)
 {
-	uint64_t n = canon_get_u64(in);
+	const struct plan_kind *kind = plan_kind_of(p->spec.kind);
+	uint64_t n = canon_get_u64(in), wanted = 0;
 	/* A plan may end before it has counted. */
 	bool ended = p->phase == PHASE_DONE && n == 0 && p->grid.n == 0;
 
+	if (kind->n_cells != NULL && p->phase != PHASE_COUNTS)
+		wanted = kind->n_cells(p);
 	if (in->failed || n > (size_t)(in->end - in->p) / 8 ||
-	    (n != cells_wanted(p) && !ended)) {
+	    (n != wanted && !ended)) {
 		in->failed = true;
 		return;
 	}
@@ -370,12 +370,10 @@ load_cells(struct plan *p, struct canon_in *in)
 		return;
 	}
 	p->n_cells = n;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		p->cells[i] = canon_get_u64(in);
-		/* Leavers, at most all rows; events, at most the leavers. */
-		if (p->cells[i] > (i % 2 == 0 ? p->n : p->cells[i - 1]))
-			in->failed = true;
-	}
+	if (n > 0 && !kind->cells_are_sane(p))
+		in->failed = true;
 }
 
 static void
@@ -416,17 +414,13 @@ terms_are_sane(const struct plan *p)
 
 	if (((p->constant | p->aliased | p->blamed) & ~all) != 0)
 		return false;
-	if ((p->phase == PHASE_TIMES) !=
-	    (p->spec.kind == MODEL_KM && p->phase != PHASE_COUNTS &&
-		p->phase != PHASE_DONE))
-		return false;
-	if (p->phase < PHASE_NEWTON || p->phase == PHASE_DONE)
+	if (!plan_has_z(p))
 		return true;
 	for (uint32_t i = 0; i < n; i++) {
 		if (!(p->sd[active[i]] > 0.0))
 			return false;
 	}
-	if (p->spec.kind == MODEL_GAUSSIAN && !(p->y_sd > 0.0))
+	if (plan_kind_of(p->spec.kind)->scales_y && !(p->y_sd > 0.0))
 		return false;
 	return n > 0;
 }
@@ -444,6 +438,10 @@ load_state(struct plan *p, struct canon_in *in)
 	}
 	p->index = canon_get_u32(in);
 	p->phase = load_enum(in, PHASES);
+	if (!plan_done(p) && plan_round(p)->layout == NULL) {
+		in->failed = true; /* no phase of this kind */
+		return;
+	}
 	p->status = load_enum(in, FIT_STATUSES);
 	p->suspects = canon_get_u32(in);
 	p->restarts = canon_get_u32(in);
@@ -536,7 +534,9 @@ advance(struct plan *p, const uint64_t *sum, uint32_t n_contributors)
 		restart(p);
 		return 0;
 	}
-	return round_ops[p->phase].step(p, sum);
+	if (p->phase == PHASE_COUNTS)
+		p->n = sum[0];
+	return plan_round(p)->step(p, sum);
 }
 
 static struct plan *

@@ -6,70 +6,19 @@
 #include "common/macros.h"
 #include "model/step/ldl.h"
 
-static const struct plan_kind_ops *const kinds[MODEL_KINDS] = {
-	[MODEL_COX] = &plan_cox,
-	[MODEL_LOGISTIC] = &plan_logistic,
-	[MODEL_GAUSSIAN] = &plan_glm,
-	[MODEL_POISSON] = &plan_glm,
-	[MODEL_QUASIPOISSON] = &plan_glm,
-	[MODEL_KM] = &plan_km,
-};
-
-static const struct plan_kind_ops *
-kind_of(const struct plan *p)
-{
-	return kinds[p->spec.kind];
-}
-
-static void
-counts_layout(const struct plan *p, struct layout *l)
-{
-	kind_of(p)->counts_layout(p, l);
-}
-
 /* A fit with hardly more patients than terms is about single patients. */
-static bool
-has_too_many_terms(const struct plan *p)
+int
+rounds_counted(struct plan *p, uint64_t events)
 {
-	uint64_t events = p->n_events;
-
-	if (p->spec.kind == MODEL_GAUSSIAN)
-		events = p->n;
-	else if (p->spec.kind == MODEL_LOGISTIC)
-		events = MIN(events, p->n - events);
-	return events < (uint64_t)p->spec.events_per_term * p->spec.n_terms;
-}
-
-static int
-counts_step(struct plan *p, const uint64_t *sum)
-{
-	int ret;
-
-	p->n = sum[0];
-	if ((ret = kind_of(p)->counts_step(p, sum)) != 0)
-		return ret;
-	if (p->phase != PHASE_COUNTS)
-		return 0;
-	p->phase = PHASE_MOMENTS;
-	if (has_too_many_terms(p))
+	if (events < (uint64_t)p->spec.events_per_term * p->spec.n_terms)
 		plan_end(p, FIT_FEW_PER_TERM);
+	else
+		p->phase = PHASE_MOMENTS;
 	return 0;
 }
 
-static void
-times_layout(const struct plan *p, struct layout *l)
-{
-	kind_of(p)->times_layout(p, l);
-}
-
-static int
-times_step(struct plan *p, const uint64_t *sum)
-{
-	return kind_of(p)->times_step(p, sum);
-}
-
 /* Sums of x - centre and of its square over the rows that are used. */
-static void
+void
 moments_layout(const struct plan *p, struct layout *l)
 {
 	double rows = p->spec.rows_per_site;
@@ -83,7 +32,7 @@ moments_layout(const struct plan *p, struct layout *l)
 	}
 }
 
-static int
+int
 moments_step(struct plan *p, const uint64_t *sum)
 {
 	double n = (double)p->n_used;
@@ -109,29 +58,22 @@ moments_step(struct plan *p, const uint64_t *sum)
 	return 0;
 }
 
-static void
-newton_layout(const struct plan *p, struct layout *l)
+static bool
+pairs_are_local(const struct plan *p)
 {
-	kind_of(p)->newton_layout(p, l);
+	return p->spec.strata == STRATA_SITE;
 }
 
-static int
-newton_step(struct plan *p, const uint64_t *sum)
+int
+rounds_evaluate(struct plan *p)
 {
-	uint32_t off = plan_has_intercept(p), n;
-	int ret = kind_of(p)->newton_step(p, sum);
+	uint32_t off = plan_has_intercept(p), n = plan_parameters(p) - off;
 
-	if (ret != 0 || p->phase != PHASE_SCORES)
-		return ret;
-	if (kind_of(p)->pairs_are_local == NULL) {
-		plan_end(p, FIT_OK);
-		return 0;
-	}
-	if (kind_of(p)->pairs_are_local(p)) {
+	if (pairs_are_local(p)) {
 		p->phase = PHASE_PAIRS;
 		return 0;
 	}
-	n = plan_parameters(p) - off;
+	p->phase = PHASE_SCORES;
 	p->score_sd =
 	    num_sqrt(MAX(packed_form(p->cov_z, n, p->beta + off), 0.0));
 	p->bins = p->spec.concordance_bins;
@@ -139,13 +81,13 @@ newton_step(struct plan *p, const uint64_t *sum)
 	return p->scores == NULL ? -1 : 0;
 }
 
-static void
+void
 scores_layout(const struct plan *p, struct layout *l)
 {
 	layout_counts(l, p->bins, p->spec.rows_per_site);
 }
 
-static int
+int
 scores_step(struct plan *p, const uint64_t *sum)
 {
 	const struct group *g = &p->next.groups[0];
@@ -194,13 +136,13 @@ pair_round_free(struct pair_round *r)
  * is the square of the sum.  Where sites count their own pairs: concordant,
  * discordant and tied ones.
  */
-static void
+void
 pairs_layout(const struct plan *p, struct layout *l)
 {
 	uint64_t rows = p->spec.rows_per_site;
 	struct pair_round r;
 
-	if (kind_of(p)->pairs_are_local(p)) {
+	if (pairs_are_local(p)) {
 		layout_counts(l, 3, rows * rows);
 		return;
 	}
@@ -256,14 +198,14 @@ out:
 	return ret;
 }
 
-static int
+int
 pairs_step(struct plan *p, const uint64_t *sum)
 {
 	const struct group *g = p->next.groups;
 	struct pair_round r;
 	int ret = 0;
 
-	if (kind_of(p)->pairs_are_local(p)) {
+	if (pairs_are_local(p)) {
 		p->concordant = (double)sum_count(g, sum, 0);
 		p->discordant = (double)sum_count(g, sum, 1);
 		p->tied = (double)sum_count(g, sum, 2);
@@ -277,13 +219,3 @@ pairs_step(struct plan *p, const uint64_t *sum)
 		plan_end(p, FIT_OK);
 	return ret;
 }
-
-const struct round_ops round_ops[PHASES] = {
-	[PHASE_COUNTS] = { "counts", counts_layout, counts_step },
-	[PHASE_TIMES] = { "times", times_layout, times_step },
-	[PHASE_MOMENTS] = { "moments", moments_layout, moments_step },
-	[PHASE_NEWTON] = { "newton", newton_layout, newton_step },
-	[PHASE_SCORES] = { "evaluation", scores_layout, scores_step },
-	[PHASE_PAIRS] = { "evaluation", pairs_layout, pairs_step },
-	[PHASE_DONE] = { "done", NULL, NULL },
-};

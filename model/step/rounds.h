@@ -1,20 +1,48 @@
 /*
- * The rounds of a plan: what each sums, and what it makes of the sum.
+ * Rounds that several kinds of model share, for their tables (kind.h), and how a
+ * kind's own rounds go over to them.
  */
 #ifndef MODEL_STEP_ROUNDS_H
 #define MODEL_STEP_ROUNDS_H
 
-#include "model/step/state.h"
+#include <stdbool.h>
 
-struct round_ops {
-	const char *name;
-	void (*layout)(const struct plan *p, struct layout *l);
-	/* 0; 1: the sum contradicts itself; -1: no memory. */
-	int (*step)(struct plan *p, const uint64_t *sum);
-};
+#include "model/step/kind.h"
 
-/* PHASE_DONE has neither layout nor step. */
-extern const struct round_ops round_ops[PHASES];
+void moments_layout(const struct plan *p, struct layout *l);
+int moments_step(struct plan *p, const uint64_t *sum);
+void scores_layout(const struct plan *p, struct layout *l);
+int scores_step(struct plan *p, const uint64_t *sum);
+void pairs_layout(const struct plan *p, struct layout *l);
+int pairs_step(struct plan *p, const uint64_t *sum);
+
+/* Mean and standard deviation of each term; then PHASE_NEWTON. */
+#define ROUND_MOMENTS                                                          \
+	{                                                                      \
+		"moments", moments_layout, moments_step                        \
+	}
+/* Concordance, see rounds_evaluate(). */
+#define ROUND_SCORES                                                           \
+	{                                                                      \
+		"evaluation", scores_layout, scores_step                       \
+	}
+#define ROUND_PAIRS                                                            \
+	{                                                                      \
+		"evaluation", pairs_layout, pairs_step                         \
+	}
+
+/*
+ * The end of a step of counts: PHASE_MOMENTS, if there are at least
+ * events_per_term events per term (events: whatever limits the terms of this
+ * kind of model).
+ */
+int rounds_counted(struct plan *p, uint64_t events);
+
+/*
+ * The end of a step of Newton that has converged: PHASE_SCORES; PHASE_PAIRS if
+ * strata = site, where sites count their own pairs.
+ */
+int rounds_evaluate(struct plan *p);
 
 /* The second evaluation round's tree and, at each first-round bin, its bin. */
 struct pair_round {

@@ -65,8 +65,11 @@ struct plan {
 	uint32_t n_strata_out;
 	struct grid grid; /* cox, unless strata = site; km: all cells' */
 
-	/* Km: leavers and events of each cell, then of each interval's cells. */
-	uint64_t *cells; /* (1 + grid.n, plan_cells(), 2) */
+	/*
+	 * The kind's own numbers.  Km: leavers and events of each cell, then of
+	 * each interval's cells, (1 + grid.n, plan_cells(), 2).
+	 */
+	uint64_t *cells;
 	size_t n_cells; /* numbers in it; 0 before the first sum */
 
 	double mean[MODEL_TERMS_MAX], sd[MODEL_TERMS_MAX]; /* sd 0: constant */
@@ -97,6 +100,9 @@ uint32_t plan_active(const struct plan *p, uint32_t active[MODEL_TERMS_MAX]);
 bool plan_has_intercept(const struct plan *p);
 uint32_t plan_parameters(const struct plan *p);
 
+/* From the moments on: are the next sums over standardised terms? */
+bool plan_has_z(const struct plan *p);
+
 /* The middle of a term's range, which the moments are about. */
 double plan_centre(const struct plan *p, uint32_t term);
 /* The largest |z| that the codebook allows. */
@@ -109,28 +115,6 @@ double plan_eta_max(const struct plan *p);
  * and the step is halved: bounds stay small enough for 1e-12 in every sum.
  */
 #define ETA_CAP 20.0
-
-/*
- * What a kind of model does in the rounds that differ between kinds.  The
- * layout is of the round that p->phase names; the step reads the sum by that
- * same layout.  Steps return -1 only for ERR_SYSTEM.
- */
-struct plan_kind_ops {
-	void (*counts_layout)(const struct plan *p, struct layout *l);
-	int (*counts_step)(struct plan *p, const uint64_t *sum);
-	/* Km alone; it has no newton. */
-	void (*times_layout)(const struct plan *p, struct layout *l);
-	int (*times_step)(struct plan *p, const uint64_t *sum);
-	void (*newton_layout)(const struct plan *p, struct layout *l);
-	int (*newton_step)(struct plan *p, const uint64_t *sum);
-	/*
-	 * Pairs are counted by the sites: strata = site.  NULL: there is no
-	 * concordance, and nothing to evaluate.
-	 */
-	bool (*pairs_are_local)(const struct plan *p);
-};
-
-extern const struct plan_kind_ops plan_cox, plan_logistic, plan_glm, plan_km;
 
 /* Km: a cell is a group in a stratum, number stratum * n_groups + group. */
 static inline uint32_t

@@ -1,0 +1,579 @@
+/*
+ * Coefficients and what goes with them: the part of a result that all
+ * regressions share.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/macros.h"
+#include "model/report.h"
+#include "model/step/ldl.h"
+#include "model/tail.h"
+
+#define Z_95 1.9599639845400545
+#define BOUND_AIM 1e-3
+
+static bool
+scales_y(const struct plan *p)
+{
+	return plan_kind_of(p->spec.kind)->scales_y;
+}
+
+static void
+set_test(struct result_test *t, double chi2, unsigned df)
+{
+	t->chi2 = chi2;
+	t->df = df;
+	t->p = tail_chi2(chi2, df);
+}
+
+/* df: of Student's t, or 0 for the normal distribution. */
+static void
+set_term(struct result_term *t, double estimate, double se, double df)
+{
+	double reach = (df > 0.0 ? tail_t_95(df) : Z_95) * se;
+
+	t->estimated = true;
+	t->estimate = estimate;
+	t->se = se;
+	t->z = estimate / se;
+	t->p = df > 0.0 ? tail_t(t->z, df) : tail_normal(t->z);
+	t->ci_low = estimate - reach;
+	t->ci_high = estimate + reach;
+}
+
+/*
+ * Back to the study's units.  beta_x = beta_z / sd, and so its standard error;
+ * the intercept is b0 - sum of beta_z mean / sd, a linear form whose variance
+ * is a'Va with a = (1, -mean/sd, ...).
+ */
+static void
+set_terms(const struct plan *p, struct result *r, const double *beta,
+    const double *variance)
+{
+	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
+	uint32_t off = plan_has_intercept(p), n = a + off;
+	double form[PAR_MAX] = { 1.0 }, intercept = 0.0, df = 0.0;
+	/* The outcome's unit, and the root of the dispersion. */
+	double unit = scales_y(p) ? p->y_sd : 1.0, root;
+
+	if (r->has_dispersion)
+		df = (double)r->df_residual;
+	root = sqrt(r->has_dispersion ? r->dispersion : 1.0);
+
+	for (uint32_t k = 0; k < a; k++) {
+		uint32_t t = active[k], j = k + off;
+		double v = variance[packed_at(n, j, j)];
+
+		form[j] = -p->mean[t] / p->sd[t];
+		if ((p->blamed >> t & 1) == 0)
+			set_term(&r->terms[t + off], unit * beta[j] / p->sd[t],
+			    root * sqrt(v) / p->sd[t], df);
+	}
+	if (off == 0 || p->blamed != 0)
+		return;
+	for (uint32_t j = 0; j < n; j++)
+		intercept += form[j] * beta[j];
+	intercept *= unit;
+	if (scales_y(p))
+		intercept += p->y_mean;
+	set_term(&r->terms[0], intercept,
+	    root * sqrt(packed_form(variance, n, form)), df);
+}
+
+/* The same, of the terms alone: without the intercept's row and column. */
+static double
+wald_of(const struct plan *p, const double *beta, const double *variance)
+{
+	uint32_t off = plan_has_intercept(p), n = plan_parameters(p);
+	double v[PACKED(PAR_MAX)], x[PAR_MAX], sum = 0.0;
+
+	memcpy(v, variance, PACKED(n) * sizeof(*v));
+	if (off == 1)
+		packed_drop(v, n, 0);
+	memcpy(x, beta + off, (n - off) * sizeof(*x));
+	if (ldl_factor(v, n - off, 0.0) >= 0)
+		return NAN;
+	ldl_solve(v, n - off, x);
+	for (uint32_t i = 0; i < n - off; i++)
+		sum += x[i] * beta[i + off];
+	return sum;
+}
+
+/* The variance of what is left is 0 within rounding. */
+#define PERFECT 1e-24
+
+/*
+ * Log-likelihoods, deviances and the dispersion as R's glm() has them.  -1 if
+ * the data leave nothing to estimate the dispersion from: no standard errors.
+ */
+static int
+set_glm(const struct plan *p, struct result *r, uint32_t n_par)
+{
+	bool dispersed = report_kind_of(p)->has_dispersion;
+	double n = (double)p->n, scale = 1.0;
+
+	r->df_residual = p->n - n_par;
+	if (scales_y(p)) {
+		scale = p->y_sd * p->y_sd;
+		r->deviance = scale * -2.0 * p->loglik;
+		r->null_deviance = scale * -2.0 * p->null_loglik;
+		if (!(r->deviance > PERFECT * r->null_deviance) ||
+		    r->df_residual == 0) {
+			r->fitted = false;
+			result_warn(r,
+			    "the terms determine the outcome: there is no "
+			    "residual variance to judge them by");
+			return -1;
+		}
+		r->loglik = -0.5 * n * (log(2.0 * M_PI * r->deviance / n) + 1);
+		r->null_loglik =
+		    -0.5 * n * (log(2.0 * M_PI * r->null_deviance / n) + 1);
+		r->aic = -2.0 * r->loglik + 2.0 * (n_par + 1);
+		r->has_r2 = true;
+		r->r2 = 1.0 - r->deviance / r->null_deviance;
+		r->adjusted_r2 =
+		    1.0 - (1.0 - r->r2) * (n - 1.0) / (double)r->df_residual;
+	} else {
+		r->deviance = 2.0 * (p->y_saturated - p->loglik);
+		r->null_deviance = 2.0 * (p->y_saturated - p->null_loglik);
+		r->loglik -= p->y_factorials;
+		r->null_loglik -= p->y_factorials;
+		r->aic = -2.0 * r->loglik + 2.0 * n_par;
+	}
+	if (r->df_residual == 0) {
+		r->fitted = !dispersed;
+		result_warn(r,
+		    "there are as many coefficients as patients: the "
+		    "dispersion cannot be estimated");
+		return r->fitted ? 0 : -1;
+	}
+	r->pearson_dispersion = scale * p->pearson / (double)r->df_residual;
+	r->has_dispersion = dispersed;
+	r->dispersion = r->has_dispersion ? r->pearson_dispersion : 1.0;
+	return 0;
+}
+
+/* That all coefficients but the intercept are 0, with a dispersion. */
+static void
+set_f(const struct plan *p, struct result *r, uint32_t df)
+{
+	if (p->status != FIT_OK || !(r->dispersion > 0.0))
+		return;
+	r->f.df1 = df;
+	r->f.df2 = r->df_residual;
+	r->f.f = (r->null_deviance - r->deviance) / df / r->dispersion;
+	r->f.p = tail_f(r->f.f, df, (double)r->df_residual);
+}
+
+static void
+set_fit(const struct plan *p, struct result *r)
+{
+	uint32_t off = plan_has_intercept(p), n = plan_parameters(p);
+	const double *beta = p->status == FIT_OK ? p->beta : p->base;
+	double f[PACKED(PAR_MAX)], v[PACKED(PAR_MAX)], column[PAR_MAX];
+
+	memcpy(f, p->info, PACKED(n) * sizeof(*f));
+	if (n == off || ldl_factor(f, n, 0.0) >= 0)
+		return;
+	ldl_inverse(f, n, v, column);
+	r->fitted = true;
+	r->loglik = p->loglik;
+	r->null_loglik = p->null_loglik;
+	r->aic = -2.0 * p->loglik + 2.0 * n;
+	if (off == 1) {
+		r->has_deviance = true;
+		r->deviance = -2.0 * p->loglik;
+		r->null_deviance = -2.0 * p->null_loglik;
+	}
+	if (report_kind_of(p)->family != NULL && set_glm(p, r, n) == -1)
+		return;
+	set_terms(p, r, beta, v);
+	if (r->has_dispersion) {
+		set_f(p, r, n - off);
+		return;
+	}
+	set_test(&r->lr, 2.0 * (p->loglik - p->null_loglik), n - off);
+	set_test(&r->score, p->score_test, n - off);
+	if (p->status == FIT_OK)
+		set_test(&r->wald, wald_of(p, beta, v), n - off);
+}
+
+static void
+set_concordance(const struct plan *p, struct result *r)
+{
+	double pairs = p->concordant + p->discordant + p->tied;
+
+	if (p->status != FIT_OK || !(pairs > 0.0))
+		return;
+	r->has_concordance = true;
+	r->concordance = (p->concordant + 0.5 * p->tied) / pairs;
+	r->concordance_bound = 0.5 * p->tied_by_bins / pairs;
+	if (r->concordance_bound > BOUND_AIM)
+		result_warn(r,
+		    "the concordance is known to %.2g only, since many linear "
+		    "predictors are close to each other",
+		    r->concordance_bound);
+}
+
+static void
+read_regression(const struct plan *p, struct result *r)
+{
+	uint32_t off = plan_has_intercept(p);
+
+	r->n_terms = p->spec.n_terms + off;
+	if (off == 1)
+		snprintf(
+		    r->terms[0].name, sizeof(r->terms[0].name), "(Intercept)");
+	for (uint32_t i = 0; i < p->spec.n_terms; i++)
+		memcpy(r->terms[i + off].name, p->spec.terms[i].name,
+		    sizeof(r->terms[i + off].name));
+	if (p->status == FIT_OK || p->status == FIT_SEPARATED ||
+	    p->status == FIT_NOT_CONVERGED)
+		set_fit(p, r);
+	set_concordance(p, r);
+}
+
+static void
+json_terms(struct json *j, const struct result *r)
+{
+	json_array(j, "terms");
+	for (size_t i = 0; i < r->n_terms; i++) {
+		const struct result_term *t = &r->terms[i];
+		bool there = t->estimated;
+
+		json_object(j, NULL);
+		json_text(j, "name", t->name);
+		report_number(j, "estimate", there, t->estimate);
+		report_number(j, "se", there, t->se);
+		report_number(j, "z", there, t->z);
+		report_number(j, "p", there, t->p);
+		report_number(j, "ci_low", there, t->ci_low);
+		report_number(j, "ci_high", there, t->ci_high);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
+json_test(struct json *j, const char *key, const struct result_test *t)
+{
+	if (t->df == 0) {
+		json_null(j, key);
+		return;
+	}
+	json_object(j, key);
+	json_real(j, "chi2", t->chi2);
+	json_int(j, "df", t->df);
+	json_real(j, "p", t->p);
+	json_end_object(j);
+}
+
+static void
+json_glm(struct json *j, const struct plan *p, const struct result *r)
+{
+	bool estimated = r->fitted && r->df_residual > 0;
+
+	report_number(j, "df_residual", r->fitted, (double)r->df_residual);
+	report_number(j, "dispersion", estimated, r->dispersion);
+	report_number(
+	    j, "pearson_dispersion", estimated, r->pearson_dispersion);
+	if (scales_y(p)) {
+		report_number(j, "r_squared", r->has_r2, r->r2);
+		report_number(
+		    j, "adjusted_r_squared", r->has_r2, r->adjusted_r2);
+	}
+	if (!report_kind_of(p)->has_dispersion)
+		return;
+	if (r->f.df1 == 0) {
+		json_null(j, "f_test");
+		return;
+	}
+	json_object(j, "f_test");
+	json_real(j, "f", r->f.f);
+	json_int(j, "df1", r->f.df1);
+	json_int(j, "df2", (int64_t)r->f.df2);
+	json_real(j, "p", r->f.p);
+	json_end_object(j);
+}
+
+static int
+json_fit(const struct plan *p, const struct result *r, struct json *j,
+    struct err *err)
+{
+	const struct report_kind *kind = report_kind_of(p);
+
+	(void)err;
+	json_int(j, "n", (int64_t)r->n);
+	if (kind->events != NULL)
+		json_int(j, "events", (int64_t)r->n_events);
+	json_int(j, "sites", p->spec.n_sites);
+	json_terms(j, r);
+	report_number(j, "loglik", r->fitted, r->loglik);
+	report_number(j, "null_loglik", r->fitted, r->null_loglik);
+	report_number(j, "aic", r->fitted && kind->has_likelihood, r->aic);
+	if (plan_has_intercept(p)) {
+		bool there = r->fitted && r->has_deviance;
+
+		report_number(j, "deviance", there, r->deviance);
+		report_number(j, "null_deviance", there, r->null_deviance);
+	}
+	if (kind->family != NULL)
+		json_glm(j, p, r);
+	if (!kind->has_dispersion) {
+		json_test(j, "lr_test", &r->lr);
+		json_test(j, "score_test", &r->score);
+		json_test(j, "wald_test", &r->wald);
+	}
+	if (kind->has_concordance) {
+		report_number(
+		    j, "concordance", r->has_concordance, r->concordance);
+		report_number(j, "concordance_bound", r->has_concordance,
+		    r->concordance_bound);
+	}
+	json_int(j, "iterations", r->iterations);
+	json_int(j, "halvings", r->halvings);
+	json_bool(j, "converged", r->converged);
+	return 0;
+}
+
+/* Columns that a terminal takes for UTF-8: continuation bytes take none. */
+static int
+width_of(const char *s)
+{
+	int n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+/* A ratio; beyond a million either way its digits say nothing. */
+static const char *
+ratio_text(double log_ratio, char out[24])
+{
+	if (log_ratio > log(1e6))
+		return ">1e+06";
+	if (log_ratio < log(1e-6))
+		return "<1e-06";
+	snprintf(out, 24, "%.4g", exp(log_ratio));
+	return out;
+}
+
+static void
+text_term(struct canon *out, const struct report_kind *kind,
+    const struct result_term *t, int width)
+{
+	char p[16], low[24], high[24], ratio[24], ci[56];
+
+	report_print(out, "%s%*s", t->name, width - width_of(t->name), "");
+	if (!t->estimated) {
+		report_print(out, "  not estimated, see below\n");
+		return;
+	}
+	if (kind->ratio == NULL) {
+		snprintf(ci, sizeof(ci), "%.5g to %.5g", t->ci_low, t->ci_high);
+		report_print(out, " %11.5g  %-24s %10.4g %8.3f %9s\n",
+		    t->estimate, ci, t->se, t->z, report_p(t->p, p));
+		return;
+	}
+	snprintf(ci, sizeof(ci), "%s to %s", ratio_text(t->ci_low, low),
+	    ratio_text(t->ci_high, high));
+	report_print(out, " %11.5g %10s  %-20s %10.4g %8.3f %9s\n", t->estimate,
+	    ratio_text(t->estimate, ratio), ci, t->se, t->z, report_p(t->p, p));
+}
+
+static void
+text_terms(
+    struct canon *out, const struct report_kind *kind, const struct result *r)
+{
+	int width = 12;
+
+	for (size_t i = 0; i < r->n_terms; i++)
+		width = MAX(width, width_of(r->terms[i].name));
+	if (kind->ratio == NULL)
+		report_print(out, "%-*s %11s  %-24s %10s %8s %9s\n", width,
+		    "term", "coefficient", "95% CI", "se", "t", "p");
+	else
+		report_print(out, "%-*s %11s %10s  %-20s %10s %8s %9s\n", width,
+		    "term", "coefficient", kind->ratio, "95% CI", "se",
+		    r->has_dispersion ? "t" : "z", "p");
+	for (size_t i = 0; i < r->n_terms; i++)
+		text_term(out, kind, &r->terms[i], width);
+	report_print(out, "\n");
+}
+
+static void
+text_test(struct canon *out, const char *name, const struct result_test *t)
+{
+	char p[16];
+
+	if (t->df > 0)
+		report_print(out, "%-22s %.4f on %u df, p %s%s\n", name,
+		    t->chi2, t->df, t->p < 0.0001 ? "" : "= ",
+		    report_p(t->p, p));
+}
+
+static void
+text_glm(struct canon *out, const struct result *r)
+{
+	char p[16];
+
+	if (r->df_residual > 0)
+		report_print(out, "%-22s %.6g on %" PRIu64 " df%s\n",
+		    "Dispersion", r->pearson_dispersion, r->df_residual,
+		    r->has_dispersion ? "" : " (taken to be 1)");
+	if (r->has_r2)
+		report_print(out, "%-22s %.6f (adjusted %.6f)\n", "R squared",
+		    r->r2, r->adjusted_r2);
+	if (r->f.df1 > 0)
+		report_print(out,
+		    "%-22s %.4f on %u and %" PRIu64 " df, p %s%s\n", "F test",
+		    r->f.f, r->f.df1, r->f.df2, r->f.p < 0.0001 ? "" : "= ",
+		    report_p(r->f.p, p));
+}
+
+static int
+text_fit(const struct plan *p, const struct result *r, struct canon *out,
+    struct err *err)
+{
+	const struct report_kind *kind = report_kind_of(p);
+
+	(void)err;
+	if (r->fitted)
+		text_terms(out, kind, r);
+	report_print(out, "n = %" PRIu64, r->n);
+	if (kind->events != NULL)
+		report_print(out, ", %s = %" PRIu64, kind->events, r->n_events);
+	report_print(out, ", %" PRIu32 " sites\n", p->spec.n_sites);
+	if (!r->fitted)
+		return 0;
+	report_print(out, "%-22s %.6f (null model %.6f)", "Log-likelihood",
+	    r->loglik, r->null_loglik);
+	if (kind->has_likelihood)
+		report_print(out, ", AIC %.4f", r->aic);
+	report_print(out, "\n");
+	if (plan_has_intercept(p))
+		report_print(out, "%-22s %.6f (null model %.6f)\n", "Deviance",
+		    r->deviance, r->null_deviance);
+	if (kind->family != NULL)
+		text_glm(out, r);
+	text_test(out, "Likelihood ratio test", &r->lr);
+	text_test(out, "Wald test", &r->wald);
+	text_test(out, "Score test", &r->score);
+	if (r->has_concordance)
+		report_print(out, "%-22s %.5f (+- %.1g from binning)\n",
+		    plan_has_intercept(p) ? "Area under the ROC"
+					  : "Concordance",
+		    r->concordance, r->concordance_bound);
+	report_print(out, "%-22s %s after %" PRIu32 " Newton rounds\n", "Fit",
+	    r->converged ? "converged" : "NOT converged", r->iterations);
+	return 0;
+}
+
+static void
+cox_text_heading(const struct plan *p, struct canon *out)
+{
+	static const char *const strata[] = {
+		[STRATA_NONE] = "",
+		[STRATA_COLUMN] = ", stratified",
+		[STRATA_SITE] = ", stratified by site",
+	};
+
+	report_print(out, ", %s ties%s",
+	    p->spec.ties == TIES_EFRON ? "Efron" : "Breslow",
+	    strata[p->spec.strata]);
+}
+
+static void
+cox_json_heading(const struct plan *p, struct json *j)
+{
+	static const char *const strata[] = {
+		[STRATA_NONE] = "none",
+		[STRATA_COLUMN] = "column",
+		[STRATA_SITE] = "site",
+	};
+
+	json_text(j, "ties", p->spec.ties == TIES_EFRON ? "efron" : "breslow");
+	json_text(j, "strata", strata[p->spec.strata]);
+}
+
+static void
+cox_warn(const struct plan *p, struct result *r)
+{
+	if (p->n_strata_out > 0 && p->status != FIT_TOO_FEW)
+		result_warn(r,
+		    "%" PRIu32 " strata with %" PRIu64 " patients are too "
+		    "small for the study's smallest step and were left out",
+		    p->n_strata_out, p->n_out);
+	if (p->grid.step > p->spec.risk_set_step)
+		result_warn(r,
+		    "the grid of times was made coarser, to a smallest step "
+		    "of %" PRIu32 " patients, to keep the rounds short",
+		    p->grid.step);
+}
+
+#define REGRESSION .read = read_regression, .json = json_fit, .text = text_fit
+
+const struct report_kind report_cox = {
+	REGRESSION,
+	.kind = "cox",
+	.heading = "Cox proportional hazards",
+	.per_term = "events",
+	.text_heading = cox_text_heading,
+	.json_heading = cox_json_heading,
+	.warn = cox_warn,
+	.ratio = "HR",
+	.events = "events",
+	.has_likelihood = true,
+	.has_concordance = true,
+};
+
+const struct report_kind report_logistic = {
+	REGRESSION,
+	.kind = "logistic",
+	.heading = "Logistic regression",
+	.per_term = "patients with the rarer outcome",
+	.ratio = "OR",
+	.events = "with the outcome",
+	.has_likelihood = true,
+	.has_concordance = true,
+};
+
+const struct report_kind report_gaussian = {
+	REGRESSION,
+	.kind = "glm",
+	.family = "gaussian",
+	.link = "identity",
+	.heading = "Linear regression",
+	.per_term = "patients",
+	.has_dispersion = true,
+	.has_likelihood = true,
+};
+
+const struct report_kind report_poisson = {
+	REGRESSION,
+	.kind = "glm",
+	.family = "poisson",
+	.link = "log",
+	.heading = "Poisson regression (log link)",
+	.per_term = "events",
+	.ratio = "RR",
+	.events = "events",
+	.has_likelihood = true,
+};
+
+const struct report_kind report_quasipoisson = {
+	REGRESSION,
+	.kind = "glm",
+	.family = "quasipoisson",
+	.link = "log",
+	.heading = "Poisson regression (log link) with dispersion",
+	.per_term = "events",
+	.ratio = "RR",
+	.events = "events",
+	.has_dispersion = true,
+};
