@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libauthority.a
 	%D%/keyfile.c %D%/keyfile.h \
 	%D%/manifest.c %D%/manifest.h \
 	%D%/signed.c %D%/signed.h \
+	%D%/signed_report.c %D%/signed_report.h \
 	%D%/signed_study.c %D%/signed_study.h \
 	%D%/vault.c %D%/vault.h
 %C%_libauthority_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)

@@ -1,6 +1,7 @@
 /*
  * What is asked of a daemon over its control socket.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "crypto/signed_study.h"
 #include "ctl/ctl.h"
 #include "ctl/passphrase.h"
+#include "ctl/report_files.h"
 #include "ctl/result_files.h"
 #include "ctl/rows.h"
 #include "privsep/ctl_client.h"
@@ -99,9 +101,9 @@ ctl_submit(const struct ctl_args *a, struct err *err)
 
 struct report {
 	struct ctl_reply reply;
-	const uint8_t *json, *html; /* within reply */
-	size_t json_len, html_len;
-	uint8_t digest[HASH_LEN]; /* of json */
+	const uint8_t *file[REPORT_FILES]; /* within reply */
+	size_t len[REPORT_FILES];
+	uint8_t digest[HASH_LEN]; /* of the JSON */
 };
 
 /* Does text hold word? */
@@ -127,14 +129,14 @@ get_report(const struct ctl_args *a, struct report *r, struct err *err)
 	if (call(a, "report", NULL, 0, &r->reply, err) < 0)
 		return -1;
 	in = canon_in(r->reply.body, r->reply.body_len);
-	r->json = canon_get_bytes(&in, 1, CTL_REPLY_MAX, &r->json_len);
-	r->html = canon_get_bytes(&in, 1, CTL_REPLY_MAX, &r->html_len);
+	for (size_t i = 0; i < REPORT_FILES; i++)
+		r->file[i] = canon_get_bytes(&in, 1, CTL_REPLY_MAX, &r->len[i]);
 	if (canon_end(&in, "the daemon's answer", err) < 0)
 		return -1;
-	hash_sha256(r->json, r->json_len, r->digest);
-	hash_sha256(r->html, r->html_len, digest);
+	hash_sha256(r->file[REPORT_JSON], r->len[REPORT_JSON], r->digest);
+	hash_sha256(r->file[REPORT_HTML], r->len[REPORT_HTML], digest);
 	hex_text(digest, sizeof(digest), hex);
-	if (!holds(r->json, r->json_len, hex))
+	if (!holds(r->file[REPORT_JSON], r->len[REPORT_JSON], hex))
 		return err_set(err, ERR_REFUSED,
 		    "study %s: report.html is not the one that report.json "
 		    "names",
@@ -143,41 +145,41 @@ get_report(const struct ctl_args *a, struct report *r, struct err *err)
 }
 
 static int
-write_out(const struct ctl_args *a, const char *const names[2],
-    const struct canon out[2], struct err *err)
+write_out(const struct ctl_args *a, const char *const *names,
+    const struct canon *out, size_t n, struct err *err)
 {
 	static const char *const columns[] = { "file" };
-	const char *paths[2];
+	const char *paths[REPORT_FILES];
 
+	assert(n <= nitems(paths));
 	if (file_mkdirs(a->opt[CTL_OUT], 0700, err) < 0)
 		return -1;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < n; i++) {
 		paths[i] = ctl_path(a->opt[CTL_OUT], names[i], err);
 		if (paths[i] == NULL ||
 		    file_write(paths[i], out[i].data, out[i].len, 0640, err) <
 			0)
 			return -1;
 	}
-	return rows_print(columns, 1, paths, 2, a->json, err);
+	return rows_print(columns, 1, paths, n, a->json, err);
 }
 
 int
 ctl_report(const struct ctl_args *a, struct err *err)
 {
-	static const char *const names[] = { "report.json", "report.html" };
-	struct canon out[2] = { { 0 }, { 0 } };
+	struct canon out[REPORT_FILES] = { { 0 } };
 	struct report r = { 0 };
 	int rv = get_report(a, &r, err);
 
-	if (rv == 0) {
-		canon_raw(&out[0], r.json, r.json_len);
-		canon_raw(&out[1], r.html, r.html_len);
-		rv = out[0].failed || out[1].failed
-		    ? err_sys(err, "report")
-		    : write_out(a, names, out, err);
+	for (size_t i = 0; rv == 0 && i < REPORT_FILES; i++) {
+		canon_raw(&out[i], r.file[i], r.len[i]);
+		if (out[i].failed)
+			rv = err_sys(err, "report");
 	}
-	canon_free(&out[0]);
-	canon_free(&out[1]);
+	if (rv == 0)
+		rv = write_out(a, report_files, out, REPORT_FILES, err);
+	for (size_t i = 0; i < REPORT_FILES; i++)
+		canon_free(&out[i]);
 	ctl_reply_free(&r.reply);
 	return rv;
 }
@@ -309,7 +311,7 @@ ctl_result(const struct ctl_args *a, struct err *err)
 		rv = result_files(
 		    reply.body, reply.body_len, &out[0], &out[1], err);
 	if (rv == 0)
-		rv = write_out(a, names, out, err);
+		rv = write_out(a, names, out, nitems(names), err);
 	canon_free(&out[0]);
 	canon_free(&out[1]);
 	ctl_reply_free(&reply);

@@ -85,6 +85,8 @@ static const struct command {
 	    OPERAND, "FILE", false, "check an audit log" },
 	{ "audit show", ctl_audit_show, OPT(PUBLIC_KEY), OPT(EXPECT), OPERAND,
 	    "FILE", false, "check an audit log and print what it says" },
+	{ "report verify", ctl_report_verify, OPT(PUBLIC_KEY), 0, OPERAND,
+	    "DIR", false, "check a report that \"report\" has written" },
 	{ "audit replay", ctl_audit_replay, OPT(ROOT_KEY), OPT(OUT), OPERAND,
 	    "TRANSCRIPT", true, "repeat a study's rounds, as an outsider" },
 	{ "submit", ctl_submit, OPT(SOCKET), 0, OPERAND, "FILE", true,

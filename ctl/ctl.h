@@ -57,6 +57,8 @@ ctl_fn ctl_manifest_sign, ctl_study_sign;
 ctl_fn ctl_study_init, ctl_study_check, ctl_study_hierarchy, ctl_study_recode;
 /* cmd_audit.c */
 ctl_fn ctl_audit_verify, ctl_audit_show, ctl_audit_replay;
+/* cmd_report.c */
+ctl_fn ctl_report_verify;
 /* cmd_online.c */
 ctl_fn ctl_submit, ctl_ask, ctl_report, ctl_decide, ctl_result, ctl_transcript;
 

@@ -16,6 +16,7 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/cmd_audit.c \
 	%D%/cmd_enrol.c \
 	%D%/cmd_online.c \
+	%D%/cmd_report.c %D%/report_files.h \
 	%D%/cmd_sign.c \
 	%D%/cmd_recode.c \
 	%D%/cmd_study.c \
@@ -27,12 +28,12 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/result_files.c %D%/result_files.h \
 	%D%/rootkey.c %D%/rootkey.h \
 	%D%/rows.c %D%/rows.h
-%C%_consiliumctl_LDADD = %D%/libtranscript.a anonymize/libanonymize.a \
+%C%_consiliumctl_LDADD = %D%/libtranscript.a %D%/liblocal.a anonymize/libanonymize.a \
 	study/libstudy.a model/libresult.a model/libstep.a \
 	crypto/libround.a crypto/librandom.a crypto/libauthority.a \
 	crypto/libhash.a privsep/libctl.a \
 	privsep/libprivsep.a proto/libproto.a common/libcommon.a \
-	$(SODIUM_LIBS) $(CRYPTO_LIBS) $(PROTOBUFC_LIBS) -lm
+	$(YAJL_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS) $(PROTOBUFC_LIBS) -lm
 EXTRA_DIST += %D%/README.md
 
 bin_PROGRAMS += %D%/consilium-local

@@ -33,6 +33,9 @@
 #define REPLY_MS 30000 /* to read the reply */
 #define TICK_MS 1000
 
+#define REPORT_NAME_SIZE 128 /* of its files, without the ending */
+#define REPORT_SIGNATURE_MAX 512 /* bytes */
+
 #define ANYBODY (CTL_OPERATOR | CTL_OFFICER)
 
 /* Who may ask for what; whether a daemon knows it is its own business. */
@@ -378,22 +381,31 @@ add_file(struct control *c, const char *base, const char *suffix,
 	return out->failed ? err_sys(err, "report %s", name) : 0;
 }
 
-/* The body names the report; put its files there instead. */
+/* The body has the report's name and signature; put its files before the
+   signature. */
 static int
 fetch_report(struct control *c, struct ctl_reply *r, struct err *err)
 {
-	const char *base = (const char *)r->body;
+	struct canon_in in = canon_in(r->body, r->body_len);
 	struct canon files = { 0 };
+	char base[REPORT_NAME_SIZE];
+	const uint8_t *signature;
+	size_t len;
 	int rc = -1;
 
-	if (c->reports < 0 || base == NULL || strlen(base) != r->body_len ||
-	    !file_name_ok(base))
+	canon_get_text(&in, base, sizeof(base));
+	signature = canon_get_bytes(&in, 1, REPORT_SIGNATURE_MAX, &len);
+	if (canon_end(&in, "the report's name", err) < 0)
+		return -1;
+	if (c->reports < 0 || !file_name_ok(base))
 		return err_set(err, ERR_PEER, "there is no such report");
 	if (add_file(c, base, "json", &files, err) == 0 &&
 	    add_file(c, base, "html", &files, err) == 0) {
-		ctl_reply_body(r, files.data, files.len);
-		rc = 0;
+		canon_bytes(&files, signature, len);
+		rc = files.failed ? err_sys(err, "report %s", base) : 0;
 	}
+	if (rc == 0)
+		ctl_reply_body(r, files.data, files.len);
 	canon_free(&files);
 	return rc;
 }

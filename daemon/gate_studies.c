@@ -21,6 +21,7 @@
 #include "crypto/audit.h"
 #include "crypto/context.h"
 #include "crypto/finished.h"
+#include "crypto/signed_report.h"
 #include "crypto/signed_study.h"
 #include "daemon/config.h"
 #include "model/step/plan.h"
@@ -617,14 +618,20 @@ cmd_digests(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	return reply(g, tag, &r, err);
 }
 
-/* The name is all we know of it: control has the folder. */
+/*
+ * The files' name and our signature: control has the folder, and puts the files
+ * there.  What is signed stands in the audit log since it was prepared.
+ */
 static int
 cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
 {
+	struct canon body = { 0 }, object = { 0 };
+	struct signed_report signature;
 	struct ctl_reply r = { 0 };
 	struct err why;
 	char base[128];
+	int rv;
 
 	(void)q;
 	if (st->job == 0) {
@@ -633,8 +640,22 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		return reply_error(g, tag, &why, err);
 	}
 	gate_base_name(st->name, st->job, base);
-	ctl_reply_body(&r, base, strlen(base));
-	return reply(g, tag, &r, err);
+	memcpy(signature.study, st->digest, STORE_DIGEST);
+	memcpy(signature.report, st->report, STORE_DIGEST);
+	memcpy(signature.table, st->table, STORE_DIGEST);
+	rv = signed_report_sign(&signature, g->identity, &object, err);
+	if (rv == 0) {
+		canon_text(&body, base);
+		canon_bytes(&body, object.data, object.len);
+		rv = body.failed ? err_sys(err, "report") : 0;
+	}
+	if (rv == 0) {
+		ctl_reply_body(&r, body.data, body.len);
+		rv = reply(g, tag, &r, err);
+	}
+	canon_free(&body);
+	canon_free(&object);
+	return rv;
 }
 
 /* approve, refuse and revoke: the signed decision says which. */

@@ -21,12 +21,12 @@ check_PROGRAMS += %D%/test_result_files
 # The daemon is the test itself: it has a ctl_call() of its own.
 check_PROGRAMS += %D%/test_online
 %C%_test_online_SOURCES = %D%/test_online.c \
-	ctl/cmd_online.c ctl/ctl.c ctl/ctl.h ctl/passphrase.c ctl/result_files.c \
-	ctl/rows.c ctl/rows.h ctl/result_files.h
-%C%_test_online_LDADD = study/libstudy.a \
+	ctl/cmd_online.c ctl/cmd_report.c ctl/ctl.c ctl/ctl.h ctl/passphrase.c \
+	ctl/report_files.h ctl/result_files.c ctl/rows.c ctl/rows.h ctl/result_files.h
+%C%_test_online_LDADD = ctl/liblocal.a study/libstudy.a \
 	model/libresult.a model/libstep.a crypto/libauthority.a \
 	crypto/libhash.a privsep/libprivsep.a common/libcommon.a \
-	$(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
+	$(YAJL_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
 check_SCRIPTS += %D%/offline.sh
 EXTRA_DIST += %D%/offline.sh
 

@@ -11,7 +11,9 @@
 #include "common/hex.h"
 #include "crypto/approval.h"
 #include "crypto/hash.h"
+#include "crypto/signed_report.h"
 #include "ctl/ctl.h"
+#include "ctl/report_files.h"
 #include "ctl/rows.h"
 #include "privsep/ctl_client.h"
 
@@ -20,6 +22,7 @@
  */
 static struct {
 	const char *json, *html; /* the report that it shows */
+	struct canon sig;
 	uint8_t study[HASH_LEN], report[HASH_LEN], table[HASH_LEN];
 	struct err error; /* what it answers to the last command */
 	char command[CTL_COMMAND_MAX], studied[CTL_STUDY_MAX];
@@ -60,6 +63,7 @@ ctl_call(const char *socket_path, const char *command, const char *study,
 	if (strcmp(command, "report") == 0) {
 		canon_bytes(&report, fake.json, strlen(fake.json));
 		canon_bytes(&report, fake.html, strlen(fake.html));
+		canon_bytes(&report, fake.sig.data, fake.sig.len);
 		ctl_reply_body(reply, report.data, report.len);
 		canon_free(&report);
 		return 0;
@@ -83,7 +87,8 @@ ctl_call(const char *socket_path, const char *command, const char *study,
 
 static char dir[] = "/tmp/test_online.XXXXXX";
 static char key_path[64], pass_path[64], out_path[64], json_path[64];
-static char html_hash[2 * HASH_LEN + 1], json[256];
+static char html_hash[2 * HASH_LEN + 1], json[512];
+static struct key *site_key; /* signs the report */
 static uint8_t officer[1][KEY_PUBLIC];
 
 static int
@@ -107,8 +112,12 @@ set_up(void **state)
 	key_free(k);
 	hash_sha256("<html>", 6, hash);
 	hex_text(hash, sizeof(hash), html_hash);
-	snprintf(json, sizeof(json), "{\"html\": \"%s\"}", html_hash);
-	return 0;
+	snprintf(json, sizeof(json),
+	    "{\"format\": \"consilium-report\", \"site\": \"berlin\", "
+	    "\"study\": {\"name\": \"rfs\", \"digest\": \"%064d\"}, "
+	    "\"table_digest\": \"%064d\", \"html_digest\": \"%s\"}",
+	    0, 0, html_hash);
+	return (site_key = key_new(&err)) != NULL ? 0 : -1;
 }
 
 static int
@@ -117,6 +126,8 @@ tear_down(void **state)
 	char command[64];
 
 	(void)state;
+	key_free(site_key);
+	canon_free(&fake.sig);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	return system(command);
 }
@@ -125,14 +136,19 @@ tear_down(void **state)
 static int
 reset(void **state)
 {
+	struct signed_report r = { 0 };
+	struct err err;
+
 	(void)state;
+	canon_free(&fake.sig);
 	memset(&fake, 0, sizeof(fake));
 	fake.json = json;
 	fake.html = "<html>";
 	memset(fake.study, 1, HASH_LEN);
 	memset(fake.table, 3, HASH_LEN);
 	hash_sha256(json, strlen(json), fake.report);
-	return 0;
+	memcpy(r.report, fake.report, HASH_LEN);
+	return signed_report_sign(&r, site_key, &fake.sig, &err);
 }
 
 static struct ctl_args
@@ -179,7 +195,7 @@ static void
 a_report_that_is_not_the_signed_one_is_not_approved(void **state)
 {
 	struct ctl_args a = args("approve");
-	char other[300];
+	char other[600];
 	struct err err;
 
 	(void)state;
@@ -198,7 +214,7 @@ static void
 only_the_report_that_was_read_is_approved(void **state)
 {
 	struct ctl_args a = args("report");
-	char newer[300];
+	char newer[600];
 	struct err err;
 
 	(void)state;
@@ -216,6 +232,81 @@ only_the_report_that_was_read_is_approved(void **state)
 	assert_string_equal(fake.command, "");
 	a.opt[CTL_REPORT] = NULL;
 	assert_int_equal(ctl_decide(&a, &err), 0);
+}
+
+/* Is the report in the folder refused, for this reason? */
+static void
+not_verified(const char *why)
+{
+	struct ctl_args a = args("report verify");
+	char key[2 * KEY_PUBLIC + 1];
+	struct err err;
+
+	hex_text(key_public(site_key), KEY_PUBLIC, key);
+	a.opt[CTL_PUBLIC_KEY] = key;
+	a.operand = out_path;
+	assert_int_equal(ctl_report_verify(&a, &err), -1);
+	if (strstr(err.msg, why) == NULL)
+		fail_msg("%s: not in: %s", why, err.msg);
+	assert_null(strchr(err.msg, '\n'));
+}
+
+/* The file of the folder with a byte changed, and without its last one. */
+static void
+spoil(enum report_file f, size_t at, const char *why)
+{
+	char path[128];
+	struct err err;
+	uint8_t *data;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/%s", out_path, report_files[f]);
+	data = file_read(path, REPORT_FILE_MAX, &len, &err);
+	assert_non_null(data);
+	data[at] ^= 1;
+	assert_int_equal(file_write(path, data, len, 0600, &err), 0);
+	not_verified(why);
+	data[at] ^= 1;
+	assert_int_equal(file_write(path, data, len - 1, 0600, &err), 0);
+	not_verified(f == REPORT_SIG ? report_files[f] : why);
+	assert_int_equal(file_write(path, data, len, 0600, &err), 0);
+	free(data);
+}
+
+static void
+a_report_that_the_site_did_not_make_is_told(void **state)
+{
+	struct ctl_args a = args("report"), verify = args("report verify");
+	struct signed_report r = { 0 };
+	char key[2 * KEY_PUBLIC + 1];
+	struct key *other;
+	struct err err;
+
+	(void)state;
+	hex_text(key_public(site_key), KEY_PUBLIC, key);
+	verify.opt[CTL_PUBLIC_KEY] = key;
+	verify.operand = out_path;
+	assert_int_equal(ctl_report(&a, &err), 0);
+	assert_int_equal(ctl_report_verify(&verify, &err), 0);
+	spoil(REPORT_JSON, 30, "report.json: is not the report that was");
+	spoil(REPORT_HTML, 0, "report.html: is not the one that report.json");
+	for (size_t at = 0; at < fake.sig.len; at++)
+		spoil(REPORT_SIG, at, "report.sig");
+	assert_int_equal(ctl_report_verify(&verify, &err), 0);
+	/* The same report, signed by another site; then of another table. */
+	other = key_new(&err);
+	assert_non_null(other);
+	memcpy(r.report, fake.report, HASH_LEN);
+	canon_free(&fake.sig);
+	assert_int_equal(signed_report_sign(&r, other, &fake.sig, &err), 0);
+	key_free(other);
+	assert_int_equal(ctl_report(&a, &err), 0);
+	not_verified("of another site, with the key ");
+	r.table[0] = 1;
+	canon_free(&fake.sig);
+	assert_int_equal(signed_report_sign(&r, site_key, &fake.sig, &err), 0);
+	assert_int_equal(ctl_report(&a, &err), 0);
+	not_verified("names another study or table");
 }
 
 static void
@@ -334,6 +425,8 @@ main(void)
 		    a_report_that_is_not_the_signed_one_is_not_approved, reset),
 		cmocka_unit_test_setup(
 		    only_the_report_that_was_read_is_approved, reset),
+		cmocka_unit_test_setup(
+		    a_report_that_the_site_did_not_make_is_told, reset),
 		cmocka_unit_test_setup(a_wrong_passphrase_signs_nothing, reset),
 		cmocka_unit_test_setup(
 		    a_daemons_refusal_is_the_commands, reset),

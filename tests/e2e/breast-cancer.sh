@@ -49,5 +49,16 @@ for name in gbsg rotterdam-a rotterdam-b rotterdam-c; do
 		test -s "out/sites/$name/$file" || fail "no $name/$file"
 	done
 done
+
+# The reports are their sites', to be checked without a daemon.
+key() { # of a site, as the root's list of members has it
+	sed -n "/^\[site $1\]/,/^\[/s/^key = //p" out/root/members
+}
+ctl=$builddir/ctl/consiliumctl
+"$ctl" report verify --public-key "$(key gbsg)" out/sites/gbsg ||
+    fail "gbsg's report is not gbsg's"
+if "$ctl" report verify --public-key "$(key rotterdam-a)" out/sites/gbsg; then
+	fail "gbsg's report is rotterdam-a's"
+fi
 cd ..
 rm -rf "$dir"

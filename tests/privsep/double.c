@@ -123,12 +123,14 @@ on_request(void *self, struct msg *m, struct err *err)
 {
 	struct me *me = self;
 	struct ctl_reply r = { 0 };
-	struct canon out = { 0 };
+	struct canon out = { 0 }, report = { 0 };
 	struct ctl_request q;
 	int rc;
 
 	if (ctl_request_read(m->data, m->len, &q, err) < 0)
 		return -1;
+	canon_text(&report, q.study);
+	canon_bytes(&report, "sig", 3);
 	ctl_reply_column(&r, "command");
 	ctl_reply_column(&r, "study");
 	ctl_reply_column(&r, "roles");
@@ -136,9 +138,10 @@ on_request(void *self, struct msg *m, struct err *err)
 	ctl_reply_cell(&r, "%s", q.study);
 	ctl_reply_cell(&r, "%u", q.roles);
 	if (strcmp(q.command, "report") == 0)
-		ctl_reply_body(&r, q.study, strlen(q.study));
+		ctl_reply_body(&r, report.data, report.len);
 	else
 		ctl_reply_body(&r, q.body, q.body_len);
+	canon_free(&report);
 	rc = ctl_reply_write(&r, &out, err);
 	ctl_reply_free(&r);
 	if (rc < 0)

@@ -698,6 +698,7 @@ a_report_is_read_from_its_folder_and_from_nowhere_else(void **state)
 	in = canon_in(r.body, r.body_len);
 	assert_memory_equal(canon_get_bytes(&in, 8, 8, &len), "pid,age\n", 8);
 	assert_memory_equal(canon_get_bytes(&in, 8, 8, &len), "pid,age\n", 8);
+	assert_memory_equal(canon_get_bytes(&in, 3, 3, &len), "sig", 3);
 	assert_int_equal(canon_end(&in, "report", &err), 0);
 	ctl_reply_free(&r);
 	assert_int_equal(call("report", "rfs.8", NULL, 0, &r, &err), 0);
