@@ -72,7 +72,7 @@ classes_free(struct classes *c)
 }
 
 struct risk
-classes_risk(const struct classes *c)
+classes_risk(const struct classes *c, double threshold)
 {
 	struct risk r = { .smallest = c->n_rows };
 	double rows = (double)MAX(c->n_rows, 1);
@@ -82,7 +82,7 @@ classes_risk(const struct classes *c)
 
 		r.smallest = MIN(r.smallest, c->size[i]);
 		r.unique += c->size[i] == 1 ? 1 / rows : 0;
-		r.above += 1 / size > RISK_THRESHOLD ? size / rows : 0;
+		r.above += 1 / size > threshold ? size / rows : 0;
 	}
 	r.highest = r.smallest > 0 ? 1 / (double)r.smallest : 0;
 	r.average = (double)c->n / rows;

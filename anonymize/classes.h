@@ -22,11 +22,9 @@ struct classes {
 struct risk {
 	size_t smallest; /* class */
 	double highest, average; /* over the rows */
-	double above; /* share of the rows with more than RISK_THRESHOLD */
+	double above; /* share of the rows with more than the threshold */
 	double unique; /* share of the rows that are alone in their class */
 };
-
-#define RISK_THRESHOLD 0.09
 
 /* keys[i] holds the n_rows values of one quasi-identifier; no quasi-identifier
    makes one class.  End with classes_free(), also after an error. */
@@ -34,7 +32,8 @@ int classes_make(struct classes *c, const double *const *keys, size_t n_keys,
     size_t n_rows, struct err *err);
 void classes_free(struct classes *c);
 
-struct risk classes_risk(const struct classes *c);
+/* threshold: the risk that is called high. */
+struct risk classes_risk(const struct classes *c, double threshold);
 /* Rows in classes of fewer than k. */
 size_t classes_below(const struct classes *c, size_t k);
 

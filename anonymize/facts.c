@@ -148,28 +148,37 @@ bin_of(const struct study *s, size_t column, const struct column_facts *f,
 	return MIN((size_t)((v - c->lo) / (c->hi - c->lo) * 10), 9);
 }
 
-/* Leave out small counts, and what they could be computed from. */
-static void
-hide_small(struct column_facts *f, size_t k)
+/*
+ * Leave out counts below k, and more of them until these cannot be computed
+ * from what is left: whoever knows the sum, and that each of the m hidden ones
+ * is 1 at least, must find each as likely k or more: sum - (m - 1) >= k.  If
+ * that takes all, those of nobody are hidden, too.
+ */
+void
+facts_hide(struct bin *bins, size_t n, size_t k)
 {
-	size_t hidden = 0;
+	size_t sum = 0, m = 0;
 
-	for (size_t g = 0; g < f->n_bins; g++) {
-		f->bins[g].hidden =
-		    f->bins[g].count > 0 && f->bins[g].count < k;
-		hidden += f->bins[g].hidden ? f->bins[g].count : 0;
+	for (size_t g = 0; g < n; g++) {
+		bins[g].hidden = bins[g].count > 0 && bins[g].count < k;
+		m += bins[g].hidden;
+		sum += bins[g].hidden ? bins[g].count : 0;
 	}
-	while (hidden > 0 && hidden < k) {
+	while (m > 0 && sum + 1 < k + m) {
 		struct bin *next = NULL;
 
-		for (size_t g = 0; g < f->n_bins; g++)
-			if (!f->bins[g].hidden && f->bins[g].count > 0 &&
-			    (next == NULL || f->bins[g].count < next->count))
-				next = &f->bins[g];
-		if (next == NULL)
-			break;
+		for (size_t g = 0; g < n; g++)
+			if (!bins[g].hidden && bins[g].count > 0 &&
+			    (next == NULL || bins[g].count < next->count))
+				next = &bins[g];
+		if (next == NULL) {
+			for (size_t g = 0; g < n; g++)
+				bins[g].hidden = true;
+			return;
+		}
 		next->hidden = true;
-		hidden += next->count;
+		m++;
+		sum += next->count;
 	}
 }
 
@@ -268,8 +277,146 @@ measure_column(struct report *r, size_t t, struct err *err)
 
 		f->bins[MIN(g, f->n_bins - 1)].count++;
 	}
-	hide_small(f, r->in.k);
+	facts_hide(f->bins, f->n_bins, r->in.k);
 	return 0;
+}
+
+/*
+ * Risk.
+ */
+
+static int
+measure_journalist(const struct report *r, const struct classes *c,
+    const struct risk *k, struct journalist *out, struct err *err)
+{
+	double people = r->in.study->privacy.population, *chance;
+	double rows = (double)MAX(c->n_rows, 1);
+	size_t largest = 1;
+
+	*out = (struct journalist){ k->highest, k->average, k->above };
+	if (people <= (double)c->n_rows)
+		return 0;
+	for (size_t i = 0; i < c->n; i++)
+		largest = MAX(largest, c->size[i]);
+	if ((chance = calloc(largest + 1, sizeof(*chance))) == NULL)
+		return err_sys(err, "memory for the report");
+	if (population_chance(chance, largest, rows / people, err) == -1) {
+		free(chance);
+		return -1;
+	}
+	*out = (struct journalist){ 0 };
+	for (size_t i = 0; i < c->n; i++) {
+		double risk = chance[c->size[i]];
+		double share = (double)c->size[i] / rows;
+
+		out->highest = MAX(out->highest, risk);
+		out->average += share * risk;
+		if (risk > r->in.study->privacy.risk_threshold)
+			out->above += share;
+	}
+	free(chance);
+	return 0;
+}
+
+/* The quasi-identifiers as they were, and what the table has of them. */
+static int
+measure_separation(struct report *r, struct err *err)
+{
+	const struct study *s = r->in.study;
+	const double **before = calloc(s->n_quasi + 1, sizeof(*before));
+	const double **after = calloc(s->n_quasi + 1, sizeof(*after));
+	int rv = -1;
+
+	r->n_sets = separation_sets(s->n_quasi);
+	r->separate_before = calloc(r->n_sets + 1, sizeof(struct separation));
+	r->separate_after = calloc(r->n_sets + 1, sizeof(struct separation));
+	if (before == NULL || after == NULL || r->separate_before == NULL ||
+	    r->separate_after == NULL) {
+		err_sys(err, "memory for the report");
+		goto out;
+	}
+	for (size_t q = 0; q < s->n_quasi; q++) {
+		before[q] = r->in.rows->columns[s->quasi[q]].values;
+		for (size_t t = 0; t < s->n_table; t++)
+			if (s->table[t] == s->quasi[q])
+				after[q] = table_column(r->in.table, t);
+	}
+	if (separation_measure(before, s->n_quasi, r->in.rows->n,
+		r->separate_before, err) == 0 &&
+	    separation_measure(after, s->n_quasi, r->in.table->n_rows,
+		r->separate_after, err) == 0)
+		rv = 0;
+out:
+	free(before);
+	free(after);
+	return rv;
+}
+
+/* Shares from which a number of 1 to k - 1 patients could be computed are not
+   said: of those for whom a guess is wrong. */
+static void
+keep_quiet(struct column_facts *f, const struct report *r)
+{
+	double k = (double)r->in.k, rows = (double)r->in.after->n_rows;
+	double shares[] = { f->known_after.certain, f->known_after.right,
+		f->known_after.anyway };
+
+	f->quiet = false;
+	for (size_t g = 0; g < f->n_bins; g++)
+		f->quiet = f->quiet || f->bins[g].hidden;
+	for (size_t i = 0; i < nitems(shares); i++) {
+		double others = rows * (1 - shares[i]);
+
+		f->quiet = f->quiet || (others > 0.5 && others < k - 0.5);
+	}
+}
+
+/* What is not known of a patient, and what the class tells about it. */
+static int
+measure_disclosure(struct report *r, size_t t, struct err *err)
+{
+	const struct study *s = r->in.study;
+	const struct study_column *c = &s->columns[s->table[t]];
+	struct column_facts *f = &r->columns[s->table[t]];
+
+	if (c->in_k ||
+	    (c->privacy != STUDY_SENSITIVE && c->use != STUDY_OUTCOME))
+		return 0;
+	f->sensitive = true;
+	if (disclosure_measure(r->in.before,
+		r->in.rows->columns[s->table[t]].values, &f->known_before,
+		err) == -1)
+		return -1;
+	if (disclosure_measure(r->in.after, table_column(r->in.table, t),
+		&f->known_after, err) == -1)
+		return -1;
+	keep_quiet(f, r);
+	return 0;
+}
+
+static int
+measure_risk(struct report *r, struct err *err)
+{
+	double threshold = r->in.study->privacy.risk_threshold;
+	double people = r->in.study->privacy.population;
+
+	r->before = classes_risk(r->in.before, threshold);
+	r->after = classes_risk(r->in.after, threshold);
+	if (measure_journalist(r, r->in.before, &r->before,
+		&r->journalist_before, err) == -1 ||
+	    measure_journalist(
+		r, r->in.after, &r->after, &r->journalist_after, err) == -1)
+		return -1;
+	if (people > 0 &&
+	    (population_estimate(
+		 r->in.before, people, &r->population_before, err) == -1 ||
+		population_estimate(
+		    r->in.after, people, &r->population_after, err) == -1))
+		return -1;
+	for (size_t t = 0; t < r->in.study->n_table; t++)
+		if (measure_disclosure(r, t, err) == -1)
+			return -1;
+	return measure_separation(r, err);
 }
 
 /*
@@ -465,16 +612,6 @@ report_make(const struct report_input *in, struct err *err)
 		return NULL;
 	}
 	r->in = *in;
-	r->before = classes_risk(in->before);
-	r->after = classes_risk(in->after);
-	if (in->study->privacy.population > 0 &&
-	    (population_estimate(in->before, in->study->privacy.population,
-		 &r->population_before, err) == -1 ||
-		population_estimate(in->after, in->study->privacy.population,
-		    &r->population_after, err) == -1)) {
-		report_free(r);
-		return NULL;
-	}
 	for (size_t i = 0; i < in->study->n_columns; i++)
 		say_done(in->study, i, &r->columns[i]);
 	for (size_t t = 0; t < in->study->n_table; t++)
@@ -482,6 +619,10 @@ report_make(const struct report_input *in, struct err *err)
 			report_free(r);
 			return NULL;
 		}
+	if (measure_risk(r, err) == -1) {
+		report_free(r);
+		return NULL;
+	}
 	measure_sizes(r);
 	find_all(r);
 	return r;
@@ -492,6 +633,8 @@ report_free(struct report *r)
 {
 	if (r == NULL)
 		return;
+	free(r->separate_before);
+	free(r->separate_after);
 	free(r->columns);
 	free(r);
 }

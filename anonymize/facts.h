@@ -9,9 +9,11 @@
 #include <stddef.h>
 
 #include "anonymize/classes.h"
+#include "anonymize/disclosure.h"
 #include "anonymize/population.h"
 #include "anonymize/report.h"
 #include "anonymize/rows.h"
+#include "anonymize/separation.h"
 
 #define FACTS_BINS_MAX 12
 #define FACTS_SIZES 5
@@ -23,7 +25,7 @@
 struct bin {
 	char label[FACTS_LABEL_SIZE];
 	size_t count;
-	bool hidden; /* 1 to k - 1, or one could compute such a one from it */
+	bool hidden; /* 1 to k - 1, or such a one could be computed from it */
 };
 
 struct column_facts {
@@ -35,6 +37,11 @@ struct column_facts {
 	double left; /* 0 to 1 */
 	double unique; /* share of the table's rows whose value nobody else
 			  has */
+	/* Of a sensitive column or the outcome, by the classes of the complete
+	   rows and by those of the table. */
+	bool sensitive;
+	bool quiet; /* these shares would give a hidden number away */
+	struct disclosure known_before, known_after;
 	struct bin bins[FACTS_BINS_MAX];
 	size_t n_bins; /* 0: no picture */
 };
@@ -50,16 +57,34 @@ struct finding {
 	char text[FACTS_TEXT_SIZE];
 };
 
+/*
+ * The intruder who does not know whether a person is in the table (journalist):
+ * prosecutor's chances where nothing is known of the population, else expected
+ * ones.  The average is also what somebody gets right who links all of the
+ * population to the table (marketer).
+ */
+struct journalist {
+	double highest, average, above;
+};
+
 struct report {
 	struct report_input in;
 	struct risk before, after;
+	struct journalist journalist_before, journalist_after;
 	/* If the study says how large the population is. */
 	struct population population_before, population_after;
+	/* (n_sets) of quasi-identifiers: a and b are indexes into
+	   study->quasi. */
+	struct separation *separate_before, *separate_after;
+	size_t n_sets;
 	struct column_facts *columns; /* (study->n_columns) */
 	struct class_sizes sizes[FACTS_SIZES];
 	struct finding findings[FACTS_FINDINGS_MAX];
 	size_t n_findings;
 };
+
+/* Which of the bins must not be shown. */
+void facts_hide(struct bin *bins, size_t n, size_t k);
 
 /* Does this column of the source look like one of the kinds (detect.h), by its
    cells or its name? */

@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/csv.c %D%/csv.h \
 	%D%/detect.c %D%/detect.h \
 	%D%/dictionary.c %D%/dictionary.h \
+	%D%/disclosure.c %D%/disclosure.h \
 	%D%/facts.c %D%/facts.h \
 	%D%/hierarchy.c %D%/hierarchy.h \
 	%D%/html.c %D%/html.h \
@@ -16,6 +17,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/report.c %D%/report.h \
 	%D%/report_html.c \
 	%D%/rows.c %D%/rows.h \
-	%D%/rules.c %D%/rules.h
+	%D%/rules.c %D%/rules.h \
+	%D%/separation.c %D%/separation.h
 EXTRA_DIST += %D%/README.md
 dist_doc_DATA += docs/REPORT.md

@@ -365,7 +365,7 @@ measure_file(struct job *j, struct err *err)
 			keys[n_keys++] = table_column(&j->table, t);
 	if (classes_make(&j->after, keys, n_keys, j->table.n_rows, err) == -1)
 		goto out;
-	j->result->smallest_class = classes_risk(&j->after).smallest;
+	j->result->smallest_class = classes_risk(&j->after, 1).smallest;
 	if (j->table.n_rows != j->result->n_kept ||
 	    (!j->p->raw && j->result->smallest_class < j->result->k)) {
 		err_set(err, ERR_FORMAT,

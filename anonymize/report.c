@@ -1,5 +1,7 @@
 #include "anonymize/report.h"
 
+#include <math.h>
+
 #include "anonymize/attack.h"
 #include "anonymize/facts.h"
 #include "anonymize/rows.h"
@@ -66,6 +68,7 @@ put_population(struct json *j, const char *key, const struct population *p)
 	json_object(j, key);
 	json_real(j, "zayatz", p->zayatz);
 	json_real(j, "pitman", p->pitman);
+	json_real(j, "slide_negative_binomial", p->slide);
 	json_real(j, "likely", p->likely);
 	json_end_object(j);
 }
@@ -82,7 +85,8 @@ put_attack(struct json *j, const struct attack *a)
 }
 
 static void
-put_risk(struct json *j, const char *key, const struct risk *k)
+put_risk(struct json *j, const char *key, const struct risk *k,
+    const struct journalist *o)
 {
 	json_object(j, key);
 	json_int(j, "smallest_class", (int64_t)k->smallest);
@@ -90,7 +94,50 @@ put_risk(struct json *j, const char *key, const struct risk *k)
 	json_real(j, "average", k->average);
 	json_real(j, "above_threshold", k->above);
 	json_real(j, "unique", k->unique);
+	json_object(j, "journalist");
+	json_real(j, "highest", o->highest);
+	json_real(j, "average", o->average);
+	json_real(j, "above_threshold", o->above);
 	json_end_object(j);
+	json_real(j, "marketer", o->average);
+	json_end_object(j);
+}
+
+static void
+put_set(struct json *j, const char *key, const struct separation *s)
+{
+	json_object(j, key);
+	json_real(j, "distinction", s->distinction);
+	json_real(j, "separation", s->separation);
+	json_end_object(j);
+}
+
+/* The sets of one and of two, and that of all. */
+static void
+put_separation(struct json *j, const struct report *r)
+{
+	const struct study *s = r->in.study;
+
+	json_array(j, "sets");
+	for (size_t i = 0; i <= r->n_sets; i++) {
+		bool all = i == r->n_sets;
+		struct separation before =
+		    all ? separation_of(r->in.before) : r->separate_before[i];
+		struct separation after =
+		    all ? separation_of(r->in.after) : r->separate_after[i];
+
+		json_object(j, NULL);
+		json_array(j, "columns");
+		for (size_t q = 0; q < s->n_quasi; q++)
+			if (all || q == before.a || q == before.b)
+				json_text(
+				    j, NULL, s->columns[s->quasi[q]].name);
+		json_end_array(j);
+		put_set(j, "before", &before);
+		put_set(j, "after", &after);
+		json_end_object(j);
+	}
+	json_end_array(j);
 }
 
 static void
@@ -141,9 +188,10 @@ put_privacy(struct json *j, const struct report *r)
 	for (size_t i = 0; i < s->n_quasi; i++)
 		json_text(j, NULL, s->columns[s->quasi[i]].name);
 	json_end_array(j);
-	json_real(j, "threshold", RISK_THRESHOLD);
-	put_risk(j, "before", &r->before);
-	put_risk(j, "after", &r->after);
+	json_real(j, "threshold", s->privacy.risk_threshold);
+	put_risk(j, "before", &r->before, &r->journalist_before);
+	put_risk(j, "after", &r->after, &r->journalist_after);
+	put_separation(j, r);
 	if (s->privacy.population > 0) {
 		json_object(j, "population");
 		json_real(j, "people", r->population_before.size);
@@ -173,6 +221,16 @@ put_privacy(struct json *j, const struct report *r)
 }
 
 static void
+put_disclosure(struct json *j, const char *key, const struct disclosure *d)
+{
+	json_object(j, key);
+	json_real(j, "certain", d->certain);
+	json_real(j, "right", d->right);
+	json_real(j, "anyway", d->anyway);
+	json_end_object(j);
+}
+
+static void
 put_column(struct json *j, const struct report *r, size_t i)
 {
 	const struct study_column *c = &r->in.study->columns[i];
@@ -189,7 +247,11 @@ put_column(struct json *j, const struct report *r, size_t i)
 	if (f->in_table) {
 		json_int(j, "distinct_before", (int64_t)f->distinct_before);
 		json_int(j, "distinct_after", (int64_t)f->distinct_after);
-		json_real(j, "information_left", f->left);
+		json_real(j, "information_left", round(100 * f->left) / 100);
+		if (f->sensitive && !f->quiet) {
+			put_disclosure(j, "known_before", &f->known_before);
+			put_disclosure(j, "known_after", &f->known_after);
+		}
 		json_array(j, "values");
 		for (size_t g = 0; g < f->n_bins; g++) {
 			json_object(j, NULL);

@@ -146,7 +146,7 @@ print_risk(const struct study *s, const struct rows *rows, struct err *err)
 {
 	const double **keys = calloc(s->n_quasi + 1, sizeof(*keys));
 	double people = s->privacy.population;
-	struct population p = { .zayatz = NAN, .pitman = NAN };
+	struct population p = { .zayatz = NAN, .pitman = NAN, .slide = NAN };
 	struct classes c = { 0 };
 	struct risk k;
 	int r = -1;
@@ -160,15 +160,15 @@ print_risk(const struct study *s, const struct rows *rows, struct err *err)
 	if (classes_make(&c, keys, s->n_quasi, rows->n, err) == -1 ||
 	    (people > 0 && population_estimate(&c, people, &p, err) == -1))
 		goto out;
-	k = classes_risk(&c);
+	k = classes_risk(&c, s->privacy.risk_threshold);
 	printf("# before: highest risk %.4f, average %.4f, above %.2f: %.2f%% "
 	       "of the rows, alone %.2f%%\n",
-	    k.highest, k.average, RISK_THRESHOLD, 100 * k.above,
+	    k.highest, k.average, s->privacy.risk_threshold, 100 * k.above,
 	    100 * k.unique);
 	if (people > 0)
 		printf("#   alone among %.0f people: Pitman %.2f%%, Zayatz "
-		       "%.2f%%\n",
-		    people, 100 * p.pitman, 100 * p.zayatz);
+		       "%.2f%%, slide negative binomial %.2f%%\n",
+		    people, 100 * p.pitman, 100 * p.zayatz, 100 * p.slide);
 	r = 0;
 out:
 	free(keys);

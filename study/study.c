@@ -141,6 +141,8 @@ static const struct ini_field privacy_fields[] = {
 	    .max = 1e11 },
 	{ "average-risk", ini_real, AT(privacy.average_risk), .min = 1e-6,
 	    .max = 1 },
+	{ "risk-threshold", ini_real, AT(privacy.risk_threshold), .min = 1e-6,
+	    .max = 1 },
 	{ "smallest-risk-set-step", ini_size,
 	    AT(privacy.smallest_risk_set_step), .min = 1, .max = 100000 },
 	{ "suite", ini_word, AT(privacy.suite), .words = suite_words },
@@ -321,6 +323,7 @@ defaults(struct draft *d)
 	};
 	d->s->privacy = (struct study_rules){
 		.suppression_limit = 0.05,
+		.risk_threshold = 0.09,
 		.smallest_risk_set_step = 5,
 		.events_per_term = 1,
 		.verify = STUDY_REPLAY,

@@ -193,6 +193,8 @@ struct study {
 		double population; /* people of whom a site's patients are a
 				      sample; 0: not said */
 		double average_risk; /* most classes by rows; 0: any */
+		double risk_threshold; /* a chance to point at the right row
+					  that the report calls high */
 		size_t smallest_risk_set_step; /* patients */
 		size_t events_per_term;
 		/* enum study_suite, study_cohort, study_verify */

@@ -19,6 +19,8 @@ check_PROGRAMS += %D%/test_lattice
 check_PROGRAMS += %D%/test_risk
 %C%_test_risk_SOURCES = %D%/test_risk.c
 %C%_test_risk_LDADD = $(%C%_LIBS)
+EXTRA_DIST += tests/reference/adult_sizes.py tests/vectors/risk/README.md \
+	tests/vectors/risk/adult_sizes.csv
 
 check_PROGRAMS += %D%/test_detect
 %C%_test_detect_SOURCES = %D%/test_detect.c
