@@ -126,8 +126,8 @@ separation_measure(const double *const *columns, size_t n_columns,
 			goto out;
 		}
 		out[n] = (struct separation){ .a = i, .b = SEPARATION_NONE };
-		measure(&out[n++], &m, NULL, columns[i], count, codes[i],
-		    n_rows);
+		measure(
+		    &out[n++], &m, NULL, columns[i], count, codes[i], n_rows);
 	}
 	for (size_t i = 0; n_columns <= SEPARATION_COLUMNS_MAX && i < n_columns;
 	     i++)

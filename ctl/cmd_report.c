@@ -18,8 +18,8 @@
 
 /* Is the member of v this digest in hexadecimal? */
 static bool
-is_digest(const struct json_value *v, const char *key,
-    const uint8_t digest[HASH_LEN])
+is_digest(
+    const struct json_value *v, const char *key, const uint8_t digest[HASH_LEN])
 {
 	char hex[2 * HASH_LEN + 1];
 
@@ -41,8 +41,7 @@ check_content(const char *const paths[REPORT_FILES],
 		return err_set(err, ERR_REFUSED,
 		    "%s: is not the one that report.json names",
 		    paths[REPORT_HTML]);
-	if (!is_digest(
-		json_get(json, "study"), "digest", signature->study) ||
+	if (!is_digest(json_get(json, "study"), "digest", signature->study) ||
 	    !is_digest(json, "table_digest", signature->table))
 		return err_set(err, ERR_REFUSED,
 		    "%s: names another study or table than the signature",
@@ -76,8 +75,7 @@ ctl_report_verify(const struct ctl_args *a, struct err *err)
 	size_t len[REPORT_FILES];
 	int rv = -1;
 
-	if (ctl_public_key(
-		"--public-key", a->opt[CTL_PUBLIC_KEY], pk, err) < 0)
+	if (ctl_public_key("--public-key", a->opt[CTL_PUBLIC_KEY], pk, err) < 0)
 		return -1;
 	for (size_t i = 0; i < REPORT_FILES; i++) {
 		paths[i] = ctl_path(a->operand, report_files[i], err);
@@ -87,8 +85,8 @@ ctl_report_verify(const struct ctl_args *a, struct err *err)
 			goto out;
 		hash_sha256(file[i], len[i], digest[i]);
 	}
-	if (signed_report_open(file[REPORT_SIG], len[REPORT_SIG], pk,
-		&signature, err) < 0) {
+	if (signed_report_open(
+		file[REPORT_SIG], len[REPORT_SIG], pk, &signature, err) < 0) {
 		err_prefix(err, "%s", paths[REPORT_SIG]);
 		goto out;
 	}
@@ -101,8 +99,8 @@ ctl_report_verify(const struct ctl_args *a, struct err *err)
 	json = json_read(paths[REPORT_JSON], (const char *)file[REPORT_JSON],
 	    len[REPORT_JSON], err);
 	if (json == NULL ||
-	    check_content(
-		paths, json, &signature, digest[REPORT_HTML], err) < 0)
+	    check_content(paths, json, &signature, digest[REPORT_HTML], err) <
+		0)
 		goto out;
 	print_report(json, &signature);
 	rv = 0;
