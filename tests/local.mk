@@ -16,6 +16,7 @@ include %D%/man/local.mk
 include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
+include %D%/faults/local.mk
 include %D%/rounds/local.mk
 include %D%/abuse/local.mk
 include %D%/privsep/local.mk

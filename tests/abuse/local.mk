@@ -4,10 +4,13 @@ check_LIBRARIES += %D%/libforge.a
 %C%_libforge_a_SOURCES = %D%/forge.c %D%/forge.h
 %C%_libforge_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CMOCKA_CFLAGS)
 
-abuse_cases = %D%/cases_coordinator %D%/cases_interleavings %D%/cases_sites
+abuse_cases = %D%/cases_coordinator %D%/cases_crash %D%/cases_interleavings \
+	%D%/cases_sites
 EXTRA_PROGRAMS += $(abuse_cases)
 %C%_cases_coordinator_SOURCES = %D%/cases_coordinator.c
 %C%_cases_coordinator_LDADD = tests/abuse/libforge.a $(harness_libs)
+%C%_cases_crash_SOURCES = %D%/cases_crash.c
+%C%_cases_crash_LDADD = $(harness_libs)
 %C%_cases_sites_SOURCES = %D%/cases_sites.c
 %C%_cases_sites_LDADD = tests/abuse/libforge.a $(harness_libs)
 %C%_cases_interleavings_SOURCES = %D%/cases_interleavings.c
@@ -17,5 +20,5 @@ EXTRA_PROGRAMS += $(abuse_cases)
 
 check_DATA += $(abuse_cases)
 check_SCRIPTS += %D%/abuse.sh
-EXTRA_DIST += %D%/abuse.sh
+EXTRA_DIST += %D%/abuse.sh %D%/crash.sh
 CLEANFILES += $(abuse_cases) %D%/abuse.out

@@ -40,6 +40,7 @@
 #include "privsep/spawn.h"
 #include "study/study.h"
 #include "study/table.h"
+#include "tests/faults/fault.h"
 
 static const char study_format[] = "[study]\n"
 				   "name = small\n"
@@ -53,6 +54,7 @@ static const char study_format[] = "[study]\n"
 				   "kind = logistic\n"
 				   "outcome = y\n"
 				   "[rounds]\n"
+				   "%s"
 				   "ready-wait = %u\n"
 				   "share = %u\n"
 				   "upload = %u\n"
@@ -78,6 +80,8 @@ static const char study_format[] = "[study]\n"
 				   "use = feature\n";
 
 static char study_text[2048];
+
+#define DEATHS_MAX 1000
 
 enum wait { W_NONE, W_NEXT, W_SEND, W_PUT, W_GET, W_ASIDE };
 
@@ -146,6 +150,7 @@ configure(struct chan *to, const char *config, const char *state)
 	struct canon c = { 0 };
 	struct err err;
 	struct msg m;
+	int rv;
 
 	canon_text(&c, "test.conf");
 	canon_bytes(&c, config, strlen(config));
@@ -153,8 +158,11 @@ configure(struct chan *to, const char *config, const char *state)
 	canon_text(&c, "state");
 	canon_bytes(&c, state, strlen(state));
 	ok(chan_send_canon(to, MSG_CONFIG, 0, &c, &err), &err);
-	if (chan_wait(to, &m, TIMEOUT_MS, &err) != 1)
-		fail_msg("%s", err.msg);
+	rv = chan_wait(to, &m, TIMEOUT_MS, &err);
+	if (rv == 0 && h.may_die)
+		return; /* the pump will see it */
+	if (rv != 1)
+		fail_msg("%s", rv < 0 ? err.msg : "it ended at its start");
 	assert_int_equal(m.type, MSG_READY);
 	msg_free(&m);
 }
@@ -674,14 +682,20 @@ died(struct site *s)
 {
 	if (!h.may_die)
 		fail_msg("%s ended", s == NULL ? "rounds" : s->name);
-	h.n_deaths++;
+	if (h.n_deaths++ > DEATHS_MAX)
+		fail_msg(
+		    "%s ends again and again", s == NULL ? "rounds" : s->name);
 	if (s != NULL) {
 		kill_site(s);
+		if (h.before_restart != NULL)
+			h.before_restart(s);
 		start_site(s);
 		return;
 	}
 	/* Every uplink sees its calls fail: their gates start afresh, too. */
 	kill_rounds();
+	if (h.before_restart != NULL)
+		h.before_restart(NULL);
 	start_rounds();
 	for (size_t i = 0; i < h.n; i++) {
 		kill_site(&h.sites[i]);
@@ -772,15 +786,26 @@ pump(int timeout_ms)
 	poll(p, n, timeout_ms);
 }
 
-/* One command on a control channel; the answer is in h.reply. */
-void
-control(struct chan *c, const char *command, const char *study,
+/* Where a control channel is kept: its process may be another's successor. */
+static struct chan **
+place_of(const struct chan *c)
+{
+	for (size_t i = 0; i < h.n; i++) {
+		if (h.sites[i].control == c)
+			return &h.sites[i].control;
+	}
+	return &h.control;
+}
+
+static bool
+control_once(struct chan *c, const char *command, const char *study,
     const void *body, size_t len)
 {
 	struct ctl_request q = { .roles = CTL_OPERATOR | CTL_OFFICER,
 		.body = body,
 		.body_len = len };
 	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct chan **place = place_of(c);
 	struct canon out = { 0 };
 	struct err err;
 
@@ -788,18 +813,32 @@ control(struct chan *c, const char *command, const char *study,
 	snprintf(q.study, sizeof(q.study), "%s", study);
 	ok(ctl_request_write(&q, &out), &err);
 	ok(chan_send_canon(c, MSG_CTL_REQUEST, 1, &out, &err), &err);
-	for (h.replied = false; !h.replied; pump(100)) {
+	for (h.replied = false; !h.replied && *place == c; pump(100)) {
 		if (clock_mono_ms() > until)
 			fail_msg("no answer to %s", command);
 	}
+	return h.replied;
+}
+
+bool
+control(struct chan *c, const char *command, const char *study,
+    const void *body, size_t len)
+{
+	struct chan **place = place_of(c);
+	bool again = false;
+
+	for (; !control_once(*place, command, study, body, len); again = true)
+		continue;
+	return again;
 }
 
 void
 control_ok(struct chan *c, const char *command, const char *study,
     const void *body, size_t len)
 {
-	control(c, command, study, body, len);
-	if (h.reply.code != ERR_NONE)
+	bool again = control(c, command, study, body, len);
+
+	if (h.reply.code != ERR_NONE && !(again && h.reply.code == ERR_REFUSED))
 		fail_msg("%s: %s", command, h.reply.error);
 }
 
@@ -901,7 +940,7 @@ int
 consortium_start(struct options o)
 {
 	const char *build = getenv("builddir");
-	char libexec[512], path[160];
+	char libexec[768], path[160], iterations[40] = "";
 	struct err err;
 
 	if (sodium_init() < 0)
@@ -912,11 +951,14 @@ consortium_start(struct options o)
 	h.o = o;
 	h.n = o.n;
 	h.victim = -1;
-	snprintf(study_text, sizeof(study_text), study_format, o.ready_wait_s,
-	    o.deadline_s, o.deadline_s, o.deadline_s, o.cohort,
+	if (o.iterations != 0)
+		snprintf(iterations, sizeof(iterations),
+		    "max-iterations = %u\n", o.iterations);
+	snprintf(study_text, sizeof(study_text), study_format, iterations,
+	    o.ready_wait_s, o.deadline_s, o.deadline_s, o.deadline_s, o.cohort,
 	    o.privacy != NULL ? o.privacy : "");
-	snprintf(
-	    libexec, sizeof(libexec), "%s/daemon:%s/coordinator", build, build);
+	snprintf(libexec, sizeof(libexec), "%s%s:%s/daemon:%s/coordinator",
+	    build, o.faults != NULL ? "/tests/faults" : "", build, build);
 	setenv("CONSILIUM_LIBEXEC", libexec, 1);
 	snprintf(h.dir, sizeof(h.dir), "/tmp/consortium.XXXXXX");
 	assert_non_null(mkdtemp(h.dir));
@@ -947,6 +989,13 @@ consortium_start(struct options o)
 	if (h.parsed == NULL)
 		fail_msg("%s", err.msg);
 	ok(study_model_spec(h.parsed, h.n, &h.spec, &err), &err);
+	for (size_t i = 0; o.faults != NULL && i < h.n; i++)
+		h.faults[i] = fault_open(h.sites[i].state);
+	if (o.faults != NULL) {
+		h.faults[h.n] = fault_open(in_dir("coordinator"));
+		h.may_die = true;
+		o.faults();
+	}
 	start_rounds();
 	for (size_t i = 0; i < h.n; i++)
 		start_site(&h.sites[i]);
@@ -959,6 +1008,8 @@ consortium_stop(void)
 	char command[128];
 
 	kill_rounds();
+	for (size_t i = 0; i <= h.n; i++)
+		fault_close(h.faults[i]);
 	for (size_t i = 0; i < h.n; i++) {
 		struct site *s = &h.sites[i];
 

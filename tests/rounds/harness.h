@@ -32,6 +32,7 @@
 #define OUTSIDER 98 /* id of a member that the study does not name */
 
 struct err;
+struct fault;
 
 /* A gate, and our uplink for it.  Site k has id 10 + k and name sK. */
 struct site {
@@ -64,6 +65,10 @@ struct options {
 	const char *cohort; /* "fixed" or "open" */
 	const char *privacy; /* more lines of [privacy], or NULL */
 	unsigned ready_wait_s, deadline_s; /* of each phase */
+	unsigned iterations; /* of Newton's at most; 0: the default */
+	/* If set, all run under tests/faults/shim.so, and this is called before
+	   they start: it says what is to happen (h.faults). */
+	void (*faults)(void);
 };
 
 struct harness {
@@ -110,6 +115,10 @@ struct harness {
 	unsigned missing[STEPS_MAX];
 	bool may_die; /* a process that ends is started again */
 	size_t n_deaths;
+	/* With options.faults: of each site; of rounds is the one at n. */
+	struct fault *faults[SITES_MAX + 1];
+	/* Called, if set, when one has ended, before it starts again. */
+	void (*before_restart)(struct site *s);
 };
 
 extern struct harness h;
@@ -136,8 +145,10 @@ void pump(int timeout_ms);
 void finish(void);
 bool done(struct chan *control);
 
-/* One command on a control channel; the answer is in h.reply. */
-void control(struct chan *c, const char *command, const char *study,
+/* One command on a control channel; the answer is in h.reply.  If the process
+   ends meanwhile (may_die) its successor is asked: then it returns true, and
+   control_ok() accepts a refusal, as what was asked for may have been done. */
+bool control(struct chan *c, const char *command, const char *study,
     const void *body, size_t len);
 void control_ok(struct chan *c, const char *command, const char *study,
     const void *body, size_t len);

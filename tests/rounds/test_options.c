@@ -241,91 +241,6 @@ an_open_set_may_change_and_all_are_told(void **state)
 	finished_free(f);
 }
 
-/*
- * A database that was restored from a backup.
- */
-
-static int
-with_open_and_quick(void **state)
-{
-	(void)state;
-	return consortium_start((struct options){
-	    .n = 4, .cohort = "open", .ready_wait_s = 1, .deadline_s = 2 });
-}
-
-static void
-shell(const struct site *s, const char *command)
-{
-	char line[512];
-
-	snprintf(line, sizeof(line), "cd %s && %s", s->state, command);
-	assert_int_equal(system(line), 0);
-}
-
-static void
-wait_for_sums(const struct site *s, size_t n)
-{
-	wait_for_audit(s->name, "sum", "study", n - 1);
-}
-
-static void
-pump_for(int64_t ms)
-{
-	int64_t until = clock_mono_ms() + ms;
-
-	while (clock_mono_ms() < until)
-		pump(20);
-}
-
-static void
-an_old_database_is_found_and_answers_nothing_again(void **state)
-{
-	struct site *s = &h.sites[3];
-	size_t sent, uploads;
-
-	(void)state;
-	begin();
-	kill_site(s);
-	shell(s, "cp db/gate.db backup");
-	start_site(s);
-	wait_for_sums(s, 4);
-	kill_site(s);
-	kill_site(&h.sites[2]); /* so that there is no sum meanwhile */
-	shell(s, "cp backup db/gate.db");
-	shell(s, "rm -f db/gate.db-journal db/gate.db-wal");
-	start_site(s);
-	assert_int_equal(audit_lines(s->name, "backup-found", "lost"), 1);
-	/* It says so, and nothing leaves, whatever the coordinator asks. */
-	sent = s->n_sent;
-	pump_for(1200);
-	assert_int_equal(s->n_sent, sent);
-	control_ok(s->control, "status", "small", NULL, 0);
-	assert_non_null(strstr(cell("why"), "consiliumctl restored"));
-	/* Also after another start. */
-	kill_site(s);
-	start_site(s);
-	sent = s->n_sent;
-	pump_for(300);
-	assert_int_equal(s->n_sent, sent);
-	assert_int_equal(audit_lines(s->name, "backup-found", "lost"), 1);
-	/* The operator knows: it follows, and comes back on later states. */
-	uploads = audit_lines(s->name, "upload", "study");
-	control_ok(s->control, "restored", "", NULL, 0);
-	assert_true(atoi(cell("answers-from-step")) >= 4);
-	control(s->control, "restored", "", NULL, 0);
-	assert_int_equal(h.reply.code, ERR_REFUSED);
-	wait_for_audit(s->name, "refused", "may have been answered", 0);
-	assert_int_equal(audit_lines(s->name, "upload", "study"), uploads);
-	start_site(&h.sites[2]);
-	wait_for_audit(s->name, "upload", "study", uploads);
-	/* Without the count nobody knows how old it is. */
-	kill_site(s);
-	shell(s, "rm spool/answers; test -f spool/CACHEDIR.TAG");
-	start_site(s);
-	control_ok(s->control, "restored", "", NULL, 0);
-	assert_string_equal(cell("answers-from-step"), "never");
-}
-
 #define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -338,8 +253,6 @@ main(void)
 		TEST(sites_that_trust_take_what_was_signed, with_trust),
 		TEST(sites_that_trust_do_not_find_a_false_sum, with_trust),
 		TEST(an_open_set_may_change_and_all_are_told, with_open),
-		TEST(an_old_database_is_found_and_answers_nothing_again,
-		    with_open_and_quick),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,223 @@
+/*
+ * Restored backups and crashes, cases 17 and 25 of docs/TESTING.md.
+ *
+ * 25: kill -9 at each write, sync, rename and removal of a gate and of rounds
+ * (tests/faults/fault.h), then a start.  The study must end with the model of
+ * all rows to the bit (finish()), no gate may give a second answer to a
+ * question (the harness), and nobody takes what a crash has left for an
+ * attack.  All points take minutes: CRASH_EVERY is n for every n-th.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+#include "tests/faults/fault.h"
+#include "tests/rounds/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/macros.h"
+
+#define N 3
+
+static const enum fault_kind kinds[] = { FAULT_KILL_BEFORE, FAULT_KILL_AFTER,
+	FAULT_KILL_TORN };
+
+static bool of_rounds;
+static uint64_t at;
+
+/* The gates each in another way; rounds in one way after the other. */
+static void
+plan(void)
+{
+	for (size_t i = 0; i < N && !of_rounds; i++) {
+		h.faults[i]->kind = kinds[i];
+		h.faults[i]->at = at;
+	}
+	if (of_rounds) {
+		h.faults[N]->kind = kinds[at % nitems(kinds)];
+		h.faults[N]->at = at;
+	}
+}
+
+static void
+study_with(uint64_t k)
+{
+	at = k;
+	assert_int_equal(consortium_start((struct options){ .n = N,
+			     .cohort = "fixed",
+			     .ready_wait_s = 60,
+			     .deadline_s = 20,
+			     .iterations = 1,
+			     .faults = plan }),
+	    0);
+	begin();
+	finish();
+}
+
+static void
+no_refusals(void)
+{
+	for (size_t i = 0; i <= h.n; i++)
+		assert_int_equal(
+		    audit_lines(i < h.n ? h.sites[i].name : "coordinator",
+			"refused", ""),
+		    0);
+}
+
+static size_t
+killed(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i <= N; i++)
+		n += h.faults[i]->fired;
+	return n;
+}
+
+/* Until a study has no call of that number left. */
+static void
+sweep(bool rounds)
+{
+	const char *text = getenv("CRASH_EVERY");
+	unsigned every = text != NULL ? (unsigned)atoi(text) : 151;
+	size_t points = 0, kills = 0, n;
+
+	of_rounds = rounds;
+	for (uint64_t k = 1 + every / 2;; k += every, points++) {
+		study_with(k);
+		n = killed();
+		no_refusals();
+		consortium_stop();
+		if (n == 0)
+			break;
+		kills += n;
+	}
+	assert_true(kills > 0);
+	print_message("%s: killed %zu times, at %zu places, each %u. write, "
+		      "sync, rename or removal: wrong sums 0, second answers "
+		      "0\n",
+	    rounds ? "rounds" : "gate", kills, points, every);
+}
+
+static void
+abuse_25_a_gate_killed_at_every_write(void **state)
+{
+	(void)state;
+	sweep(false);
+}
+
+static void
+abuse_25_rounds_killed_at_every_write(void **state)
+{
+	(void)state;
+	sweep(true);
+}
+
+/* 17 */
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return consortium_start((struct options){
+	    .n = 4, .cohort = "open", .ready_wait_s = 1, .deadline_s = 2 });
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return consortium_stop();
+}
+
+static void
+shell(const struct site *s, const char *command)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "cd %s && %s", s->state, command);
+	assert_int_equal(system(line), 0);
+}
+
+static void
+wait_for_sums(const struct site *s, size_t n)
+{
+	wait_for_audit(s->name, "sum", "study", n - 1);
+}
+
+static void
+pump_for(int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+
+	while (clock_mono_ms() < until)
+		pump(20);
+}
+
+static void
+abuse_17_a_restored_backup_answers_nothing_again(void **state)
+{
+	struct site *s = &h.sites[3];
+	size_t sent, uploads;
+
+	(void)state;
+	begin();
+	kill_site(s);
+	shell(s, "cp db/gate.db backup");
+	start_site(s);
+	wait_for_sums(s, 4);
+	kill_site(s);
+	kill_site(&h.sites[2]); /* so that there is no sum meanwhile */
+	shell(s, "cp backup db/gate.db");
+	shell(s, "rm -f db/gate.db-journal db/gate.db-wal");
+	start_site(s);
+	assert_int_equal(audit_lines(s->name, "backup-found", "lost"), 1);
+	/* It says so, and nothing leaves, whatever the coordinator asks. */
+	sent = s->n_sent;
+	pump_for(1200);
+	assert_int_equal(s->n_sent, sent);
+	control_ok(s->control, "status", "small", NULL, 0);
+	assert_non_null(strstr(cell("why"), "consiliumctl restored"));
+	/* Also after another start. */
+	kill_site(s);
+	start_site(s);
+	sent = s->n_sent;
+	pump_for(300);
+	assert_int_equal(s->n_sent, sent);
+	assert_int_equal(audit_lines(s->name, "backup-found", "lost"), 1);
+	/* The operator knows: it follows, and comes back on later states. */
+	uploads = audit_lines(s->name, "upload", "study");
+	control_ok(s->control, "restored", "", NULL, 0);
+	assert_true(atoi(cell("answers-from-step")) >= 4);
+	control(s->control, "restored", "", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	wait_for_audit(s->name, "refused", "may have been answered", 0);
+	assert_int_equal(audit_lines(s->name, "upload", "study"), uploads);
+	start_site(&h.sites[2]);
+	wait_for_audit(s->name, "upload", "study", uploads);
+	/* Without the count nobody knows how old it is. */
+	kill_site(s);
+	shell(s, "rm spool/answers; test -f spool/CACHEDIR.TAG");
+	start_site(s);
+	control_ok(s->control, "restored", "", NULL, 0);
+	assert_string_equal(cell("answers-from-step"), "never");
+}
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    abuse_17_a_restored_backup_answers_nothing_again, setup,
+		    teardown),
+		cmocka_unit_test(abuse_25_a_gate_killed_at_every_write),
+		cmocka_unit_test(abuse_25_rounds_killed_at_every_write),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,68 @@
+/*
+ * Faults of the system under a gate or rounds: the real program, started by
+ * tests/faults/gate or rounds with shim.so before it, which counts what changes
+ * the disk and has the k-th such call end the process or fail.  Each process
+ * has a file STATE.fault beside the folder of its state, mapped by the shim and
+ * by the test; without that file the shim does nothing but pass calls on.
+ *
+ * Nothing is really synced: the kernel keeps what a killed process has
+ * written.  What a loss of power would have left follows from the record of
+ * calls (tests/faults/power.h).
+ */
+#ifndef TESTS_FAULTS_FAULT_H
+#define TESTS_FAULTS_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum fault_kind {
+	FAULT_NONE,
+	FAULT_KILL_BEFORE, /* kill -9, the call is not made */
+	FAULT_KILL_AFTER, /* the call is made, nothing after it */
+	FAULT_KILL_TORN, /* half of a write is made; else as before */
+	FAULT_ERROR, /* the call fails, once */
+	FAULT_DISK, /* it and all that follow fail until the next start */
+	FAULT_MEMORY, /* the k-th allocation of the program's own fails */
+};
+
+/* What the record has; each is followed by its data. */
+enum fault_op {
+	OP_CREATE = 1, /* data: path */
+	OP_WRITE, /* data: bytes */
+	OP_TRUNCATE, /* at: the new length */
+	OP_SYNC, /* a file or a folder */
+	OP_RENAME, /* data: from, NUL, to */
+	OP_UNLINK, /* data: path */
+};
+
+struct fault_record {
+	uint32_t op;
+	uint32_t len; /* of the data, without what fills it up to 8 bytes */
+	uint64_t inode;
+	uint64_t at;
+};
+
+#define FAULT_LOG (64u << 20)
+
+struct fault {
+	/* The test's. */
+	uint32_t kind;
+	int32_t error; /* errno of FAULT_ERROR and FAULT_DISK */
+	uint64_t at; /* k, from 1; 0 when it has happened */
+	int64_t clock_s; /* added to the time of day */
+	bool record;
+	/* The shim's. */
+	uint64_t n; /* calls so far, since the start */
+	uint64_t n_memory; /* allocations */
+	uint64_t fired; /* faults so far, over all starts */
+	char where[96]; /* the last one: the call, and the file */
+	uint64_t log_len;
+	_Alignas(8) uint8_t log[FAULT_LOG];
+};
+
+/* Make STATE.fault and map it; the test fails if it cannot. */
+struct fault *fault_open(const char *state);
+void fault_close(struct fault *f);
+
+#endif

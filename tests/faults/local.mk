@@ -1,0 +1,10 @@
+# Faults of the system under the real gate and the real rounds: fault.h.
+EXTRA_PROGRAMS += %D%/shim.so %D%/gate %D%/rounds
+fault_programs = %D%/shim.so %D%/gate %D%/rounds
+check_DATA += $(fault_programs)
+CLEANFILES += $(fault_programs)
+%C%_shim_so_SOURCES = %D%/shim.c %D%/fault.h
+%C%_shim_so_CFLAGS = -std=gnu17 $(WARN_CFLAGS) -fPIC -fno-builtin
+%C%_shim_so_LDFLAGS = -shared
+%C%_gate_SOURCES = %D%/start.c
+%C%_rounds_SOURCES = %D%/start.c
