@@ -27,7 +27,7 @@
 
 #define SITES_MAX 6
 #define ROWS 40 /* at each */
-#define TIMEOUT_MS 20000
+#define TIMEOUT_MS 60000 /* for what takes well below a second */
 #define STEPS_MAX 64
 #define OUTSIDER 98 /* id of a member that the study does not name */
 
