@@ -3,6 +3,7 @@
 #include "anonymize/detect.h"
 
 #include <ctype.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -315,35 +316,81 @@ is_next(struct detect *d, const char *s)
 	return next;
 }
 
+/* Characters of which a cell has one at least. */
+enum { DIGIT = 1, BLANK = 2, AT = 4, DOT = 8, COLON = 16 };
+
+static unsigned
+characters(const char *s, size_t len)
+{
+	static const uint8_t kind[256] = {
+		['0'] = DIGIT,
+		['1'] = DIGIT,
+		['2'] = DIGIT,
+		['3'] = DIGIT,
+		['4'] = DIGIT,
+		['5'] = DIGIT,
+		['6'] = DIGIT,
+		['7'] = DIGIT,
+		['8'] = DIGIT,
+		['9'] = DIGIT,
+		[' '] = BLANK,
+		['@'] = AT,
+		['.'] = DOT,
+		[':'] = COLON,
+	};
+	unsigned found = 0;
+
+	for (size_t i = 0; i < len; i++)
+		found |= kind[(uint8_t)s[i]];
+	return found;
+}
+
 void
 detect_cell(struct detect *d, unsigned which, const char *text, size_t len)
 {
-	static bool (*const is[DETECT_KINDS])(const char *) = {
-		[DETECT_NAME] = is_name,
-		[DETECT_EMAIL] = is_email,
-		[DETECT_PHONE] = is_phone,
-		[DETECT_NATIONAL] = is_national,
-		[DETECT_IBAN] = is_iban,
-		[DETECT_IP] = is_ip,
-		[DETECT_URL] = is_url,
-		[DETECT_DATE] = is_date,
-		[DETECT_POSTCODE] = is_postcode,
-		[DETECT_COORDINATES] = is_coordinates,
+	/* What is looked at only if the cell is that long and has one of
+	   these characters: most cells are neither. */
+	static const struct {
+		bool (*is)(const char *);
+		size_t len;
+		unsigned any;
+	} looks[DETECT_KINDS] = {
+		[DETECT_NAME] = { is_name, 3, BLANK },
+		[DETECT_EMAIL] = { is_email, 6, AT },
+		[DETECT_PHONE] = { is_phone, 7, DIGIT },
+		[DETECT_NATIONAL] = { is_national, 9, DIGIT },
+		[DETECT_IBAN] = { is_iban, 15, DIGIT },
+		[DETECT_IP] = { is_ip, 2, DOT | COLON },
+		[DETECT_URL] = { is_url, 4, DOT | COLON },
+		[DETECT_DATE] = { is_date, 8, DIGIT },
+		[DETECT_POSTCODE] = { is_postcode, 5, DIGIT },
+		[DETECT_COORDINATES] = { is_coordinates, 9, DOT },
 	};
-	char cell[CELL_MAX + 1];
+	char copy[CELL_MAX + 1];
+	const char *cell = text;
+	unsigned found;
 
 	if (len == 0)
 		return;
 	d->cells++;
 	if (len > CELL_MAX)
 		return;
-	memcpy(cell, text, len);
-	cell[len] = '\0';
-	for (size_t k = 0; k < DETECT_KINDS; k++)
-		if ((which >> k & 1) != 0 &&
-		    (k == DETECT_RECORD ? is_next(d, cell) : is[k](cell)))
-			d->hits[k]++;
-	explicit_bzero(cell, sizeof(cell));
+	found = characters(text, len);
+	if (text[len] != '\0') {
+		memcpy(copy, text, len);
+		copy[len] = '\0';
+		cell = copy;
+	}
+	for (size_t k = 0; k < DETECT_KINDS; k++) {
+		if ((which >> k & 1) == 0)
+			continue;
+		if (k == DETECT_RECORD)
+			d->hits[k] += is_next(d, cell);
+		else if (len >= looks[k].len && (found & looks[k].any) != 0)
+			d->hits[k] += looks[k].is(cell);
+	}
+	if (cell == copy)
+		explicit_bzero(copy, sizeof(copy));
 }
 
 bool

@@ -41,6 +41,7 @@ struct detect {
 #define DETECT_DECLARED_NUMBERS                                                \
 	(1u << DETECT_RECORD | 1u << DETECT_NATIONAL | 1u << DETECT_DATE)
 
+/* A byte follows the cell in memory: NUL, or the cell is copied. */
 void detect_cell(
     struct detect *d, unsigned kinds, const char *text, size_t len);
 /* Do enough of the cells look like it? */

@@ -14,8 +14,10 @@
 
 /* Class tables that are kept: so many bytes, or so many per class of the rows,
    whichever is more. */
-#define CACHE_MIN (48 << 20)
-#define CACHE_PER_CLASS 800
+#define CACHE_MIN (16 << 20)
+#define CACHE_PER_CLASS 200
+#define NEAR 1000 /* classes: a way over another node would not be shorter */
+#define BATCH 64 /* keys whose slots are fetched together */
 #define COUNTS_MAX (1 << 28) /* sensitive counts of one table */
 #define WORDS 2 /* of packed levels */
 #define WORD_LEVELS 12 /* levels in a word: 4 bits and a guard each */
@@ -35,7 +37,6 @@ struct classes_of {
 	uint32_t *size; /* (n) rows */
 	uint32_t *counts; /* (n, models->n_counts), class by class */
 	bool used; /* since it was last thought of forgetting it */
-	struct classes_of *next; /* in the order in which they were made */
 };
 
 /* What is fixed for an attribute. */
@@ -66,14 +67,16 @@ struct lattice {
 	const struct lattice_input *in;
 	size_t m, size, visited, most;
 	struct dimension *d; /* (m) */
-	size_t *order; /* (m) attributes, the finest first */
 	struct classes_of **made; /* (size) */
-	struct classes_of *oldest, *newest;
-	size_t cached;
+	/* Those that may be forgotten, what they take, and whose turn it is. */
+	struct classes_of **kept; /* (n_kept) */
+	struct place *kept_at; /* (n_kept) */
+	size_t n_kept, kept_cap, bytes, hand;
 	/* Scratch: a hash table, the classes in it, and which of them the rows
 	   or classes that are put together become. */
-	uint32_t *slots;
-	size_t n_slots;
+	uint32_t *slots; /* (1 << bits) used of (n_slots) */
+	size_t n_slots, n_classes;
+	int bits;
 	uint64_t *key;
 	uint32_t *count, *becomes; /* (n_rows) */
 	struct witness *witnesses;
@@ -138,10 +141,11 @@ table_free(struct classes_of *t)
 	free(t);
 }
 
-/* A table of the n classes that stand in the scratch arrays. */
+/* A table of the classes that stand in the scratch arrays. */
 static struct classes_of *
-table_new(const struct lattice *l, size_t n)
+table_new(const struct lattice *l)
 {
+	size_t n = l->n_classes;
 	size_t counts = l->in->models->n_counts;
 	struct classes_of *t = calloc(1, sizeof(*t));
 
@@ -165,9 +169,15 @@ fail:
 	return NULL;
 }
 
-/* An empty hash table for n keys. */
+static size_t
+slot_of(const struct lattice *l, uint64_t key)
+{
+	return (size_t)(key * 0x9e3779b97f4a7c15u >> (64 - l->bits));
+}
+
+/* A hash table with room for n keys, and those in it that are there. */
 static int
-clear_slots(struct lattice *l, size_t n)
+set_slots(struct lattice *l, size_t n)
 {
 	size_t want = 16;
 
@@ -182,25 +192,48 @@ clear_slots(struct lattice *l, size_t n)
 		l->n_slots = want;
 	}
 	memset(l->slots, 0, want * sizeof(*l->slots));
-	return (int)__builtin_ctzll(want);
+	l->bits = __builtin_ctzll(want);
+	for (size_t i = 0; i < l->n_classes; i++) {
+		size_t s = slot_of(l, l->key[i]);
+
+		while (l->slots[s] != 0)
+			s = (s + 1) & (want - 1);
+		l->slots[s] = (uint32_t)i + 1;
+	}
+	return 0;
 }
 
-/* Add rows to the class with this key, *n classes being there; which one. */
+/* Add rows to the class with this key; which one.  There is room for it. */
 static uint32_t
-class_of(struct lattice *l, size_t *n, int bits, uint64_t key, uint32_t rows)
+class_of(struct lattice *l, uint64_t key, uint32_t rows)
 {
-	size_t mask = ((size_t)1 << bits) - 1;
-	size_t s = (size_t)(key * 0x9e3779b97f4a7c15u >> (64 - bits));
+	size_t mask = ((size_t)1 << l->bits) - 1, s = slot_of(l, key);
 
 	for (; l->slots[s] != 0; s = (s + 1) & mask)
 		if (l->key[l->slots[s] - 1] == key) {
 			l->count[l->slots[s] - 1] += rows;
 			return l->slots[s] - 1;
 		}
-	l->key[*n] = key;
-	l->count[*n] = rows;
-	l->slots[s] = (uint32_t)++ * n;
-	return (uint32_t)*n - 1;
+	l->key[l->n_classes] = key;
+	l->count[l->n_classes] = rows;
+	l->slots[s] = (uint32_t)++l->n_classes;
+	return (uint32_t)l->n_classes - 1;
+}
+
+/* Put n keys of rows (NULL: one each) into classes.  Slots are fetched from
+   memory ahead, since that is what this waits for. */
+static int
+put_together(struct lattice *l, const uint64_t *key, const uint32_t *rows,
+    size_t n, uint32_t *becomes)
+{
+	if (l->n_classes + n > (size_t)1 << (l->bits - 1) &&
+	    set_slots(l, 2 * (l->n_classes + n)) == -1)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(&l->slots[slot_of(l, key[i])]);
+	for (size_t i = 0; i < n; i++)
+		becomes[i] = class_of(l, key[i], rows != NULL ? rows[i] : 1);
+	return 0;
 }
 
 static void
@@ -215,25 +248,28 @@ static struct classes_of *
 read_rows(struct lattice *l)
 {
 	const struct models *m = l->in->models;
-	size_t n = l->in->n_rows, classes = 0;
-	int bits = clear_slots(l, n);
+	size_t n = l->in->n_rows;
 	struct classes_of *t;
 
 	l->key = malloc((n + 1) * sizeof(*l->key));
 	l->count = malloc((n + 1) * sizeof(*l->count));
 	l->becomes = malloc((n + 1) * sizeof(*l->becomes));
-	if (bits == -1 || l->key == NULL || l->count == NULL ||
-	    l->becomes == NULL)
+	if (l->key == NULL || l->count == NULL || l->becomes == NULL ||
+	    set_slots(l, n) == -1)
 		return NULL;
-	for (size_t r = 0; r < n; r++) {
-		uint64_t key = 0;
+	for (size_t r = 0; r < n; r += BATCH) {
+		uint64_t key[BATCH] = { 0 };
+		size_t batch = MIN(BATCH, n - r);
 
 		for (size_t a = 0; a < l->m; a++)
-			key |= (uint64_t)l->in->attributes[a].leaf[r]
-			    << l->d[a].shift;
-		l->becomes[r] = class_of(l, &classes, bits, key, 1);
+			for (size_t i = 0; i < batch; i++)
+				key[i] |=
+				    (uint64_t)l->in->attributes[a].leaf[r + i]
+				    << l->d[a].shift;
+		if (put_together(l, key, NULL, batch, l->becomes + r) == -1)
+			return NULL;
 	}
-	if ((t = table_new(l, classes)) == NULL)
+	if ((t = table_new(l)) == NULL)
 		return NULL;
 	for (size_t i = 0; i < m->n_columns; i++)
 		for (size_t r = 0; r < n; r++)
@@ -262,30 +298,74 @@ map_of(struct dimension *d, size_t from, size_t to)
 	return d->map[from][to] = map;
 }
 
-/* The classes of a node, made of those of one that is lower in attribute a. */
-static struct classes_of *
-roll_up(struct lattice *l, const struct classes_of *from,
-    const struct place *node, size_t a)
+/* From the keys of one node to those of a node above it. */
+struct way {
+	uint64_t same; /* the fields that stay as they are */
+	size_t n;
+	struct {
+		const uint32_t *map;
+		uint64_t mask;
+		unsigned shift;
+	} step[LATTICE_ATTRIBUTES_MAX]; /* (n) */
+};
+
+static int
+find_way(const struct lattice *l, const struct place *from,
+    const struct place *to, struct way *w)
 {
-	struct dimension *d = &l->d[a];
-	size_t n_counts = l->in->models->n_counts;
-	const uint32_t *map =
-	    map_of(d, level_of(&from->node, a), level_of(node, a));
-	struct classes_of *t;
-	int bits = clear_slots(l, from->n);
-	size_t n = 0;
+	w->same = ~(uint64_t)0;
+	w->n = 0;
+	for (size_t a = 0; a < l->m; a++) {
+		size_t low = level_of(from, a), high = level_of(to, a);
+		struct dimension *d = &l->d[a];
 
-	if (map == NULL || bits == -1)
-		return NULL;
-	for (size_t i = 0; i < from->n; i++) {
-		uint64_t key = from->key[i];
-		uint64_t group = map[key >> d->shift & d->mask];
-
-		l->becomes[i] = class_of(l, &n, bits,
-		    (key & ~(d->mask << d->shift)) | group << d->shift,
-		    from->size[i]);
+		if (low == high)
+			continue;
+		if ((w->step[w->n].map = map_of(d, low, high)) == NULL)
+			return -1;
+		w->step[w->n].mask = d->mask;
+		w->step[w->n++].shift = d->shift;
+		w->same &= ~(d->mask << d->shift);
 	}
-	if ((t = table_new(l, n)) == NULL)
+	return 0;
+}
+
+static uint64_t
+go(const struct way *w, uint64_t key)
+{
+	uint64_t to = key & w->same;
+
+	for (size_t i = 0; i < w->n; i++)
+		to |= (uint64_t)w->step[i]
+			  .map[key >> w->step[i].shift & w->step[i].mask]
+		    << w->step[i].shift;
+	return to;
+}
+
+/* The classes of a node, made of those of one below it. */
+static struct classes_of *
+roll_up(
+    struct lattice *l, const struct classes_of *from, const struct place *node)
+{
+	size_t n_counts = l->in->models->n_counts;
+	struct classes_of *t;
+	struct way w;
+
+	l->n_classes = 0;
+	if (find_way(l, &from->node, node, &w) == -1 ||
+	    set_slots(l, from->n / 8 + BATCH) == -1)
+		return NULL;
+	for (size_t i = 0; i < from->n; i += BATCH) {
+		uint64_t key[BATCH];
+		size_t batch = MIN(BATCH, from->n - i);
+
+		for (size_t k = 0; k < batch; k++)
+			key[k] = go(&w, from->key[i + k]);
+		if (put_together(
+			l, key, from->size + i, batch, l->becomes + i) == -1)
+			return NULL;
+	}
+	if ((t = table_new(l)) == NULL)
 		return NULL;
 	for (size_t i = 0; n_counts > 0 && i < from->n; i++)
 		add_counts(t->counts + l->becomes[i] * n_counts,
@@ -294,84 +374,93 @@ roll_up(struct lattice *l, const struct classes_of *from,
 	return t;
 }
 
+/* Forget a table that was not used since its last turn. */
 static void
-append(struct lattice *l, struct classes_of *t)
+forget_one(struct lattice *l)
 {
-	t->next = NULL;
-	if (l->newest != NULL)
-		l->newest->next = t;
-	else
-		l->oldest = t;
-	l->newest = t;
+	struct classes_of *t;
+
+	for (;; l->hand++) {
+		l->hand = l->hand < l->n_kept ? l->hand : 0;
+		t = l->kept[l->hand];
+		if (!t->used)
+			break;
+		t->used = false;
+	}
+	l->bytes -= t->bytes;
+	l->made[t->node.number] = NULL;
+	l->kept[l->hand] = l->kept[--l->n_kept];
+	l->kept_at[l->hand] = l->kept_at[l->n_kept];
+	table_free(t);
 }
 
-/* Keep a table; forget the oldest ones if there are too many, but those that
-   were used get a second chance.  Node 0, the rows' own classes, stays. */
-static void
+/* Keep a table, and others no longer if there are too many. */
+static int
 keep(struct lattice *l, struct classes_of *t)
 {
-	size_t most;
+	size_t most = MAX(CACHE_MIN, CACHE_PER_CLASS * l->made[0]->n);
 
-	l->made[t->node.number] = t;
-	if (t->node.number == 0)
-		return;
-	append(l, t);
-	l->cached += t->bytes;
-	most = MAX(CACHE_MIN, CACHE_PER_CLASS * l->made[0]->n);
-	while (l->cached > most && l->oldest != t) {
-		struct classes_of *old = l->oldest;
+	while (l->n_kept > 0 && l->bytes + t->bytes > most)
+		forget_one(l);
+	if (l->n_kept == l->kept_cap) {
+		size_t cap = MAX(64, 2 * l->kept_cap);
+		void *kept = realloc(l->kept, cap * sizeof(*l->kept)), *at;
 
-		l->oldest = old->next;
-		if (old->used) {
-			old->used = false;
-			append(l, old);
-			continue;
-		}
-		l->cached -= old->bytes;
-		l->made[old->node.number] = NULL;
-		table_free(old);
+		if (kept == NULL)
+			return -1;
+		l->kept = kept;
+		at = realloc(l->kept_at, cap * sizeof(*l->kept_at));
+		if (at == NULL)
+			return -1;
+		l->kept_at = at;
+		l->kept_cap = cap;
 	}
+	l->made[t->node.number] = t;
+	l->kept_at[l->n_kept] = t->node;
+	l->kept[l->n_kept++] = t;
+	l->bytes += t->bytes;
+	return 0;
+}
+
+/* The smallest table of a node below; the rows' own is below all. */
+static struct classes_of *
+smallest_below(const struct lattice *l, const struct place *node)
+{
+	struct classes_of *from = l->made[0];
+
+	for (size_t i = 0; i < l->n_kept; i++)
+		if (below(&l->kept_at[i], node) && l->kept[i]->n < from->n)
+			from = l->kept[i];
+	return from;
 }
 
 /*
- * The classes of a node, from the smallest table that is one step below it,
- * else from the node whose last attribute that is recoded is not: nodes that
- * begin alike then share their way.  Valid until the next call.
+ * The classes of a node, from the smallest table below it; where that is large,
+ * over the node that is a level lower in all that is recoded on the way: its
+ * table then serves those around, too.  Valid until the next call.
  */
-static const struct classes_of *
+static struct classes_of *
 classes_at(struct lattice *l, const struct place *node)
 {
-	const struct classes_of *from = NULL;
-	struct classes_of *t;
-	size_t attribute = 0, last = 0;
+	struct classes_of *from, *t;
+	struct place hub = *node;
 
 	if (l->made[node->number] != NULL)
 		return l->made[node->number];
-	for (size_t i = 0; i < l->m; i++) {
-		size_t a = l->order[i], level = level_of(node, a);
-
-		last = level > 0 ? a : last;
-		for (size_t k = 1; k <= level; k++) {
-			const struct classes_of *c =
-			    l->made[node->number - k * l->d[a].stride];
-
-			if (c == NULL || (from != NULL && c->n >= from->n))
-				continue;
-			from = c;
-			attribute = a;
-		}
-	}
-	if (from == NULL) {
-		const struct place without = with_level(l, node, last, 0);
-
-		attribute = last;
-		from = classes_at(l, &without);
-	}
-	if (from != NULL && from->node.number != 0)
-		l->made[from->node.number]->used = true;
-	if (from == NULL || (t = roll_up(l, from, node, attribute)) == NULL)
+	from = smallest_below(l, node);
+	for (size_t a = 0; from->n > NEAR + l->made[0]->n / 16 && a < l->m; a++)
+		if (level_of(&from->node, a) < level_of(node, a))
+			hub = with_level(l, &hub, a, level_of(node, a) - 1);
+	if (hub.number != node->number && hub.number != from->node.number &&
+	    (from = classes_at(l, &hub)) == NULL)
 		return NULL;
-	keep(l, t);
+	from->used = true;
+	if ((t = roll_up(l, from, node)) == NULL)
+		return NULL;
+	if (keep(l, t) == -1) {
+		table_free(t);
+		return NULL;
+	}
 	return t;
 }
 
@@ -853,21 +942,6 @@ measure_attributes(struct lattice *l, struct err *err)
 	return 0;
 }
 
-/* The attributes with the most values first. */
-static void
-order_attributes(struct lattice *l)
-{
-	for (size_t i = 0; i < l->m; i++) {
-		size_t j = i;
-
-		for (; j > 0 &&
-		     l->d[l->order[j - 1]].h->n_leaves < l->d[i].h->n_leaves;
-		     j--)
-			l->order[j] = l->order[j - 1];
-		l->order[j] = i;
-	}
-}
-
 struct lattice *
 lattice_new(const struct lattice_input *in, struct err *err)
 {
@@ -887,20 +961,18 @@ lattice_new(const struct lattice_input *in, struct err *err)
 		goto fail;
 	}
 	l->d = calloc(l->m + 1, sizeof(*l->d));
-	l->order = calloc(l->m + 1, sizeof(*l->order));
-	if (l->d == NULL || l->order == NULL) {
+	if (l->d == NULL) {
 		no_memory(err);
 		goto fail;
 	}
 	if (measure_attributes(l, err) == -1)
 		goto fail;
-	order_attributes(l);
 	if ((l->made = calloc(l->size, sizeof(*l->made))) == NULL ||
 	    (rows = read_rows(l)) == NULL) {
 		no_memory(err);
 		goto fail;
 	}
-	keep(l, rows);
+	l->made[0] = rows;
 	return l;
 fail:
 	lattice_free(l);
@@ -925,8 +997,9 @@ lattice_free(struct lattice *l)
 		free(l->witnesses[i].extra);
 	free(l->witnesses);
 	free(l->made);
+	free(l->kept);
+	free(l->kept_at);
 	free(l->d);
-	free(l->order);
 	free(l->slots);
 	free(l->key);
 	free(l->count);

@@ -460,9 +460,11 @@ count_rows(struct job *j, const struct rows *rows)
 static int
 run(struct job *j, struct err *err)
 {
-	struct rows *places;
+	struct rows *places = NULL;
 
-	j->rows = rows_read(j->p->source_fd, j->p->source, j->s, &places, err);
+	if ((j->rows = j->p->rows) == NULL)
+		j->rows = rows_read(
+		    j->p->source_fd, j->p->source, j->s, &places, err);
 	if (j->rows == NULL) {
 		if (places != NULL)
 			count_rows(j, places);

@@ -26,6 +26,8 @@ struct prepare {
 	const char *site; /* this hospital's name */
 	int source_fd;
 	const char *source; /* its name in places and errors */
+	struct rows *rows; /* if it was read already, by this study's codebook:
+			      from then on the preparation's; else NULL */
 	size_t smallest_k; /* the hospital's policy; the stricter holds */
 	int64_t utc; /* when, for the report */
 	/* Where to; opened for reading and writing, empty. */

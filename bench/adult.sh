@@ -68,17 +68,29 @@ study() {
 run() {
 	study "$2" "$3" "$4" "$5" >"$work/study"
 	best=
+	cpu=
 	for i in 1 2 3 4 5; do
 		/usr/bin/env TIMEFORMAT=%R bash -c 'time "$@"' bench \
-		    "$ctl" study recode --csv "$work/adult.csv" \
-		    "$work/study" >"$work/out" 2>"$work/time" || {
+		    "$builddir/bench/anonymize" "$work/study" \
+		    "$work/adult.csv" "$work" >"$work/ran" 2>"$work/time" || {
 			cat "$work/time"
 			exit 1
 		}
 		best="$best $(tail -n 1 "$work/time")"
+		cpu="$cpu $(sed -n 's/^processor \([0-9]*\).*/\1/p' "$work/ran")"
+		peak=$(sed -n 's/.* peak \(.*\) MB/\1/p' "$work/ran")
 	done
-	awk -v name="$1" -v times="$best" -v loss="$6" -v suppressed="$7" \
+	"$ctl" study recode --csv "$work/adult.csv" "$work/study" >"$work/out"
+	awk -v name="$1" -v times="$best" -v cpu="$cpu" -v peak="$peak" -v loss="$6" -v suppressed="$7" \
 	    -v classes="$8" -v node="$9" '
+	    function least(list,   t, i, m) {
+		split(list, t, " ")
+		m = t[1]
+		for (i in t)
+			if (t[i] + 0 < m + 0)
+				m = t[i]
+		return m
+	    }
 	    /^# best:/ {
 		l = $4; s = $5
 		sub(",", "", l)
@@ -89,17 +101,15 @@ run() {
 	    /^\[column/ { n++ }
 	    /^level = / { levels[n] = $3 }
 	    END {
-		split(times, t, " ")
-		best = t[1]
-		for (i in t)
-			if (t[i] + 0 < best + 0)
-				best = t[i]
+		best = least(times)
 		for (i = 1; i <= n; i++)
 			ours = ours (i > 1 ? "," : "") levels[i]
 		d = l - loss
 		same = ours == node && s == suppressed && c == classes && \
 		    d < 1e-9 && d > -1e-9
 		printf "anonymize_adult_%s_ms %.0f\n", name, 1000 * best
+		printf "anonymize_adult_%s_cpu_ms %.0f\n", name, least(cpu)
+		printf "anonymize_adult_%s_mb %.1f\n", name, peak
 		printf "anonymize_adult_%s_score %s\n", name, l
 		printf "anonymize_adult_%s_node [%s], %d rows suppressed, " \
 		    "%d classes: %s ARX\n", name, ours, s, c, \

@@ -26,3 +26,8 @@ noinst_PROGRAMS += %D%/model
 %C%_model_SOURCES = %D%/model.c
 %C%_model_LDADD = model/libmodel.a model/libstep.a common/libcommon.a \
 	$(BLAS_LIBS) -lm
+
+noinst_PROGRAMS += %D%/anonymize
+%C%_anonymize_SOURCES = %D%/anonymize.c
+%C%_anonymize_LDADD = anonymize/libanonymize.a study/libstudy.a \
+	crypto/libhash.a common/libcommon.a $(SODIUM_LIBS) -lm
