@@ -32,14 +32,21 @@
 const struct round_ctx *
 work_context(const struct work *w, struct context *c)
 {
-	struct round_ctx *ctx =
-	    context_fill(c, w->rounds->manifest, w->sig, study_suite(w->study),
-		study_verify(w->study), study_cohort(w->study));
+	struct round_ctx *ctx = context_fill(c, w->rounds->manifest, w->sig,
+	    study_suite(w->study), study_bits(w->study), study_verify(w->study),
+	    study_cohort(w->study));
 
 	ctx->cohort = w->cohort;
 	ctx->n_cohort = w->n_cohort;
 	ctx->secret = key_secret(w->rounds->key);
 	return ctx;
+}
+
+/* Bytes of an upload, and of the sum. */
+static size_t
+vector_len(const struct work *w)
+{
+	return coord_round_about(w->round)->words * (study_bits(w->study) / 8);
 }
 
 #define WORK_FIELDS(w)                                                         \
@@ -194,8 +201,7 @@ rounds_put_chunk(struct rounds *s, uint16_t site,
 
 	if (p == NULL)
 		return err_set(err, ERR_REFUSED, "no upload is due");
-	if (len == 0 || len > ROUND_CHUNK ||
-	    offset + len > coord_round_about(w->round)->words * 8)
+	if (len == 0 || len > ROUND_CHUNK || offset + len > vector_len(w))
 		return err_set(err, ERR_PEER,
 		    "chunk %u of %zu bytes is more "
 		    "than the round's upload",
@@ -261,19 +267,19 @@ out:
 }
 
 /* All words of a spooled upload; the caller frees them. */
-static uint64_t *
-read_words(const char *path, size_t n, struct err *err)
+static void *
+read_words(const struct work *w, const char *path, struct err *err)
 {
-	size_t len;
-	uint8_t *data = file_read(path, n * sizeof(uint64_t), &len, err);
+	size_t want = vector_len(w), len;
+	uint8_t *data = file_read(path, want, &len, err);
 
-	if (data != NULL && len != n * sizeof(uint64_t)) {
+	if (data != NULL && len != want) {
 		err_set(err, ERR_PEER, "an upload of %zu bytes, expected %zu",
-		    len, n * sizeof(uint64_t));
+		    len, want);
 		free(data);
 		return NULL;
 	}
-	return (uint64_t *)(void *)data;
+	return data;
 }
 
 /* The trailer of an upload whose chunks should all be here. */
@@ -285,7 +291,7 @@ take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
 	size_t n = coord_round_about(w->round)->words;
 	struct round_input in;
 	char path[PATH_MAX], up[PATH_MAX];
-	uint64_t *words;
+	void *words;
 	int rv;
 
 	if (coord_round_peek_upload(w->round, ctx, msg, len, &in, err) < 0)
@@ -296,7 +302,7 @@ take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
 		snprintf(path, sizeof(path), "%s", up); /* sent again */
 	if (access(path, R_OK) < 0)
 		return err_set(err, ERR_REFUSED, "its chunks are not here");
-	if ((words = read_words(path, n, err)) == NULL)
+	if ((words = read_words(w, path, err)) == NULL)
 		rv = -1;
 	else
 		rv = coord_round_add_upload(
@@ -399,13 +405,13 @@ struct sources {
 	struct work *w;
 	struct round_input inputs[ROUND_SITES_MAX];
 	size_t n;
-	uint64_t *words;
+	void *words;
 };
 
 /* An input of the sum; where it lies follows from the trailer's root, which
    the result names. */
 static int
-get_words(void *arg, uint16_t site, const uint64_t **words, struct err *err)
+get_words(void *arg, uint16_t site, const void **words, struct err *err)
 {
 	struct sources *src = arg;
 	const struct rounds *s = src->w->rounds;
@@ -420,8 +426,7 @@ get_words(void *arg, uint16_t site, const uint64_t **words, struct err *err)
 		if (access(path, R_OK) < 0)
 			spool_path(
 			    s, SPOOL_PUBLIC, site, src->inputs[i].root, path);
-		src->words = read_words(
-		    path, coord_round_about(src->w->round)->words, err);
+		src->words = read_words(src->w, path, err);
 		*words = src->words;
 		return src->words != NULL ? 0 : -1;
 	}
@@ -432,18 +437,19 @@ static int
 publish_leaves(
     struct work *w, const struct round_input *in, size_t n, struct err *err)
 {
-	size_t chunks = round_chunks(n);
+	unsigned bits = study_bits(w->study);
+	size_t chunks = round_chunks(bits, n);
 	uint8_t(*leaves)[ROUND_DIGEST] = calloc(chunks, sizeof(*leaves));
 	uint8_t name[ROUND_DIGEST];
-	uint64_t *words = NULL;
+	void *words = NULL;
 	char path[PATH_MAX];
 	int rv = -1;
 
 	if (leaves == NULL)
 		return err_sys(err, "%zu chunks", chunks);
 	spool_path(w->rounds, SPOOL_PUBLIC, in->site, in->root, path);
-	if ((words = read_words(path, n, err)) != NULL) {
-		round_leaves(words, n, leaves);
+	if ((words = read_words(w, path, err)) != NULL) {
+		round_leaves(bits, words, n, leaves);
 		round_leaves_name(in->root, name);
 		spool_path(w->rounds, SPOOL_PUBLIC, 0, name, path);
 		rv = file_write(
@@ -457,18 +463,19 @@ publish_leaves(
 /* What sites need to check a sum becomes public: the uploads (replay), the sum
    itself (trust), or both and the uploads' leaves (sample). */
 static int
-publish(struct work *w, const struct sources *src, const uint64_t *sum,
-    struct err *err)
+publish(
+    struct work *w, const struct sources *src, const void *sum, struct err *err)
 {
 	size_t n = coord_round_about(w->round)->words;
 	uint8_t root[ROUND_DIGEST];
 	char path[PATH_MAX];
 
 	if (w->study->privacy.verify != STUDY_REPLAY) {
-		if (round_words_root(sum, n, root, err) < 0)
+		if (round_words_root(study_bits(w->study), sum, n, root, err) <
+		    0)
 			return -1;
 		spool_path(w->rounds, SPOOL_PUBLIC, 0, root, path);
-		if (file_write(path, sum, n * sizeof(*sum), 0600, err) < 0)
+		if (file_write(path, sum, vector_len(w), 0600, err) < 0)
 			return -1;
 	}
 	if (w->study->privacy.verify == STUDY_TRUST)
@@ -590,7 +597,7 @@ out:
 
 /* The sum is opened: step the model, keep both, and forget the round. */
 static int
-advance(struct work *w, const struct round_ctx *ctx, const uint64_t *sum,
+advance(struct work *w, const struct round_ctx *ctx, const void *sum,
     const struct sources *src, const struct canon *result, struct err *err)
 {
 	const struct round_about *about = coord_round_about(w->round);
@@ -608,7 +615,8 @@ advance(struct work *w, const struct round_ctx *ctx, const uint64_t *sum,
 	next = plan_load(w->spec, bytes.data, bytes.len, err);
 	if (next == NULL ||
 	    plan_step(next, sum, about->words, (uint32_t)src->n, err) < 0 ||
-	    round_words_root(sum, about->words, sum_root, err) < 0)
+	    round_words_root(
+		study_bits(w->study), sum, about->words, sum_root, err) < 0)
 		goto out;
 	plan_save(next, &after);
 	step->idx = plan_index(next);
@@ -667,15 +675,15 @@ out:
 static int
 finish(struct work *w, const struct round_ctx *ctx, struct err *err)
 {
-	size_t n = coord_round_about(w->round)->words;
+	size_t len = vector_len(w);
 	struct sources src = { .w = w };
 	struct round_uploads uploads = { .get = get_words, .arg = &src };
-	uint64_t *sum = malloc(n * sizeof(*sum));
+	void *sum = malloc(len);
 	struct canon result = { 0 };
 	int rv = -1;
 
 	if (sum == NULL)
-		return err_sys(err, "%zu words", n);
+		return err_sys(err, "%zu bytes", len);
 	src.n = coord_round_inputs(w->round, src.inputs);
 	if (coord_round_finish(w->round, ctx, &uploads, sum, err) < 0 ||
 	    coord_round_message(w->round, ctx, ROUND_RESULT, 0, &result, err) <
@@ -686,7 +694,7 @@ finish(struct work *w, const struct round_ctx *ctx, struct err *err)
 out:
 	canon_free(&result);
 	free(src.words);
-	explicit_bzero(sum, n * sizeof(*sum));
+	explicit_bzero(sum, len);
 	free(sum);
 	return rv;
 }

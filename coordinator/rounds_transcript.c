@@ -14,6 +14,7 @@
 #include "common/hex.h"
 #include "model/step/plan.h"
 #include "privsep/ctl_msg.h"
+#include "study/study.h"
 
 /* A step, with what stands in the book beside it. */
 struct kept {
@@ -57,7 +58,7 @@ put_rows(struct work *w, const struct kept *before, const struct kept *after,
     const struct canon *manifest, struct ctl_reply *r, struct err *err)
 {
 	static const char *const columns[] = { "round", "before", "site",
-		"root", "words" };
+		"root", "bytes" };
 	struct manifest *m =
 	    manifest_open(manifest->data, manifest->len, w->rounds->root, err);
 	struct manifest *now = w->rounds->manifest;
@@ -84,8 +85,9 @@ put_rows(struct work *w, const struct kept *before, const struct kept *after,
 		ctl_reply_cell(r, "%" PRIu64, before->step.round);
 		ctl_reply_cell(r, "%u", in->site);
 		ctl_reply_cell(r, "%s", root);
-		ctl_reply_cell(
-		    r, "%" PRIu64, round_result_about(result)->words);
+		ctl_reply_cell(r, "%" PRIu64,
+		    round_result_about(result)->words *
+			(study_bits(w->study) / 8));
 	}
 	round_result_free(result);
 	return 0;

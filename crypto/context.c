@@ -7,7 +7,8 @@
 
 struct round_ctx *
 context_fill(struct context *c, const struct manifest *m,
-    const struct signed_study *s, uint8_t suite, uint8_t verify, uint8_t cohort)
+    const struct signed_study *s, uint8_t suite, uint8_t bits, uint8_t verify,
+    uint8_t cohort)
 {
 	bool allowed = suite >= 1 && suite <= 32 &&
 	    (m->policy.suites >> (suite - 1) & 1) != 0;
@@ -31,7 +32,7 @@ context_fill(struct context *c, const struct manifest *m,
 			.honest_min = m->policy.honest_min,
 			.u_frac_ppm = m->policy.u_frac_ppm,
 			.suite = allowed ? suite : 0,
-			.bits = 64,
+			.bits = bits,
 			.verify = verify,
 			.cohort = cohort,
 		},

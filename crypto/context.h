@@ -16,11 +16,11 @@ struct context {
 
 /*
  * Complete but for the cohort, self and secret, which are the caller's.
- * suite, verify and cohort, of enum round_suite and so on, are the study's; a
+ * suite, bits, verify and cohort, of enum round_suite and so on, are the study's; a
  * suite that the manifest does not allow becomes 0, which no round takes.
  */
 struct round_ctx *context_fill(struct context *c, const struct manifest *m,
-    const struct signed_study *s, uint8_t suite, uint8_t verify,
+    const struct signed_study *s, uint8_t suite, uint8_t bits, uint8_t verify,
     uint8_t cohort);
 
 /* The names of sites with spaces between them, appended to out. */

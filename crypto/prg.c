@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -12,12 +13,17 @@
 _Static_assert(
     __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "a little-endian machine");
 
-#define BLOCK_WORDS 2048 /* keystream made at a time */
+#define AES_BLOCK 16
+#define CHACHA_BLOCK 64
+#define STREAM 16384 /* bytes of keystream made at a time */
+
+/* The pieces are then whole words and whole blocks of either cipher. */
+_Static_assert(STREAM % CHACHA_BLOCK == 0 && STREAM % AES_BLOCK == 0, "pieces");
 
 static EVP_CIPHER_CTX *
 aes_start(const uint8_t key[PRG_KEY], uint64_t block)
 {
-	uint8_t iv[16] = { 0 };
+	uint8_t iv[AES_BLOCK] = { 0 };
 	EVP_CIPHER_CTX *c;
 
 	for (size_t i = 0; i < 8; i++)
@@ -32,20 +38,19 @@ aes_start(const uint8_t key[PRG_KEY], uint64_t block)
 	return c;
 }
 
-/* The next n words of the stream. */
+/* The next len bytes of the stream. */
 static int
-aes_words(EVP_CIPHER_CTX *c, uint64_t *out, size_t n)
+aes_bytes(EVP_CIPHER_CTX *c, void *out, size_t len)
 {
-	int len = (int)(n * 8), done = 0;
+	int done = 0;
 
-	memset(out, 0, n * 8);
-	return EVP_EncryptUpdate(
-		   c, (uint8_t *)out, &done, (uint8_t *)out, len) == 1 &&
-	    done == len;
+	memset(out, 0, len);
+	return EVP_EncryptUpdate(c, out, &done, out, (int)len) == 1 &&
+	    done == (int)len;
 }
 
 static void
-combine(uint64_t *words, const uint64_t *stream, size_t n, enum prg_sign sign)
+combine64(uint64_t *words, const uint64_t *stream, size_t n, enum prg_sign sign)
 {
 	if (sign == PRG_ADD)
 		for (size_t i = 0; i < n; i++)
@@ -55,20 +60,43 @@ combine(uint64_t *words, const uint64_t *stream, size_t n, enum prg_sign sign)
 			words[i] -= stream[i];
 }
 
-static int
-apply_aes(const uint8_t key[PRG_KEY], uint64_t first, uint64_t *words, size_t n,
-    enum prg_sign sign, struct err *err)
+static void
+combine32(uint32_t *words, const uint32_t *stream, size_t n, enum prg_sign sign)
 {
-	uint64_t stream[BLOCK_WORDS];
-	EVP_CIPHER_CTX *c = aes_start(key, first / 2);
+	if (sign == PRG_ADD)
+		for (size_t i = 0; i < n; i++)
+			words[i] += stream[i];
+	else
+		for (size_t i = 0; i < n; i++)
+			words[i] -= stream[i];
+}
+
+/* len bytes of words and of stream, each whole words and aligned as such. */
+static void
+combine(void *words, const void *stream, size_t len, unsigned bits,
+    enum prg_sign sign)
+{
+	if (bits == 64)
+		combine64(words, stream, len / 8, sign);
+	else
+		combine32(words, stream, len / 4, sign);
+}
+
+static int
+apply_aes(const uint8_t key[PRG_KEY], unsigned bits, uint64_t first,
+    uint8_t *words, size_t len, enum prg_sign sign, struct err *err)
+{
+	uint64_t stream[STREAM / 8];
+	EVP_CIPHER_CTX *c = aes_start(key, first / AES_BLOCK);
+	size_t skip = first % AES_BLOCK;
 	int ok = c != NULL;
 
-	if (ok && first % 2 != 0) /* half a cipher block */
-		ok = aes_words(c, stream, 1);
-	for (size_t done = 0, m; ok && done < n; done += m) {
-		m = MIN(n - done, (size_t)BLOCK_WORDS);
-		if ((ok = aes_words(c, stream, m)))
-			combine(words + done, stream, m, sign);
+	if (ok && skip != 0) /* part of a cipher block */
+		ok = aes_bytes(c, stream, skip);
+	for (size_t done = 0, m; ok && done < len; done += m) {
+		m = MIN(len - done, (size_t)STREAM);
+		if ((ok = aes_bytes(c, stream, m)))
+			combine(words + done, stream, m, bits, sign);
 	}
 	EVP_CIPHER_CTX_free(c);
 	sodium_memzero(stream, sizeof(stream));
@@ -76,22 +104,23 @@ apply_aes(const uint8_t key[PRG_KEY], uint64_t first, uint64_t *words, size_t n,
 }
 
 static int
-apply_chacha(const uint8_t key[PRG_KEY], uint64_t first, uint64_t *words,
-    size_t n, enum prg_sign sign)
+apply_chacha(const uint8_t key[PRG_KEY], unsigned bits, uint64_t first,
+    uint8_t *words, size_t len, enum prg_sign sign)
 {
 	static const uint8_t nonce[12];
-	uint64_t stream[BLOCK_WORDS];
-	uint32_t block = (uint32_t)(first / 8);
-	size_t skip = (size_t)(first % 8);
+	uint64_t stream[STREAM / 8];
+	uint8_t *bytes = (uint8_t *)stream;
+	uint32_t block = (uint32_t)(first / CHACHA_BLOCK);
+	size_t skip = first % CHACHA_BLOCK;
 
 	/* The first piece may begin inside a block; after it all are whole. */
-	for (size_t done = 0, m; done < n; done += m) {
-		m = MIN(n - done, (size_t)BLOCK_WORDS - skip);
-		memset(stream, 0, (skip + m) * 8);
-		crypto_stream_chacha20_ietf_xor_ic((uint8_t *)stream,
-		    (uint8_t *)stream, (skip + m) * 8, nonce, block, key);
-		combine(words + done, stream + skip, m, sign);
-		block += BLOCK_WORDS / 8;
+	for (size_t done = 0, m; done < len; done += m) {
+		m = MIN(len - done, (size_t)STREAM - skip);
+		memset(bytes, 0, skip + m);
+		crypto_stream_chacha20_ietf_xor_ic(
+		    bytes, bytes, skip + m, nonce, block, key);
+		combine(words + done, bytes + skip, m, bits, sign);
+		block += STREAM / CHACHA_BLOCK;
 		skip = 0;
 	}
 	sodium_memzero(stream, sizeof(stream));
@@ -99,14 +128,20 @@ apply_chacha(const uint8_t key[PRG_KEY], uint64_t first, uint64_t *words,
 }
 
 int
-prg_apply(uint8_t suite, const uint8_t key[PRG_KEY], uint64_t first,
-    uint64_t *words, size_t n, enum prg_sign sign, struct err *err)
+prg_apply(uint8_t suite, const uint8_t key[PRG_KEY], unsigned bits,
+    uint64_t first, void *words, size_t n, enum prg_sign sign, struct err *err)
 {
+	size_t word = bits / 8;
+
+	if (bits != 32 && bits != 64)
+		return err_set(err, ERR_REFUSED, "ring words of %u bits", bits);
 	switch (suite) {
 	case PRG_AES256CTR:
-		return apply_aes(key, first, words, n, sign, err);
+		return apply_aes(
+		    key, bits, first * word, words, n * word, sign, err);
 	case PRG_CHACHA20:
-		return apply_chacha(key, first, words, n, sign);
+		return apply_chacha(
+		    key, bits, first * word, words, n * word, sign);
 	}
 	return err_set(err, ERR_REFUSED, "cipher suite %u is not one of ours",
 	    (unsigned)suite);
@@ -133,37 +168,48 @@ static const struct answer {
 	    { 0xce44b790d4368f7e, 0xcc12d4c5a2b96ce3, 0x7096311a9669e0c8 } },
 };
 
-int
-prg_selftest(struct err *err)
+/* The words at hand, within a longer run, and away again from an odd start:
+   n times bits is the same number of bytes for either width. */
+static int
+check_answer(
+    const struct answer *a, unsigned bits, bool *right, struct err *err)
 {
-	uint64_t one[300], two[300];
+	uint64_t one[3] = { 0 }, two[300] = { 0 }, three[300];
+	size_t per = 64 / bits, some = 299 * per;
 	uint8_t key[PRG_KEY];
 
 	for (size_t i = 0; i < sizeof(key); i++)
 		key[i] = (uint8_t)i;
-	for (size_t i = 0; i < nitems(answers); i++) {
-		const struct answer *a = &answers[i];
+	if (prg_apply(a->suite, key, bits, a->first * per, one, 3 * per,
+		PRG_ADD, err) != 0 ||
+	    prg_apply(a->suite, key, bits, a->first * per, two, some, PRG_ADD,
+		err) != 0)
+		return -1;
+	memcpy(three, two, sizeof(two));
+	if (prg_apply(a->suite, key, bits, a->first * per + 1,
+		(uint8_t *)three + bits / 8, some - 1, PRG_SUBTRACT, err) != 0)
+		return -1;
+	*right = memcmp(one, a->word, sizeof(a->word)) == 0 &&
+	    memcmp(two, a->word, sizeof(a->word)) == 0 &&
+	    memcmp(three, two, bits / 8) == 0;
+	for (size_t k = bits / 8; k < sizeof(three); k++)
+		*right &= ((const uint8_t *)three)[k] == 0;
+	return 0;
+}
 
-		/* The words at hand, within a longer run, from an odd start. */
-		memset(one, 0, sizeof(one));
-		memset(two, 0, sizeof(two));
-		if (prg_apply(a->suite, key, a->first, one, 3, PRG_ADD, err) !=
-			0 ||
-		    prg_apply(
-			a->suite, key, a->first, two, 299, PRG_ADD, err) != 0)
+int
+prg_selftest(struct err *err)
+{
+	for (size_t i = 0; i < nitems(answers); i++) {
+		bool right64, right32;
+
+		if (check_answer(&answers[i], 64, &right64, err) != 0 ||
+		    check_answer(&answers[i], 32, &right32, err) != 0)
 			return -1;
-		if (memcmp(one, a->word, sizeof(a->word)) != 0 ||
-		    memcmp(two, one, sizeof(a->word)) != 0)
-			goto wrong;
-		if (prg_apply(a->suite, key, a->first + 1, two + 1, 298,
-			PRG_SUBTRACT, err) != 0)
-			return -1;
-		for (size_t k = 1; k < nitems(two); k++)
-			if (two[k] != 0)
-				goto wrong;
+		if (!right64 || !right32)
+			return err_set(err, ERR_SYSTEM,
+			    "this machine computes a wrong mask stream: do not "
+			    "use it");
 	}
 	return 0;
-wrong:
-	return err_set(err, ERR_SYSTEM,
-	    "this machine computes a wrong mask stream: do not use it");
 }

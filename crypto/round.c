@@ -41,24 +41,40 @@ round_state_next(const uint8_t study[ROUND_DIGEST], uint32_t step,
 }
 
 int
-round_words_root(const uint64_t *words, size_t n, uint8_t root[ROUND_DIGEST],
-    struct err *err)
+round_words_root(unsigned bits, const void *words, size_t n,
+    uint8_t root[ROUND_DIGEST], struct err *err)
 {
-	size_t per = ROUND_CHUNK / sizeof(*words), chunks, m;
+	size_t len = n * (bits / 8), chunks;
 	uint8_t(*leaves)[HASH_LEN];
 
 	if (n < 1 || n > ROUND_WORDS_MAX)
 		return err_set(err, ERR_FORMAT, "a vector of %zu words", n);
-	chunks = (n + per - 1) / per;
+	chunks = (len + ROUND_CHUNK - 1) / ROUND_CHUNK;
 	if ((leaves = calloc(chunks, sizeof(*leaves))) == NULL)
 		return msg_no_memory(err);
-	for (size_t i = 0; i < chunks; i++) {
-		m = MIN(per, n - i * per);
-		merkle_chunk(words + i * per, m * sizeof(*words), leaves[i]);
-	}
+	for (size_t i = 0; i < chunks; i++)
+		merkle_chunk((const uint8_t *)words + i * ROUND_CHUNK,
+		    MIN((size_t)ROUND_CHUNK, len - i * ROUND_CHUNK), leaves[i]);
 	merkle_root(leaves, chunks, root);
 	free(leaves);
 	return 0;
+}
+
+void
+round_words_add(unsigned bits, void *sum, const void *words, size_t n)
+{
+	const uint8_t *p = words;
+	uint64_t *sum64 = sum, w64;
+	uint32_t *sum32 = sum, w32;
+
+	for (size_t k = 0; bits == 64 && k < n; k++) {
+		memcpy(&w64, p + k * sizeof(w64), sizeof(w64));
+		sum64[k] += w64;
+	}
+	for (size_t k = 0; bits == 32 && k < n; k++) {
+		memcpy(&w32, p + k * sizeof(w32), sizeof(w32));
+		sum32[k] += w32;
+	}
 }
 
 int

@@ -13,8 +13,9 @@
  *     ERR_REFUSED  the rules do not allow it, or not now
  *     ERR_SYSTEM   no memory, or a library failed
  *
- * A round has at most ROUND_SITES_MAX sites (complete mask graph); ring words
- * are uint64_t, and their bytes are little-endian.
+ * A round has at most ROUND_SITES_MAX sites (complete mask graph).  A vector is
+ * words of the ring Z_2^b, b = 32 or 64: an array of uint32_t or uint64_t as
+ * the rules' bits say, which on a little-endian machine is what travels.
  */
 #ifndef CRYPTO_ROUND_H
 #define CRYPTO_ROUND_H
@@ -72,7 +73,7 @@ struct round_rules {
 	uint16_t honest_min; /* h_min */
 	uint32_t u_frac_ppm; /* u_frac in parts per million */
 	uint8_t suite; /* enum round_suite; 0: not allowed */
-	uint8_t bits; /* of the ring: 64 */
+	uint8_t bits; /* b, of the ring: 32 or 64 */
 	uint8_t verify; /* enum round_verify */
 	uint8_t cohort; /* enum round_cohort */
 };
@@ -146,8 +147,11 @@ void round_state_next(const uint8_t study[ROUND_DIGEST], uint32_t step,
 
 /* The Merkle root, over chunks of ROUND_CHUNK bytes, that names an upload or
    a sum of n >= 1 words.  ERR_SYSTEM if there is no memory. */
-int round_words_root(const uint64_t *words, size_t n,
+int round_words_root(unsigned bits, const void *words, size_t n,
     uint8_t root[ROUND_DIGEST], struct err *err);
+
+/* sum[k] += words[k] in the ring; words may lie anywhere. */
+void round_words_add(unsigned bits, void *sum, const void *words, size_t n);
 
 /* The digest of a signed message: SHA-256 of what is signed. */
 int round_message_digest(

@@ -10,21 +10,20 @@
 #include "crypto/merkle.h"
 #include "crypto/random.h"
 
-#define CHUNK_WORDS (ROUND_CHUNK / sizeof(uint64_t))
-
 enum stage { UPLOADS, SUM, LEAVES, CHUNKS, CHECKED };
 
 struct round_check {
 	const struct round_result *result;
 	enum round_verify verify;
 	enum stage stage;
-	size_t n, words, chunks; /* inputs; of a vector */
+	unsigned bits;
+	size_t n, words, len, chunks; /* inputs; of a vector, len in bytes */
 	size_t at; /* the input that is wanted */
-	uint64_t *sum; /* (words) */
-	uint64_t **uploads; /* (n): replay */
+	void *sum; /* (words) */
+	void **uploads; /* (n): replay */
 	uint8_t (*leaves)[ROUND_DIGEST]; /* (n, chunks): sample */
 	size_t sample[ROUND_SAMPLES], n_samples, sampled;
-	uint64_t part[CHUNK_WORDS]; /* of the uploads' sum */
+	uint64_t part[ROUND_CHUNK / 8]; /* of the uploads' sum */
 };
 
 void
@@ -38,18 +37,21 @@ round_leaves_name(const uint8_t root[ROUND_DIGEST], uint8_t name[ROUND_DIGEST])
 }
 
 size_t
-round_chunks(size_t n_words)
+round_chunks(unsigned bits, size_t n_words)
 {
-	return (n_words + CHUNK_WORDS - 1) / CHUNK_WORDS;
+	return (n_words * (bits / 8) + ROUND_CHUNK - 1) / ROUND_CHUNK;
 }
 
 void
-round_leaves(const uint64_t *words, size_t n, uint8_t (*leaves)[ROUND_DIGEST])
+round_leaves(
+    unsigned bits, const void *words, size_t n, uint8_t (*leaves)[ROUND_DIGEST])
 {
-	for (size_t at = 0; at < n; at += CHUNK_WORDS)
-		merkle_chunk(words + at,
-		    MIN(CHUNK_WORDS, n - at) * sizeof(*words),
-		    leaves[at / CHUNK_WORDS]);
+	size_t len = n * (bits / 8);
+
+	for (size_t at = 0; at < len; at += ROUND_CHUNK)
+		merkle_chunk((const uint8_t *)words + at,
+		    MIN((size_t)ROUND_CHUNK, len - at),
+		    leaves[at / ROUND_CHUNK]);
 }
 
 /* Distinct chunks, each choice as likely as any. */
@@ -86,8 +88,10 @@ round_check_new(const struct round_result *result, enum round_verify verify,
 	c->stage = verify == ROUND_REPLAY ? UPLOADS : SUM;
 	c->n = round_result_inputs(result);
 	c->words = (size_t)round_result_about(result)->words;
-	c->chunks = round_chunks(c->words);
-	c->sum = calloc(c->words, sizeof(*c->sum));
+	c->bits = round_result_params(result)->bits;
+	c->len = c->words * (c->bits / 8);
+	c->chunks = round_chunks(c->bits, c->words);
+	c->sum = calloc(c->words, c->bits / 8);
 	c->uploads = calloc(c->n, sizeof(*c->uploads));
 	c->leaves = calloc(c->n * c->chunks, sizeof(*c->leaves));
 	if (c->sum == NULL || c->uploads == NULL || c->leaves == NULL)
@@ -111,15 +115,17 @@ round_check_free(struct round_check *c)
 	free(c->uploads);
 	free(c->leaves);
 	if (c->sum != NULL)
-		explicit_bzero(c->sum, c->words * sizeof(*c->sum));
+		explicit_bzero(c->sum, c->len);
 	free(c->sum);
 	free(c);
 }
 
+/* Bytes of the chunk that is wanted. */
 static size_t
-chunk_words(const struct round_check *c)
+chunk_len(const struct round_check *c)
 {
-	return MIN(CHUNK_WORDS, c->words - c->sample[c->sampled] * CHUNK_WORDS);
+	return MIN(
+	    (size_t)ROUND_CHUNK, c->len - c->sample[c->sampled] * ROUND_CHUNK);
 }
 
 bool
@@ -128,7 +134,7 @@ round_check_next(const struct round_check *c, struct round_want *want)
 	const uint8_t *root =
 	    c->at < c->n ? round_result_input(c->result, c->at)->root : NULL;
 
-	*want = (struct round_want){ .bytes = c->words * sizeof(*c->sum) };
+	*want = (struct round_want){ .bytes = c->len };
 	switch (c->stage) {
 	case UPLOADS:
 		memcpy(want->name, root, ROUND_DIGEST);
@@ -145,7 +151,7 @@ round_check_next(const struct round_check *c, struct round_want *want)
 		memcpy(want->name, root, ROUND_DIGEST);
 		want->one_chunk = true;
 		want->chunk = (uint32_t)c->sample[c->sampled];
-		want->bytes = chunk_words(c) * sizeof(*c->sum);
+		want->bytes = chunk_len(c);
 		return true;
 	case CHECKED:
 		break;
@@ -154,7 +160,7 @@ round_check_next(const struct round_check *c, struct round_want *want)
 }
 
 static int
-get_upload(void *arg, uint16_t site, const uint64_t **words, struct err *err)
+get_upload(void *arg, uint16_t site, const void **words, struct err *err)
 {
 	const struct round_check *c = arg;
 
@@ -188,7 +194,7 @@ take_sum(struct round_check *c, const void *data, size_t len, struct err *err)
 	uint8_t root[ROUND_DIGEST];
 
 	memcpy(c->sum, data, len);
-	if (round_words_root(c->sum, c->words, root, err) < 0)
+	if (round_words_root(c->bits, c->sum, c->words, root, err) < 0)
 		return -1;
 	if (!group_equal(root, round_result_sum_root(c->result)))
 		return err_set(err, ERR_PEER,
@@ -226,7 +232,8 @@ static int
 take_chunk(struct round_check *c, const struct round_ctx *ctx, const void *data,
     size_t len, struct err *err)
 {
-	size_t chunk = c->sample[c->sampled], n = chunk_words(c);
+	size_t chunk = c->sample[c->sampled], word = c->bits / 8;
+	size_t n = len / word;
 	uint8_t leaf[HASH_LEN];
 
 	merkle_chunk(data, len, leaf);
@@ -237,21 +244,15 @@ take_chunk(struct round_check *c, const struct round_ctx *ctx, const void *data,
 		    chunk, round_result_input(c->result, c->at)->site);
 	if (c->at == 0)
 		memset(c->part, 0, sizeof(c->part));
-	for (size_t i = 0; i < n; i++) {
-		uint64_t word;
-
-		memcpy(&word, (const uint8_t *)data + i * sizeof(word),
-		    sizeof(word));
-		c->part[i] += word;
-	}
+	round_words_add(c->bits, c->part, data, n);
 	if (++c->at < c->n)
 		return 0;
 	c->at = 0;
-	if (round_result_unmask(
-		c->result, ctx, chunk * CHUNK_WORDS, c->part, n, err) < 0)
+	if (round_result_unmask(c->result, ctx, chunk * (ROUND_CHUNK / word),
+		c->part, n, err) < 0)
 		return -1;
-	if (memcmp(c->part, c->sum + chunk * CHUNK_WORDS,
-		n * sizeof(*c->part)) != 0)
+	if (memcmp(c->part, (const uint8_t *)c->sum + chunk * ROUND_CHUNK,
+		len) != 0)
 		return err_set(err, ERR_PEER,
 		    "result: chunk %zu of its sum is not that of the uploads",
 		    chunk);
@@ -284,7 +285,7 @@ round_check_take(struct round_check *c, const struct round_ctx *ctx,
 	}
 }
 
-const uint64_t *
+const void *
 round_check_sum(const struct round_check *c)
 {
 	return c->stage == CHECKED ? c->sum : NULL;

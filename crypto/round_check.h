@@ -22,10 +22,10 @@
    32 bytes for each chunk of the vector. */
 void round_leaves_name(
     const uint8_t root[ROUND_DIGEST], uint8_t name[ROUND_DIGEST]);
-/* The leaves themselves, (round_chunks(n), ROUND_DIGEST). */
-size_t round_chunks(size_t n_words);
-void round_leaves(
-    const uint64_t *words, size_t n, uint8_t (*leaves)[ROUND_DIGEST]);
+/* The leaves themselves, (round_chunks(bits, n), ROUND_DIGEST). */
+size_t round_chunks(unsigned bits, size_t n_words);
+void round_leaves(unsigned bits, const void *words, size_t n,
+    uint8_t (*leaves)[ROUND_DIGEST]);
 
 struct round_check;
 
@@ -49,6 +49,6 @@ bool round_check_next(const struct round_check *c, struct round_want *want);
 int round_check_take(struct round_check *c, const struct round_ctx *ctx,
     const void *data, size_t len, struct err *err);
 /* about.words words; only when all is checked. */
-const uint64_t *round_check_sum(const struct round_check *c);
+const void *round_check_sum(const struct round_check *c);
 
 #endif

@@ -509,8 +509,8 @@ coord_round_peek_upload(const struct coord_round *c,
 
 int
 coord_round_add_upload(struct coord_round *c, const struct round_ctx *ctx,
-    const void *msg, size_t len, const uint64_t *words, size_t n,
-    uint16_t *from, struct err *err)
+    const void *msg, size_t len, const void *words, size_t n, uint16_t *from,
+    struct err *err)
 {
 	uint8_t root[ROUND_DIGEST];
 	struct msg_upload u;
@@ -523,7 +523,8 @@ coord_round_add_upload(struct coord_round *c, const struct round_ctx *ctx,
 	*from = u.site;
 	if ((known = may_add(c, PART_UPLOAD, u.site, msg, len, err)) != 0)
 		return known < 0 ? -1 : 0;
-	if (n != c->about.words || round_words_root(words, n, root, err) != 0 ||
+	if (n != c->about.words ||
+	    round_words_root(c->roster.p.bits, words, n, root, err) != 0 ||
 	    !group_equal(root, u.root))
 		return err_set(err, ERR_PEER,
 		    "upload: that of site %u is not what it signed",
@@ -750,7 +751,7 @@ out:
 
 int
 coord_round_finish(struct coord_round *c, const struct round_ctx *ctx,
-    const struct round_uploads *uploads, uint64_t *sum, struct err *err)
+    const struct round_uploads *uploads, void *sum, struct err *err)
 {
 	struct result_parts parts = {
 		.announce = &c->own[OWN_ANNOUNCE],
@@ -782,7 +783,8 @@ coord_round_finish(struct coord_round *c, const struct round_ctx *ctx,
 	}
 	if (open_secrets(c, ctx, o, err) != 0 ||
 	    opened_sum(o, ctx, uploads, sum, err) != 0 ||
-	    round_words_root(sum, o->words, parts.sum_root, err) != 0 ||
+	    round_words_root(
+		c->roster.p.bits, sum, o->words, parts.sum_root, err) != 0 ||
 	    result_put(ctx, o, &parts, &msg, err) != 0)
 		goto out;
 	c->own[OWN_RESULT] = msg;

@@ -94,8 +94,8 @@ int coord_round_shareset(
 /* msg is the trailer.  words are the whole upload, which the caller keeps:
    they are checked against the trailer's root. */
 int coord_round_add_upload(struct coord_round *c, const struct round_ctx *ctx,
-    const void *msg, size_t len, const uint64_t *words, size_t n,
-    uint16_t *from, struct err *err);
+    const void *msg, size_t len, const void *words, size_t n, uint16_t *from,
+    struct err *err);
 /* Only the trailer, to know what an upload has to be before it is complete. */
 int coord_round_peek_upload(const struct coord_round *c,
     const struct round_ctx *ctx, const void *msg, size_t len,
@@ -121,7 +121,7 @@ int coord_round_add_unmask(struct coord_round *c, const struct round_ctx *ctx,
     const void *msg, size_t len, uint16_t *from, struct err *err);
 /* sum has room for about.words words. */
 int coord_round_finish(struct coord_round *c, const struct round_ctx *ctx,
-    const struct round_uploads *uploads, uint64_t *sum, struct err *err);
+    const struct round_uploads *uploads, void *sum, struct err *err);
 
 /* why is one line.  A complaint that was added goes with it. */
 int coord_round_abort(struct coord_round *c, const struct round_ctx *ctx,

@@ -21,7 +21,7 @@ struct round_result {
 /* Remove the masks between a site whose key was opened and all of u3. */
 static int
 remove_pairs(const struct opened *o, const struct round_ctx *ctx, size_t gone,
-    uint64_t first, uint64_t *sum, size_t n, struct err *err)
+    uint64_t first, void *sum, size_t n, struct err *err)
 {
 	uint8_t dh[ROUND_KEY], key[PRG_KEY];
 	struct pair p;
@@ -35,8 +35,8 @@ remove_pairs(const struct opened *o, const struct round_ctx *ctx, size_t gone,
 		pair_make(ctx, &o->roster, gone, j, dh, &p);
 		key_mask(&p, &o->roster, o->u2_hash, TENSOR, key);
 		/* j added it if j came first. */
-		r = prg_apply(o->roster.p.suite, key, first, sum, n,
-		    j < gone ? PRG_SUBTRACT : PRG_ADD, err);
+		r = prg_apply(o->roster.p.suite, key, o->roster.p.bits, first,
+		    sum, n, j < gone ? PRG_SUBTRACT : PRG_ADD, err);
 		pair_wipe(&p);
 	}
 	group_wipe(dh, sizeof(dh));
@@ -46,28 +46,28 @@ remove_pairs(const struct opened *o, const struct round_ctx *ctx, size_t gone,
 
 static int
 add_upload(const struct opened *o, size_t j,
-    const struct round_uploads *uploads, uint64_t *sum, struct err *err)
+    const struct round_uploads *uploads, void *sum, struct err *err)
 {
 	uint16_t id = o->roster.site[j].id;
 	uint8_t root[ROUND_DIGEST];
-	const uint64_t *y;
+	unsigned bits = o->roster.p.bits;
+	const void *y;
 
 	if (uploads->get(uploads->arg, id, &y, err) != 0 ||
-	    round_words_root(y, o->words, root, err) != 0)
+	    round_words_root(bits, y, o->words, root, err) != 0)
 		return -1;
 	if (!group_equal(root, o->root[j]))
 		return err_set(err, ERR_PEER,
 		    "the upload of site %u is not the one that it signed",
 		    (unsigned)id);
-	for (size_t k = 0; k < o->words; k++)
-		sum[k] += y[k];
+	round_words_add(bits, sum, y, o->words);
 	return 0;
 }
 
 /* Remove all masks from words first to first + n of the uploads' sum. */
 static int
 remove_masks(const struct opened *o, const struct round_ctx *ctx,
-    uint64_t first, uint64_t *sum, size_t n, struct err *err)
+    uint64_t first, void *sum, size_t n, struct err *err)
 {
 	uint8_t key[PRG_KEY];
 	int r = 0;
@@ -81,8 +81,8 @@ remove_masks(const struct opened *o, const struct round_ctx *ctx,
 		}
 		key_self(ctx, &o->roster, o->u2_hash, o->roster.site[j].id,
 		    o->secret[j], TENSOR, key);
-		r = prg_apply(
-		    o->roster.p.suite, key, first, sum, n, PRG_SUBTRACT, err);
+		r = prg_apply(o->roster.p.suite, key, o->roster.p.bits, first,
+		    sum, n, PRG_SUBTRACT, err);
 	}
 	group_wipe(key, sizeof(key));
 	return r;
@@ -90,9 +90,9 @@ remove_masks(const struct opened *o, const struct round_ctx *ctx,
 
 int
 opened_sum(const struct opened *o, const struct round_ctx *ctx,
-    const struct round_uploads *uploads, uint64_t *sum, struct err *err)
+    const struct round_uploads *uploads, void *sum, struct err *err)
 {
-	memset(sum, 0, o->words * sizeof(*sum));
+	memset(sum, 0, o->words * (o->roster.p.bits / 8));
 	for (size_t j = 0; j < o->roster.p.n; j++)
 		if (o->u3[j] && add_upload(o, j, uploads, sum, err) != 0)
 			return -1;
@@ -364,6 +364,12 @@ round_result_about(const struct round_result *r)
 	return &r->about;
 }
 
+const struct round_params *
+round_result_params(const struct round_result *r)
+{
+	return &r->o.roster.p;
+}
+
 const uint8_t *
 round_result_roster(const struct round_result *r)
 {
@@ -390,12 +396,13 @@ round_result_input(const struct round_result *r, size_t k)
 
 int
 round_result_sum(const struct round_result *r, const struct round_ctx *ctx,
-    const struct round_uploads *uploads, uint64_t *sum, struct err *err)
+    const struct round_uploads *uploads, void *sum, struct err *err)
 {
 	uint8_t root[ROUND_DIGEST];
 
 	if (opened_sum(&r->o, ctx, uploads, sum, err) != 0 ||
-	    round_words_root(sum, r->about.words, root, err) != 0)
+	    round_words_root(
+		r->o.roster.p.bits, sum, r->about.words, root, err) != 0)
 		return -1;
 	if (!group_equal(root, r->sum_root))
 		return err_set(err, ERR_PEER,
@@ -405,7 +412,7 @@ round_result_sum(const struct round_result *r, const struct round_ctx *ctx,
 
 int
 round_result_unmask(const struct round_result *r, const struct round_ctx *ctx,
-    uint64_t first, uint64_t *sum, size_t n, struct err *err)
+    uint64_t first, void *sum, size_t n, struct err *err)
 {
 	return remove_masks(&r->o, ctx, first, sum, n, err);
 }

@@ -15,7 +15,7 @@ struct round_uploads {
 	/* *words points to about.words words of site's upload and stays valid
 	   until the next call. */
 	int (*get)(
-	    void *arg, uint16_t site, const uint64_t **words, struct err *err);
+	    void *arg, uint16_t site, const void **words, struct err *err);
 	void *arg;
 };
 
@@ -36,6 +36,8 @@ struct round_result *round_result_open(const struct round_ctx *ctx,
 void round_result_free(struct round_result *r); /* NULL is fine */
 
 const struct round_about *round_result_about(const struct round_result *r);
+/* That the roster says, re-derived and found right. */
+const struct round_params *round_result_params(const struct round_result *r);
 /* R_hash */
 const uint8_t *round_result_roster(const struct round_result *r);
 /* The root that names A. */
@@ -59,12 +61,12 @@ int round_result_peek(const void *msg, size_t len, uint32_t *epoch,
  * the result names.
  */
 int round_result_sum(const struct round_result *r, const struct round_ctx *ctx,
-    const struct round_uploads *uploads, uint64_t *sum, struct err *err);
+    const struct round_uploads *uploads, void *sum, struct err *err);
 
 /* A part of it: remove the masks from words first to first + n of the sum of
    all inputs' uploads, which the caller has checked. */
 int round_result_unmask(const struct round_result *r,
-    const struct round_ctx *ctx, uint64_t first, uint64_t *sum, size_t n,
+    const struct round_ctx *ctx, uint64_t first, void *sum, size_t n,
     struct err *err);
 
 #endif

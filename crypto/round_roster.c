@@ -46,9 +46,10 @@ check_rules(const struct round_rules *r, size_t n_study, struct err *err)
 	if (r->suite != ROUND_AES256CTR && r->suite != ROUND_CHACHA20)
 		return err_set(err, ERR_REFUSED, "unknown cipher suite %u",
 		    (unsigned)r->suite);
-	if (r->bits != 64)
+	if (r->bits != 32 && r->bits != 64)
 		return err_set(err, ERR_REFUSED,
-		    "ring words of %u bits, expected 64", (unsigned)r->bits);
+		    "ring words of %u bits, expected 32 or 64",
+		    (unsigned)r->bits);
 	if (r->verify != ROUND_REPLAY && r->verify != ROUND_SAMPLE &&
 	    r->verify != ROUND_TRUST)
 		return err_set(err, ERR_REFUSED, "unknown way to verify %u",

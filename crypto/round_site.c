@@ -511,16 +511,17 @@ out:
 }
 
 static int
-add_masks(const struct site_round *s, const struct round_ctx *ctx,
-    uint64_t *words, size_t n, struct err *err)
+add_masks(const struct site_round *s, const struct round_ctx *ctx, void *words,
+    size_t n, struct err *err)
 {
 	size_t self = roster_index(&s->roster, s->self);
+	unsigned bits = s->roster.p.bits;
 	uint8_t suite = s->roster.p.suite, dh[ROUND_KEY], key[PRG_KEY];
 	struct pair p;
 	int r;
 
 	key_self(ctx, &s->roster, s->u2_hash, s->self, s->x->seed, TENSOR, key);
-	r = prg_apply(suite, key, 0, words, n, PRG_ADD, err);
+	r = prg_apply(suite, key, bits, 0, words, n, PRG_ADD, err);
 	for (size_t j = 0; j < s->roster.p.n && r == 0; j++) {
 		if (!s->u2[j] || j == self)
 			continue;
@@ -530,7 +531,7 @@ add_masks(const struct site_round *s, const struct round_ctx *ctx,
 		}
 		pair_make(ctx, &s->roster, self, j, dh, &p);
 		key_mask(&p, &s->roster, s->u2_hash, TENSOR, key);
-		r = prg_apply(suite, key, 0, words, n,
+		r = prg_apply(suite, key, bits, 0, words, n,
 		    self < j ? PRG_ADD : PRG_SUBTRACT, err);
 		pair_wipe(&p);
 	}
@@ -541,7 +542,7 @@ add_masks(const struct site_round *s, const struct round_ctx *ctx,
 
 int
 site_round_upload(struct site_round *s, const struct round_ctx *ctx,
-    uint64_t *words, size_t n, struct canon *trailer, struct err *err)
+    void *words, size_t n, struct canon *trailer, struct err *err)
 {
 	struct msg_upload u = { .site = s->self, .words = n };
 
@@ -557,7 +558,7 @@ site_round_upload(struct site_round *s, const struct round_ctx *ctx,
 	memcpy(u.roster, s->roster.hash, ROUND_DIGEST);
 	memcpy(u.u2, s->u2_hash, ROUND_DIGEST);
 	if (add_masks(s, ctx, words, n, err) != 0 ||
-	    round_words_root(words, n, u.root, err) != 0 ||
+	    round_words_root(s->roster.p.bits, words, n, u.root, err) != 0 ||
 	    msg_put_upload(ctx, &u, trailer, err) != 0)
 		return -1;
 	memcpy(s->root, u.root, ROUND_DIGEST);
@@ -650,7 +651,7 @@ site_round_certificate(struct site_round *s, const struct round_ctx *ctx,
 int
 site_round_accept(struct site_round *s, const struct round_ctx *ctx,
     const struct round_result *r, const struct round_uploads *uploads,
-    uint64_t *sum, struct err *err)
+    void *sum, struct err *err)
 {
 	if (s != NULL && s->roster_msg.len != 0 &&
 	    !group_equal(s->roster.hash, round_result_roster(r)))

@@ -101,7 +101,7 @@ int site_round_shareset(struct site_round *s, const struct round_ctx *ctx,
  * about.words.  Once only: what was masked must be kept to be sent again.
  */
 int site_round_upload(struct site_round *s, const struct round_ctx *ctx,
-    uint64_t *words, size_t n, struct canon *trailer, struct err *err);
+    void *words, size_t n, struct canon *trailer, struct err *err);
 
 /* Answer M4 with M5. */
 int site_round_list(struct site_round *s, const struct round_ctx *ctx,
@@ -121,7 +121,7 @@ int site_round_certificate(struct site_round *s, const struct round_ctx *ctx,
  */
 int site_round_accept(struct site_round *s, const struct round_ctx *ctx,
     const struct round_result *r, const struct round_uploads *uploads,
-    uint64_t *sum, struct err *err);
+    void *sum, struct err *err);
 
 /*
  * The coordinator ends the round.  *liar is the site that a complaint in it

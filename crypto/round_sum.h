@@ -22,7 +22,7 @@ struct opened {
 
 /* sum = the uploads of u3, each checked against its root, without masks. */
 int opened_sum(const struct opened *o, const struct round_ctx *ctx,
-    const struct round_uploads *uploads, uint64_t *sum, struct err *err);
+    const struct round_uploads *uploads, void *sum, struct err *err);
 
 /* The messages that M8 repeats; arrays by roster order. */
 struct result_parts {

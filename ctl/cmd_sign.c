@@ -279,9 +279,10 @@ check_rules(const struct signed_study *s, const struct manifest *m,
 {
 	struct context c;
 
-	return round_params(&context_fill(&c, m, s, study_suite(study),
-				study_verify(study), study_cohort(study))
-				 ->rules,
+	return round_params(
+	    &context_fill(&c, m, s, study_suite(study), study_bits(study),
+		study_verify(study), study_cohort(study))
+		 ->rules,
 	    s->n_sites, s->n_sites, p, err);
 }
 

@@ -49,9 +49,9 @@ cell(const struct ctl_reply *r, size_t row, const char *column)
 /* One upload, chunk by chunk. */
 static int
 fetch_upload(transcript_ask_fn *ask, void *arg, const uint8_t root[],
-    uint64_t words, struct canon *out, struct err *err)
+    uint64_t len, struct canon *out, struct err *err)
 {
-	uint64_t len = words * sizeof(uint64_t), have = 0;
+	uint64_t have = 0;
 
 	canon_u32(out, (uint32_t)len);
 	for (uint32_t i = 0; have < len; i++) {
@@ -86,13 +86,13 @@ fetch_uploads(transcript_ask_fn *ask, void *arg, const struct ctl_reply *r,
 	canon_u16(out, (uint16_t)n);
 	for (size_t i = 0; i < n; i++) {
 		uint8_t root[ROUND_DIGEST];
-		uint64_t words = strtoull(cell(r, i, "words"), NULL, 10);
+		uint64_t len = strtoull(cell(r, i, "bytes"), NULL, 10);
 
 		if (hex_bytes(cell(r, i, "root"), root, sizeof(root)) < 0 ||
-		    words < 1 || words > ROUND_WORDS_MAX)
+		    len < 1 || len > ROUND_WORDS_MAX * 8)
 			return err_set(
 			    err, ERR_PEER, "the daemon names no upload");
-		if (fetch_upload(ask, arg, root, words, out, err) < 0)
+		if (fetch_upload(ask, arg, root, len, out, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -187,27 +187,26 @@ struct replay {
 /* The uploads of one round, as they lie in the transcript. */
 struct uploads {
 	struct canon_in in; /* at the next one */
-	uint64_t *words;
-	size_t n;
+	void *words;
+	size_t n, len; /* words, and their bytes */
 	uint16_t left;
 };
 
 static int
-next_upload(void *arg, uint16_t site, const uint64_t **words, struct err *err)
+next_upload(void *arg, uint16_t site, const void **words, struct err *err)
 {
 	struct uploads *u = arg;
 	const uint8_t *p;
 	size_t len;
 
-	p = canon_get_bytes(
-	    &u->in, 1, ROUND_WORDS_MAX * sizeof(*u->words), &len);
+	p = canon_get_bytes(&u->in, 1, ROUND_WORDS_MAX * 8, &len);
 	if (p == NULL || u->left == 0)
 		return err_set(
 		    err, ERR_FORMAT, "the upload of site %u is missing", site);
-	if (len != u->n * sizeof(*u->words))
+	if (len != u->len)
 		return err_set(err, ERR_FORMAT,
 		    "the upload of site %u has %zu bytes, expected %zu", site,
-		    len, u->n * sizeof(*u->words));
+		    len, u->len);
 	u->left--;
 	memcpy(u->words, p, len);
 	*words = u->words;
@@ -272,10 +271,10 @@ repeat(struct replay *r, const struct round_ctx *ctx,
 {
 	struct round_uploads get = { .get = next_upload, .arg = u };
 	struct canon model = { 0 };
-	uint64_t *sum = calloc(u->n, sizeof(*sum));
+	void *sum = calloc(u->len, 1);
 	int rv = -1;
 
-	u->words = calloc(u->n, sizeof(*u->words));
+	u->words = calloc(u->len, 1);
 	if (sum == NULL || u->words == NULL) {
 		err_sys(err, "%zu words", u->n);
 		goto out;
@@ -323,7 +322,8 @@ one_round(struct replay *r, struct canon_in *in, struct transcript_round *out,
 	struct round_result *result = NULL;
 	struct manifest *m;
 	struct round_ctx *ctx;
-	struct uploads u = { .n = plan_words(r->plan) };
+	struct uploads u = { .n = expect.words,
+		.len = expect.words * (study_bits(r->study) / 8) };
 	struct context c;
 	int rv = -1;
 
@@ -341,7 +341,8 @@ one_round(struct replay *r, struct canon_in *in, struct transcript_round *out,
 	snprintf(expect.kind, sizeof(expect.kind), "%s", plan_kind(r->plan));
 	memcpy(expect.state, r->state, ROUND_DIGEST);
 	ctx = context_fill(&c, m, r->sig, study_suite(r->study),
-	    study_verify(r->study), study_cohort(r->study));
+	    study_bits(r->study), study_verify(r->study),
+	    study_cohort(r->study));
 	ctx->cohort = r->cohort;
 	ctx->n_cohort = r->n_cohort;
 	if ((result = round_result_open(ctx, &expect, msg, msg_len, err)) ==

@@ -49,7 +49,7 @@ struct run {
 	struct model_spec *spec;
 	struct plan *plan; /* at the last step */
 	uint8_t state[STORE_DIGEST];
-	uint64_t *update; /* on this state, in clear; only ever in memory */
+	void *update; /* on this state, in clear; only ever in memory */
 	struct site_round *round; /* the newest one that we are in, or NULL */
 	uint64_t last_round;
 	uint64_t aborted; /* the round whose end is in the audit log */

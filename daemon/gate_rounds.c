@@ -47,9 +47,9 @@ struct replay {
 static const struct round_ctx *
 context(const struct gate *g, const struct run *r, struct context *c)
 {
-	struct round_ctx *ctx =
-	    context_fill(c, g->manifest, r->sig, study_suite(r->study),
-		study_verify(r->study), study_cohort(r->study));
+	struct round_ctx *ctx = context_fill(c, g->manifest, r->sig,
+	    study_suite(r->study), study_bits(r->study), study_verify(r->study),
+	    study_cohort(r->study));
 
 	ctx->cohort = r->cohort;
 	ctx->n_cohort = r->n_cohort;
@@ -82,6 +82,13 @@ expected(const struct run *r)
 	snprintf(a.kind, sizeof(a.kind), "%s", plan_kind(r->plan));
 	memcpy(a.state, r->state, ROUND_DIGEST);
 	return a;
+}
+
+/* Bytes of an upload, and of the sum. */
+static size_t
+vector_len(const struct run *r)
+{
+	return plan_words(r->plan) * (study_bits(r->study) / 8);
 }
 
 #define ROUND_FIELDS(r)                                                        \
@@ -130,8 +137,7 @@ static void
 drop_update(struct run *r)
 {
 	if (r->update != NULL)
-		explicit_bzero(
-		    r->update, plan_words(r->plan) * sizeof(*r->update));
+		explicit_bzero(r->update, vector_len(r));
 	free(r->update);
 	r->update = NULL;
 }
@@ -417,7 +423,7 @@ take_update(struct run *r, struct msg *m, struct err *err)
 		    "the table is not the one that was approved");
 	values = calloc(n, sizeof(*values));
 	drop_update(r);
-	r->update = calloc(plan_words(r->plan), sizeof(*r->update));
+	r->update = calloc(1, vector_len(r));
 	if (values == NULL || r->update == NULL) {
 		err_sys(err, "%u values", n);
 		goto out;
@@ -661,14 +667,14 @@ out:
 
 /* Chunks first; the trailer goes when they are there. */
 static int
-send_upload(struct gate *g, struct run *r, const uint64_t *words,
+send_upload(struct gate *g, struct run *r, const void *words,
     const void *trailer, size_t trailer_len, struct err *err)
 {
-	size_t n = site_round_about(r->round)->words;
 	struct canon out = { 0 };
 	uint8_t root[ROUND_DIGEST];
 
-	if (round_words_root(words, n, root, err) < 0 ||
+	if (round_words_root(study_bits(r->study), words, plan_words(r->plan),
+		root, err) < 0 ||
 	    gate_keep_count(g, err) < 0)
 		return -1;
 	r->busy = true;
@@ -678,7 +684,7 @@ send_upload(struct gate *g, struct run *r, const uint64_t *words,
 	canon_raw(&r->trailer, trailer, trailer_len);
 	canon_raw(&out, root, sizeof(root));
 	canon_u64(&out, ROUND_CHUNK);
-	canon_raw(&out, words, n * sizeof(*words));
+	canon_raw(&out, words, vector_len(r));
 	return chan_send_canon(
 	    child_peer(&g->child, PROC_UPLINK), MSG_UPLOAD, r->tag, &out, err);
 }
@@ -687,7 +693,7 @@ send_upload(struct gate *g, struct run *r, const uint64_t *words,
 static int
 resend_upload(struct gate *g, struct run *r, struct err *err)
 {
-	size_t words_len = site_round_about(r->round)->words * sizeof(uint64_t);
+	size_t words_len = vector_len(r);
 	char path[700];
 	uint8_t *data;
 	size_t len;
@@ -700,8 +706,8 @@ resend_upload(struct gate *g, struct run *r, struct err *err)
 	if (len <= words_len)
 		rv = err_set(err, ERR_FORMAT, "%s: cut short", path);
 	else
-		rv = send_upload(g, r, (const uint64_t *)(const void *)data,
-		    data + words_len, len - words_len, err);
+		rv = send_upload(
+		    g, r, data, data + words_len, len - words_len, err);
 	free(data);
 	return rv;
 }
@@ -711,18 +717,18 @@ make_upload(struct incoming *in, struct err *err)
 {
 	struct gate *g = in->g;
 	struct run *r = in->r;
-	size_t n = plan_words(r->plan), len = n * sizeof(uint64_t);
+	size_t n = plan_words(r->plan), len = vector_len(r);
 	struct canon trailer = { 0 }, file = { 0 };
 	char path[700], round[24], bytes[24], digest[DIGEST_TEXT];
 	uint8_t root[ROUND_DIGEST];
-	uint64_t *words;
+	void *words;
 	int rv = -1;
 
 	if ((words = malloc(len)) == NULL)
 		return err_sys(err, "%zu words", n);
 	memcpy(words, r->update, len);
 	if (site_round_upload(r->round, in->ctx, words, n, &trailer, err) < 0 ||
-	    round_words_root(words, n, root, err) < 0)
+	    round_words_root(study_bits(r->study), words, n, root, err) < 0)
 		goto out;
 	canon_raw(&file, words, len);
 	canon_raw(&file, trailer.data, trailer.len);
@@ -973,7 +979,7 @@ finish(
 	struct site_round *own = r->round;
 	struct store_step step = { .n_sites = p->n, .round = about->round };
 	size_t n = plan_words(r->plan);
-	const uint64_t *sum = round_check_sum(p->check);
+	const void *sum = round_check_sum(p->check);
 	struct canon before = { 0 }, after = { 0 };
 	struct plan *next = NULL;
 	char path[700], round[24], state[DIGEST_TEXT], kind[33], sites_text[16];

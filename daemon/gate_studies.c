@@ -143,7 +143,7 @@ check_study(const struct gate *g, const struct signed_study *sig,
 	if (s->expires < clock_utc() / 86400)
 		return err_set(err, ERR_REFUSED, "the study has expired");
 	if (round_params(&context_fill(&c, g->manifest, sig, study_suite(s),
-			     study_verify(s), study_cohort(s))
+			     study_bits(s), study_verify(s), study_cohort(s))
 			      ->rules,
 		sig->n_sites, sig->n_sites, &params, err) < 0)
 		return -1;

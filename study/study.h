@@ -228,6 +228,8 @@ void study_free(struct study *s); /* NULL is fine */
 /* How the study wants its rounds, in the numbers that a roster has
    (docs/PROTOCOL.md, M0). */
 uint8_t study_suite(const struct study *s);
+/* Bits of a ring word. */
+uint8_t study_bits(const struct study *s);
 uint8_t study_verify(const struct study *s);
 uint8_t study_cohort(const struct study *s);
 /* "replay", "sample" or "trust" */

@@ -192,8 +192,8 @@ plan_values(const struct plan *p)
 }
 
 int
-plan_encode(const struct plan *p, const double *values, size_t n,
-    uint64_t *words, struct err *err)
+plan_encode(const struct plan *p, const double *values, size_t n, void *words,
+    struct err *err)
 {
 	if (plan_done(p) || n != plan_values(p))
 		return err_set(err, ERR_FORMAT,
@@ -569,8 +569,8 @@ stepped(const struct plan *p, const struct canon *bytes, const uint64_t *sum,
 }
 
 int
-plan_step(struct plan *p, const uint64_t *sum, size_t n,
-    uint32_t n_contributors, struct err *err)
+plan_step(struct plan *p, const void *sum, size_t n, uint32_t n_contributors,
+    struct err *err)
 {
 	struct canon bytes = { 0 };
 	struct plan *q, t;

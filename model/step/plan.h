@@ -63,7 +63,7 @@ size_t plan_values(const struct plan *plan); /* doubles a trainer must give */
  * for plan_words().
  */
 int plan_encode(const struct plan *plan, const double *values, size_t n,
-    uint64_t *words, struct err *err);
+    void *words, struct err *err);
 
 /*
  * From the sum, modulo 2^64, of n_contributors such vectors to the next state.
@@ -73,7 +73,7 @@ int plan_encode(const struct plan *plan, const double *values, size_t n,
  * n_contributors is not 1 to n_sites or the plan is done; ERR_SYSTEM if there
  * is no memory.  After an error the plan is as it was.
  */
-int plan_step(struct plan *plan, const uint64_t *sum, size_t n,
+int plan_step(struct plan *plan, const void *sum, size_t n,
     uint32_t n_contributors, struct err *err);
 
 #endif

@@ -66,8 +66,9 @@ check_state(const struct world *w, const char *text)
 	uint8_t root[ROUND_DIGEST], state[ROUND_DIGEST];
 	struct err err;
 
-	assert_int_equal(
-	    round_words_root(w->sum, w->about.words, root, &err), 0);
+	assert_int_equal(round_words_root(w->ctx.rules.bits, w->sum,
+			     w->about.words, root, &err),
+	    0);
 	round_state_next(w->ctx.study, w->about.step + 1, "moments",
 	    w->about.state, root, "model", 5, state);
 	assert_is("state", 0, state, sizeof(state), text);
@@ -166,6 +167,42 @@ five_of_six_sites_suite_2_one_gone(void **state)
 	world_free(w);
 }
 
+/* b = 32: half as many bytes, and masks of 32-bit words of the keystream. */
+static void
+narrow_words_of_three_sites(void **state)
+{
+	struct world *w = world_new(3, 5);
+
+	(void)state;
+	world_narrow(w);
+	w->site[2].leaves = LEAVES_BEFORE_UNMASK;
+	assert_int_equal(world_run(w), 0);
+	compare(w, "n3-b32.txt", 23);
+	world_free(w);
+}
+
+static void
+narrow_words_of_five_sites_suite_2_one_gone(void **state)
+{
+	struct world *w = world_new(5, 65541);
+
+	(void)state;
+	world_narrow(w);
+	w->ctx.rules.suite = ROUND_CHACHA20;
+	w->site[1].leaves = LEAVES_BEFORE_UPLOAD;
+	assert_int_equal(world_ready(w), 0);
+	assert_int_equal(world_shares(w), 0);
+	assert_int_equal(coord_round_message(w->coord, &w->ctx, ROUND_SHARESET,
+			     20, &w->site[1].got[ROUND_SHARESET], &w->err),
+	    0);
+	assert_int_equal(world_uploads(w), 0);
+	assert_int_equal(world_confirms(w), 0);
+	assert_int_equal(world_unmasks(w), 0);
+	assert_int_equal(world_result(w), 0);
+	compare(w, "n5-b32.txt", 33);
+	world_free(w);
+}
+
 /* Site 10 seals a wrong share for site 30, and signs it. */
 static void
 spoil(struct world *w, size_t site, enum round_type type, struct canon *msg)
@@ -254,6 +291,8 @@ main(void)
 		cmocka_unit_test(three_sites_one_silent_at_the_end),
 		cmocka_unit_test(four_sites_one_gone_before_its_upload),
 		cmocka_unit_test(five_of_six_sites_suite_2_one_gone),
+		cmocka_unit_test(narrow_words_of_three_sites),
+		cmocka_unit_test(narrow_words_of_five_sites_suite_2_one_gone),
 		cmocka_unit_test(a_swapped_share_is_complained_of),
 	};
 

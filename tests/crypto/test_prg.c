@@ -26,7 +26,7 @@ suite_1_begins_with_aes_of_zeros(void **state)
 	assert_int_equal(
 	    hex_bytes("46f2fb342d6f0ab477476fc501242c5f", want, 16), 0);
 	assert_int_equal(
-	    prg_apply(PRG_AES256CTR, key, 0, words, 2, PRG_ADD, &err), 0);
+	    prg_apply(PRG_AES256CTR, key, 64, 0, words, 2, PRG_ADD, &err), 0);
 	assert_memory_equal(words, want, 16);
 }
 
@@ -41,13 +41,13 @@ suite_2_is_chacha20_from_block_0(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    prg_apply(PRG_CHACHA20, key, 0, words, 2, PRG_ADD, &err), 0);
+	    prg_apply(PRG_CHACHA20, key, 64, 0, words, 2, PRG_ADD, &err), 0);
 	assert_int_equal(
 	    hex_bytes("76b8e0ada0f13d90405d6ae55386bd28", want, 16), 0);
 	assert_memory_equal(words, want, 16);
 	words[0] = words[1] = 0;
 	assert_int_equal(
-	    prg_apply(PRG_CHACHA20, key, 8, words, 2, PRG_ADD, &err), 0);
+	    prg_apply(PRG_CHACHA20, key, 64, 8, words, 2, PRG_ADD, &err), 0);
 	assert_int_equal(
 	    hex_bytes("9f07e7be5551387a98ba977c732d080d", want, 16), 0);
 	assert_memory_equal(words, want, 16);
@@ -66,26 +66,59 @@ pieces_fit_together(void **state)
 	for (uint8_t suite = 1; suite <= 2; suite++) {
 		memset(whole, 0, sizeof(whole));
 		assert_int_equal(
-		    prg_apply(suite, key, 5, whole, 5000, PRG_ADD, &err), 0);
+		    prg_apply(suite, key, 64, 5, whole, 5000, PRG_ADD, &err),
+		    0);
 		for (size_t i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {
 			size_t cut = cuts[i];
 
 			memset(parts, 0, sizeof(parts));
-			assert_int_equal(
-			    prg_apply(suite, key, 5, parts, cut, PRG_ADD, &err),
+			assert_int_equal(prg_apply(suite, key, 64, 5, parts,
+					     cut, PRG_ADD, &err),
 			    0);
 			assert_int_equal(
-			    prg_apply(suite, key, 5 + cut, parts + cut,
+			    prg_apply(suite, key, 64, 5 + cut, parts + cut,
 				5000 - cut, PRG_ADD, &err),
 			    0);
 			assert_memory_equal(whole, parts, sizeof(whole));
 		}
-		assert_int_equal(
-		    prg_apply(suite, key, 5, whole, 5000, PRG_SUBTRACT, &err),
+		assert_int_equal(prg_apply(suite, key, 64, 5, whole, 5000,
+				     PRG_SUBTRACT, &err),
 		    0);
 		memset(parts, 0, sizeof(parts));
 		assert_memory_equal(whole, parts, sizeof(whole));
 	}
+}
+
+/* Words of 32 bits are the halves of those of 64, in the stream's order; sums
+   wrap in each for itself. */
+static void
+narrow_words_are_the_same_stream(void **state)
+{
+	uint64_t wide[2500] = { 0 };
+	uint32_t narrow[4999], halves[5000];
+	uint8_t key[PRG_KEY] = { 4, 5, 6 };
+	struct err err;
+
+	(void)state;
+	for (uint8_t suite = 1; suite <= 2; suite++) {
+		memset(wide, 0, sizeof(wide));
+		memset(narrow, 0xff, sizeof(narrow));
+		assert_int_equal(
+		    prg_apply(suite, key, 64, 3, wide, 2500, PRG_ADD, &err), 0);
+		assert_int_equal(
+		    prg_apply(suite, key, 32, 7, narrow, 4999, PRG_ADD, &err),
+		    0);
+		memcpy(halves, wide, sizeof(halves));
+		for (size_t k = 0; k < 4999; k++)
+			assert_true(narrow[k] == halves[k + 1] - 1);
+		assert_int_equal(prg_apply(suite, key, 32, 7, narrow, 4999,
+				     PRG_SUBTRACT, &err),
+		    0);
+		for (size_t k = 0; k < 4999; k++)
+			assert_true(narrow[k] == UINT32_MAX);
+	}
+	assert_int_equal(
+	    prg_apply(1, key, 16, 0, narrow, 1, PRG_ADD, &err), -1);
 }
 
 static void
@@ -97,7 +130,7 @@ tests_itself_and_refuses_other_suites(void **state)
 
 	(void)state;
 	assert_int_equal(prg_selftest(&err), 0);
-	assert_int_equal(prg_apply(3, key, 0, &word, 1, PRG_ADD, &err), -1);
+	assert_int_equal(prg_apply(3, key, 64, 0, &word, 1, PRG_ADD, &err), -1);
 	assert_int_equal(err.code, ERR_REFUSED);
 }
 
@@ -108,6 +141,7 @@ main(void)
 		cmocka_unit_test(suite_1_begins_with_aes_of_zeros),
 		cmocka_unit_test(suite_2_is_chacha20_from_block_0),
 		cmocka_unit_test(pieces_fit_together),
+		cmocka_unit_test(narrow_words_are_the_same_stream),
 		cmocka_unit_test(tests_itself_and_refuses_other_suites),
 	};
 

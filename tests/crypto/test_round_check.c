@@ -9,25 +9,28 @@
 
 #include "crypto/round_check.h"
 
-#define CHUNK_WORDS (ROUND_CHUNK / sizeof(uint64_t))
-#define WORDS (20 * CHUNK_WORDS + 7) /* 21 chunks */
-
 static struct {
 	struct world *w;
 	struct round_result *result;
 	struct canon msg;
-	uint64_t *sum; /* as the coordinator gives it out */
+	unsigned bits;
+	size_t words, len; /* of a vector, bytes */
+	uint8_t *sum; /* as the coordinator gives it out */
 	size_t fetched; /* bytes */
 } t;
 
 static int
-setup(void **state)
+start(unsigned bits)
 {
 	struct err err;
 
-	(void)state;
 	memset(&t, 0, sizeof(t));
-	t.w = world_new(4, WORDS);
+	t.bits = bits;
+	t.words = 20 * (ROUND_CHUNK / (bits / 8)) + 7; /* 21 chunks */
+	t.len = t.words * (bits / 8);
+	t.w = world_new(4, t.words);
+	if (bits == 32)
+		world_narrow(t.w);
 	t.w->site[2].leaves = LEAVES_BEFORE_UPLOAD; /* one key to remove, too */
 	if (world_ready(t.w) < 0 || world_shares(t.w) < 0 ||
 	    world_uploads(t.w) < 0 || world_confirms(t.w) < 0 ||
@@ -39,9 +42,23 @@ setup(void **state)
 	t.result = round_result_open(
 	    &t.w->site[0].ctx, NULL, t.msg.data, t.msg.len, &err);
 	assert_non_null(t.result);
-	t.sum = malloc(WORDS * sizeof(*t.sum));
-	memcpy(t.sum, t.w->sum, WORDS * sizeof(*t.sum));
+	t.sum = malloc(t.len);
+	memcpy(t.sum, t.w->sum, t.len);
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return start(64);
+}
+
+static int
+setup_narrow(void **state)
+{
+	(void)state;
+	return start(32);
 }
 
 static int
@@ -65,7 +82,7 @@ give(struct round_check *c, const struct round_want *want, struct err *err)
 
 	t.fetched += want->bytes;
 	if (memcmp(want->name, round_result_sum_root(t.result), 32) == 0)
-		data = (const uint8_t *)t.sum;
+		data = t.sum;
 	for (size_t i = 0; data == NULL && i < t.w->n; i++) {
 		const struct world_site *s = &t.w->site[i];
 
@@ -79,7 +96,7 @@ give(struct round_check *c, const struct round_want *want, struct err *err)
 			if (memcmp(want->name, in->root, 32) == 0)
 				data = (const uint8_t *)s->y;
 			if (memcmp(want->name, name, 32) == 0) {
-				round_leaves(s->y, WORDS, leaves);
+				round_leaves(t.bits, s->y, t.words, leaves);
 				data = (const uint8_t *)leaves;
 			}
 		}
@@ -104,8 +121,7 @@ check(enum round_verify verify, struct err *err)
 		rv = give(c, &want, err);
 	}
 	if (rv == 0)
-		assert_memory_equal(
-		    round_check_sum(c), t.w->sum, WORDS * sizeof(*t.sum));
+		assert_memory_equal(round_check_sum(c), t.w->sum, t.len);
 	round_check_free(c);
 	return rv;
 }
@@ -113,7 +129,7 @@ check(enum round_verify verify, struct err *err)
 static void
 each_takes_a_true_sum(void **state)
 {
-	const size_t all = WORDS * sizeof(uint64_t);
+	const size_t all = t.len;
 	struct err err;
 
 	(void)state;
@@ -133,7 +149,8 @@ lie(void)
 	const uint8_t *old = round_result_sum_root(t.result);
 	struct err err;
 
-	assert_int_equal(round_words_root(t.sum, WORDS, root, &err), 0);
+	assert_int_equal(
+	    round_words_root(t.bits, t.sum, t.words, root, &err), 0);
 	signed_root = (uint8_t *)(uintptr_t)old; /* as if it had been signed */
 	memcpy(signed_root, root, sizeof(root));
 }
@@ -144,7 +161,7 @@ sample_finds_a_sum_that_is_false_everywhere(void **state)
 	struct err err;
 
 	(void)state;
-	for (size_t i = 0; i < WORDS; i += CHUNK_WORDS)
+	for (size_t i = 0; i < t.len; i += ROUND_CHUNK)
 		t.sum[i]++;
 	lie();
 	assert_int_equal(check(ROUND_SAMPLE, &err), -1);
@@ -160,7 +177,7 @@ all_refuse_another_sum_than_the_signed_one(void **state)
 	struct err err;
 
 	(void)state;
-	t.sum[WORDS - 1] ^= 1;
+	t.sum[t.len - 1] ^= 1;
 	assert_int_equal(check(ROUND_TRUST, &err), -1);
 	assert_non_null(strstr(err.msg, "not the one that it names"));
 	assert_int_equal(check(ROUND_SAMPLE, &err), -1);
@@ -173,8 +190,8 @@ sample_refuses_a_chunk_that_its_site_did_not_sign(void **state)
 	struct err err;
 
 	(void)state;
-	for (size_t i = 0; i < WORDS; i += CHUNK_WORDS)
-		t.w->site[1].y[i] ^= 1;
+	for (size_t i = 0; i < t.len; i += ROUND_CHUNK)
+		((uint8_t *)t.w->site[1].y)[i] ^= 1;
 	assert_int_equal(check(ROUND_SAMPLE, &err), -1);
 	assert_non_null(strstr(err.msg, "another root than its chunks"));
 }
@@ -187,13 +204,15 @@ what_has_another_size_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(round_check_take(c, &t.w->site[0].ctx, t.sum,
-			     (WORDS - 1) * sizeof(*t.sum), &err),
+			     t.len - t.bits / 8, &err),
 	    -1);
 	assert_int_equal(err.code, ERR_PEER);
 	round_check_free(c);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, setup, teardown),                   \
+	    cmocka_unit_test_setup_teardown(f, setup_narrow, teardown)
 
 int
 main(void)

@@ -210,6 +210,7 @@ refuses_a_roster_with_other_parameters(void **state)
 	REFUSED_WITH(degree, 2);
 	REFUSED_WITH(suite, 2);
 	REFUSED_WITH(bits, 32);
+	REFUSED_WITH(bits, 16);
 	REFUSED_WITH(verify, ROUND_TRUST);
 	REFUSED_WITH(cohort, ROUND_FIXED);
 #undef REFUSED_WITH

@@ -98,16 +98,17 @@ a_vector_is_named_by_all_of_its_words(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(round_words_root(words, n, root, &err), 0);
+	assert_int_equal(round_words_root(64, words, n, root, &err), 0);
 	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {
 		words[at[i]]++;
-		assert_int_equal(round_words_root(words, n, other, &err), 0);
+		assert_int_equal(
+		    round_words_root(64, words, n, other, &err), 0);
 		assert_memory_not_equal(root, other, 32);
 		words[at[i]]--;
 	}
-	assert_int_equal(round_words_root(words, n - 1, other, &err), 0);
+	assert_int_equal(round_words_root(64, words, n - 1, other, &err), 0);
 	assert_memory_not_equal(root, other, 32);
-	assert_int_equal(round_words_root(words, 0, other, &err), -1);
+	assert_int_equal(round_words_root(64, words, 0, other, &err), -1);
 	assert_int_equal(err.code, ERR_FORMAT);
 }
 

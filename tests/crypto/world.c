@@ -74,6 +74,18 @@ world_new(size_t n, size_t words)
 	return w;
 }
 
+void
+world_narrow(struct world *w)
+{
+	w->ctx.rules.bits = 32;
+	for (size_t i = 0; i < w->n; i++) {
+		uint32_t *z = (uint32_t *)w->site[i].z;
+
+		for (size_t k = 0; k < w->about.words; k++)
+			z[k] = (uint32_t)w->site[i].z[k];
+	}
+}
+
 static void
 forget_round(struct world *w)
 {
@@ -336,7 +348,7 @@ world_unmasks(struct world *w)
 }
 
 static int
-get_upload(void *arg, uint16_t site, const uint64_t **words, struct err *err)
+get_upload(void *arg, uint16_t site, const void **words, struct err *err)
 {
 	struct world *w = arg;
 

@@ -36,7 +36,7 @@ struct world_site {
 	uint8_t prekey_secret[ROUND_KEY];
 	uint64_t last_round;
 	struct site_round *round;
-	uint64_t *z, *y; /* (words) */
+	uint64_t *z, *y; /* (words); of 32 bits after world_narrow() */
 	struct canon sent[ROUND_ABORT + 1]; /* what it answered, by type */
 	struct canon got[ROUND_ABORT + 1]; /* to what */
 };
@@ -60,6 +60,9 @@ struct world {
 /* c = 1, h_min = 2, u_frac = 0.75, suite 1, cohort open, everybody stays. */
 struct world *world_new(size_t n, size_t words);
 void world_free(struct world *w);
+
+/* Go over to b = 32: the vectors are the low halves of what they were. */
+void world_narrow(struct world *w);
 
 /* The vector of a site is a function of its id and the index. */
 uint64_t world_value(uint16_t id, size_t k);

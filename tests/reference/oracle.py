@@ -341,8 +341,8 @@ def merkle_path(levels, index):
     return path
 
 
-def words_root(words):
-    raw = b"".join(w.to_bytes(8, "little") for w in words)
+def words_root(words, bits=64):
+    raw = b"".join(w.to_bytes(bits // 8, "little") for w in words)
     step = 256 * 1024
     return merkle([H("chunk", lp(raw[i:i + step]))
                    for i in range(0, len(raw), step)])[-1][0]
@@ -402,7 +402,7 @@ class Round:
     """A study of N sites, of which ready are there, all honest."""
 
     def __init__(self, n_study, ready, words, suite=1, rnd=1, step=0,
-                 kind="counts", state=None):
+                 kind="counts", state=None, bits=64):
         self.coordinator = Signer(sha(b"coordinator"))
         self.consortium, self.study = sha(b"consortium"), sha(b"study")
         self.epoch, self.suite, self.words = 7, suite, words
@@ -410,6 +410,7 @@ class Round:
         self.n, self.n_study = len(ready), n_study
         self.signers = {i: Signer(sha(b"site %d" % i)) for i in self.ids}
         self.rnd, self.step, self.kind = rnd, step, kind
+        self.bits = bits
         self.state = state or H("first-state", self.study)
         self.transcript = []
 
@@ -417,10 +418,14 @@ class Round:
         self.transcript.append((what, site, data))
         return data
 
+    def value(self, site, k):
+        return value(site, k) % 2**self.bits
+
     def stream(self, key, n):
-        raw = (aes_ctr if self.suite == 1 else chacha)(key, 8 * n)
-        return [int.from_bytes(raw[i:i + 8], "little")
-                for i in range(0, 8 * n, 8)]
+        size = self.bits // 8
+        raw = (aes_ctr if self.suite == 1 else chacha)(key, size * n)
+        return [int.from_bytes(raw[i:i + size], "little")
+                for i in range(0, size * n, size)]
 
     def salt(self, name):
         return H(name, u8(self.suite), self.consortium, u32(self.epoch))
@@ -462,7 +467,7 @@ class Round:
         self.t = t
         params = b"".join(map(u16, (big, n, c, h_min))) + u32(750000)
         params += b"".join(map(u16, (q, t, u_min, n - u_min, n - 1)))
-        params += u8(self.suite) + u8(64) + u8(1) + u8(2)
+        params += u8(self.suite) + u8(self.bits) + u8(1) + u8(2)
         entries = b"".join(u16(s) + p for s, p in zip(self.ids, self.prekeys))
         self.m0 = self.emit("roster", 0, signed(
             self.coordinator, "roster", digest(self.t0) + params + entries))
@@ -552,7 +557,7 @@ class Round:
         self.y, self.trailers, roots = {}, {}, {}
         for i in self.alive:
             site = self.ids[i]
-            y = [value(site, k) for k in range(self.words)]
+            y = [self.value(site, k) for k in range(self.words)]
             key = hkdf(self.salt("self-salt"), scalar(self.beta[i]), H(
                 "self", self.r_hash, self.u2_hash, u16(site), u32(0)))
             masks = [(1, key)]
@@ -560,8 +565,8 @@ class Round:
                       for j in range(self.n) if j != i]
             for sign, key in masks:
                 stream = self.stream(key, self.words)
-                y = [(v + sign * s) % 2**64 for v, s in zip(y, stream)]
-            self.y[i], roots[i] = y, words_root(y)
+                y = [(v + sign * s) % 2**self.bits for v, s in zip(y, stream)]
+            self.y[i], roots[i] = y, words_root(y, self.bits)
             self.trailers[i] = self.emit("upload", site, signed(
                 self.signers[site], "upload", self.r_hash + self.u2_hash
                 + u16(site) + u64(self.words) + roots[i]))
@@ -603,8 +608,8 @@ class Round:
         secrets = [interpolate([(x, got[j]) for x, got in
                                 self.answers[-self.t:]])
                    for j in range(self.n)]
-        total = [sum(value(self.ids[i], k) for i in self.alive) % 2**64
-                 for k in range(self.words)]
+        total = [sum(self.value(self.ids[i], k) for i in self.alive)
+                 % 2**self.bits for k in range(self.words)]
         self.check_unmasking(secrets, total)
         opened = b""
         for j in range(self.n):
@@ -615,10 +620,10 @@ class Round:
             self.coordinator, "result", lp(self.t0) + lp(self.m0)
             + u16(self.n) + opened + lp(self.list) + lp(self.certificate)
             + u16(len(self.alive)) + trailers + u64(self.words)
-            + words_root(total)))
+            + words_root(total, self.bits)))
         self.emit("state", 0, H(
             "state", self.study, u32(self.step + 1), lp(b"moments"),
-            self.state, words_root(total), lp(b"model")))
+            self.state, words_root(total, self.bits), lp(b"model")))
 
     def check_unmasking(self, secrets, total):
         """The sum by the uploads and the opened secrets, as M8 lets it."""
@@ -638,7 +643,7 @@ class Round:
             for sign, key in masks:
                 acc = [a + sign * s
                        for a, s in zip(acc, self.stream(key, self.words))]
-        assert [a % 2**64 for a in acc] == total
+        assert [a % 2**self.bits for a in acc] == total
 
     def run(self, gone=(), silent=()):
         self.announce()
@@ -727,6 +732,16 @@ def main():
     r.write(os.path.join(out, "n5.txt"),
             "N = 6, n = 5, 100 words, suite 2; site 20 gone before its upload",
             False)
+    r = Round(3, range(3), 5, bits=32)
+    r.run(silent=[2])
+    r.write(os.path.join(out, "n3-b32.txt"),
+            "N = n = 3, 5 words of 32 bits; site 30 gone before its unmask",
+            True)
+    r = Round(5, range(5), 65541, suite=2, bits=32)
+    r.run(gone=[1])
+    r.write(os.path.join(out, "n5-b32.txt"),
+            "N = n = 5, 65541 words of 32 bits, suite 2; site 20 gone before "
+            "its upload", False)
     r = Round(3, range(3), 5)
     r.announce()
     r.ready()

@@ -522,10 +522,9 @@ on_uplink(struct site *s, const struct msg *m)
 		canon_raw(&s->data, in.p, (size_t)(in.end - in.p));
 		if (h.upload != NULL) {
 			h.upload(s, &s->data);
-			ok(round_words_root(
-			       (const uint64_t *)(const void *)s->data.data,
-			       s->data.len / sizeof(uint64_t), s->name_of_data,
-			       &err),
+			ok(round_words_root(study_bits(h.parsed), s->data.data,
+			       s->data.len / (study_bits(h.parsed) / 8),
+			       s->name_of_data, &err),
 			    &err);
 		}
 		s->chunk = 0;
@@ -1180,9 +1179,9 @@ finish(void)
 const struct round_ctx *
 ctx_of(const struct site *s, struct context *c)
 {
-	struct round_ctx *ctx =
-	    context_fill(c, h.opened, h.sig, study_suite(h.parsed),
-		study_verify(h.parsed), study_cohort(h.parsed));
+	struct round_ctx *ctx = context_fill(c, h.opened, h.sig,
+	    study_suite(h.parsed), study_bits(h.parsed), study_verify(h.parsed),
+	    study_cohort(h.parsed));
 
 	ctx->self = s != NULL ? s->id : 0;
 	ctx->secret = key_secret(s != NULL ? s->key : h.coordinator);
