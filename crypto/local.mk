@@ -39,6 +39,7 @@ noinst_LIBRARIES += %D%/libround.a
 	%D%/aead.c %D%/aead.h \
 	%D%/group.c %D%/group.h \
 	%D%/merkle.c %D%/merkle.h \
+	%D%/noise.c %D%/noise.h \
 	%D%/prg.c %D%/prg.h \
 	%D%/proof.c %D%/proof.h \
 	%D%/round.c %D%/round.h \

@@ -35,6 +35,9 @@ EXTRA_DIST += tests/reference/oracle.py \
 	tests/vectors/round/complaint.txt tests/vectors/round/n3.txt \
 	tests/vectors/round/n4.txt tests/vectors/round/n5.txt \
 	tests/vectors/round/n3-b32.txt tests/vectors/round/n5-b32.txt
+check_PROGRAMS += %D%/test_noise
+%C%_test_noise_SOURCES = %D%/test_noise.c
+%C%_test_noise_LDADD = $(round_libs) -lm
 check_PROGRAMS += %D%/test_group %D%/test_prg %D%/test_seal
 %C%_test_group_SOURCES = %D%/test_group.c
 %C%_test_group_LDADD = $(round_libs)
