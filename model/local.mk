@@ -18,6 +18,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/pairs.c %D%/step/pairs.h \
 	%D%/step/partial.c %D%/step/partial.h \
 	%D%/step/plan.c %D%/step/plan.h \
+	%D%/step/privacy.c %D%/step/privacy.h \
 	%D%/step/rounds.c %D%/step/rounds.h \
 	%D%/step/state.h
 %C%_libstep_a_CFLAGS = $(AM_CFLAGS) -ffp-contract=off -fno-math-errno

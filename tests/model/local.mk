@@ -6,6 +6,16 @@ MODEL_TEST_LIBS = \
 	model/libstep.a common/libcommon.a $(BLAS_LIBS) $(CMOCKA_LIBS) -lm
 
 # The step links common/ and nothing else: -lm is the test's own.
+check_PROGRAMS += %D%/test_privacy
+%C%_test_privacy_SOURCES = %D%/test_privacy.c
+%C%_test_privacy_LDADD = \
+	model/libstep.a common/libcommon.a $(CMOCKA_LIBS) -lm
+EXTRA_DIST += \
+	tests/reference/privacy.py \
+	tests/vectors/privacy/README.md \
+	tests/vectors/privacy/gauss.csv \
+	tests/vectors/privacy/gaussian.csv \
+	tests/vectors/privacy/rho.csv
 check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_encode_SOURCES = %D%/test_encode.c
 %C%_test_encode_LDADD = \
