@@ -60,6 +60,9 @@ family_of(const struct study_model *m)
 		[STUDY_BINOMIAL] = POOLED_BINOMIAL,
 		[STUDY_POISSON] = POOLED_POISSON,
 		[STUDY_QUASIPOISSON] = POOLED_QUASIPOISSON,
+		[STUDY_GAMMA] = POOLED_GAMMA,
+		[STUDY_NEGBIN] = POOLED_NEGBIN,
+		[STUDY_QUASIBINOMIAL] = POOLED_QUASIBINOMIAL,
 	};
 
 	return m->kind == STUDY_GLM ? families[m->family] : POOLED_BINOMIAL;
@@ -106,6 +109,11 @@ make_model(struct check *c, struct err *err)
 	};
 	if (study_has_time(s))
 		c->model.time = s->columns[m->time].name;
+	c->model.theta = m->theta;
+	if (m->offset != STUDY_NONE)
+		c->model.offset = s->columns[m->offset].name;
+	if (m->weights != STUDY_NONE)
+		c->model.weights = s->columns[m->weights].name;
 	c->model.event = s->columns[study_outcome(s)].name;
 	return 0;
 }

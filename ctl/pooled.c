@@ -12,12 +12,13 @@
 #define COLUMNS_MAX 1024
 #define NAME_MAX_LEN 63
 #define TERMS_MAX 1024
-#define ITERATIONS_MAX 50
+#define ITERATIONS_MAX 200 /* Fisher scoring may take many */
 
 struct row {
 	double time;
 	double y; /* gaussian and poisson */
 	bool event;
+	double offset, weight;
 	size_t stratum;
 	double *x; /* (n_terms) */
 };
@@ -179,7 +180,7 @@ find(const struct file *t, const char *path, const char *name, size_t *column,
 
 /* Where the columns of the model are in a table. */
 struct columns {
-	size_t time, event;
+	size_t time, event, offset, weights;
 	size_t *terms, *strata;
 };
 
@@ -189,7 +190,11 @@ find_all(const struct pooled_model *m, const struct file *t, const char *path,
 {
 	if ((m->cox || m->km) && find(t, path, m->time, &c->time, err) < 0)
 		return -1;
-	if (find(t, path, m->event, &c->event, err) < 0)
+	if (find(t, path, m->event, &c->event, err) < 0 ||
+	    (m->offset != NULL &&
+		find(t, path, m->offset, &c->offset, err) < 0) ||
+	    (m->weights != NULL &&
+		find(t, path, m->weights, &c->weights, err) < 0))
 		return -1;
 	for (size_t i = 0; i < m->n_terms; i++)
 		if (find(t, path, m->terms[i].column, &c->terms[i], err) < 0)
@@ -213,6 +218,8 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 	r->time = m->cox || m->km ? table_value(t, c->time, i) : 0;
 	r->y = table_value(t, c->event, i);
 	r->event = r->y != 0;
+	r->offset = m->offset != NULL ? table_value(t, c->offset, i) : 0;
+	r->weight = m->weights != NULL ? table_value(t, c->weights, i) : 1;
 	r->stratum = m->strata_by_site ? site : 0;
 	for (size_t k = 0; k < m->n_strata; k++)
 		r->stratum = r->stratum * m->strata[k].n_levels +
@@ -345,7 +352,8 @@ cox(const struct row *rows, size_t n, size_t p, bool efron,
 		for (j = i; j < n && rows[j].stratum == rows[i].stratum &&
 		     rows[j].time == rows[i].time;
 		     j++) {
-			long double eta = predict(rows[j].x, beta, p);
+			long double eta =
+			    predict(rows[j].x, beta, p) + rows[j].offset;
 
 			sums_add(risk, rows[j].x, p, expl(eta));
 			if (!rows[j].event)
@@ -368,7 +376,7 @@ logistic(const struct row *rows, size_t n, size_t p, const long double *beta,
 {
 	for (size_t i = 0; i < n; i++) {
 		const double *x = rows[i].x;
-		long double eta = predict(x, beta, p);
+		long double eta = predict(x, beta, p) + rows[i].offset;
 		long double mu = 1 / (1 + expl(-eta));
 
 		e->loglik -=
@@ -382,23 +390,66 @@ logistic(const struct row *rows, size_t n, size_t p, const long double *beta,
 	}
 }
 
-/* Log-likelihood with variance 1, or without log(y!). */
+/* Of a mean: the variance, and what depends on it of the log-likelihood. */
+static long double
+variance(const struct pooled_model *m, long double mu)
+{
+	switch (m->family) {
+	case POOLED_GAUSSIAN:
+		return 1;
+	case POOLED_GAMMA:
+		return mu * mu;
+	case POOLED_NEGBIN:
+		return mu + mu * mu / m->theta;
+	case POOLED_QUASIBINOMIAL:
+		return mu * (1 - mu);
+	default:
+		return mu;
+	}
+}
+
+static long double
+log_density(const struct pooled_model *m, long double y, long double mu)
+{
+	switch (m->family) {
+	case POOLED_GAUSSIAN:
+		return -(y - mu) * (y - mu) / 2;
+	case POOLED_GAMMA:
+		return -y / mu - logl(mu);
+	case POOLED_NEGBIN:
+		return y * logl(mu) - (y + m->theta) * logl(m->theta + mu);
+	case POOLED_QUASIBINOMIAL:
+		return logl(y != 0 ? mu : 1 - mu);
+	default:
+		return y * logl(mu) - mu;
+	}
+}
+
+/* Fisher scoring: the information is the expected one. */
 static void
-regression(const struct row *rows, size_t n, size_t p, bool gaussian,
-    const long double *beta, struct eval *e)
+regression(const struct row *rows, size_t n, size_t p,
+    const struct pooled_model *m, const long double *beta, struct eval *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		const double *x = rows[i].x;
-		long double eta = predict(x, beta, p), y = rows[i].y;
-		long double mu = gaussian ? eta : expl(eta);
-		long double weight = gaussian ? 1 : mu;
+		long double eta = predict(x, beta, p) + rows[i].offset;
+		long double y = rows[i].y, w = rows[i].weight;
+		long double mu, slope, v;
 
-		e->loglik += gaussian ? -(y - mu) * (y - mu) / 2 : y * eta - mu;
-		e->pearson += (y - mu) * (y - mu) / weight;
+		mu = m->family == POOLED_GAUSSIAN ? eta : expl(eta);
+		slope = m->family == POOLED_GAUSSIAN ? 1 : mu;
+		if (m->family == POOLED_QUASIBINOMIAL) {
+			mu = 1 / (1 + expl(-eta));
+			slope = mu * (1 - mu);
+		}
+		v = variance(m, mu);
+		e->loglik += w * log_density(m, y, mu);
+		e->pearson += w * (y - mu) * (y - mu) / v;
 		for (size_t a = 0; a < p; a++) {
-			e->grad[a] += (y - mu) * x[a];
+			e->grad[a] += w * slope / v * (y - mu) * x[a];
 			for (size_t b = 0; b < p; b++)
-				e->info[a * p + b] += weight * x[a] * x[b];
+				e->info[a * p + b] +=
+				    w * slope * slope / v * x[a] * x[b];
 		}
 	}
 }
@@ -464,8 +515,7 @@ evaluate(struct work *w, const long double *beta)
 	else if (w->model->family == POOLED_BINOMIAL)
 		logistic(w->rows, w->n, w->p, beta, &w->e);
 	else
-		regression(w->rows, w->n, w->p,
-		    w->model->family == POOLED_GAUSSIAN, beta, &w->e);
+		regression(w->rows, w->n, w->p, w->model, beta, &w->e);
 }
 
 /* The log-likelihood of the logistic model without any term. */
@@ -486,11 +536,19 @@ start(struct work *w)
 		return;
 	for (size_t i = 0; i < w->n; i++)
 		sum += w->rows[i].y;
-	w->beta[0] =
-	    w->model->family == POOLED_GAUSSIAN ? sum / w->n : logl(sum / w->n);
+	if (w->model->family != POOLED_QUASIBINOMIAL)
+		w->beta[0] = w->model->family == POOLED_GAUSSIAN
+		    ? sum / w->n
+		    : logl(sum / w->n);
+	/* Without an offset that is the model without any term. */
+	for (size_t i = 0; i < w->n; i++)
+		w->beta[0] -= (long double)w->rows[i].offset / w->n;
 }
 
-/* With its constant, and the variance at its maximum. */
+/*
+ * With its constant, and the variance at its maximum: gaussian and poisson.
+ * The others have only what depends on the coefficients.
+ */
 static double
 full_loglik(const struct work *w)
 {
@@ -501,6 +559,9 @@ full_loglik(const struct work *w)
 	if (w->model->family == POOLED_GAUSSIAN)
 		return (
 		    double)(-n / 2 * (logl(2 * M_PI * w->e.pearson / n) + 1));
+	if (w->model->family != POOLED_POISSON &&
+	    w->model->family != POOLED_QUASIPOISSON)
+		return (double)l;
 	for (size_t i = 0; i < w->n; i++)
 		l -= lgammal((long double)w->rows[i].y + 1);
 	return (double)l;
@@ -511,7 +572,8 @@ static long double
 dispersion(const struct work *w)
 {
 	if (w->model->cox || w->model->family == POOLED_BINOMIAL ||
-	    w->model->family == POOLED_POISSON || w->n <= w->p)
+	    w->model->family == POOLED_POISSON ||
+	    w->model->family == POOLED_NEGBIN || w->n <= w->p)
 		return 1;
 	return w->e.pearson / (w->n - w->p);
 }
@@ -618,6 +680,8 @@ prepare(struct work *w, const struct pooled *p, const struct pooled_grid *grids,
 			if (snap(&grids[r.stratum], &r.time) < 0)
 				continue;
 		}
+		if (r.weight == 0)
+			continue;
 		r.x = w->x + w->n * w->p;
 		if (first == 1)
 			r.x[0] = 1;

@@ -32,6 +32,9 @@ enum pooled_family { /* of a model with an intercept before the terms */
 	POOLED_GAUSSIAN,
 	POOLED_POISSON,
 	POOLED_QUASIPOISSON,
+	POOLED_GAMMA, /* log link */
+	POOLED_NEGBIN, /* log link, variance mu + mu^2 / theta */
+	POOLED_QUASIBINOMIAL, /* logit link */
 };
 
 struct pooled_model {
@@ -42,6 +45,8 @@ struct pooled_model {
 	bool efron; /* else Breslow */
 	const char *time; /* cox, km */
 	const char *event; /* or the outcome */
+	double theta; /* POOLED_NEGBIN */
+	const char *offset, *weights; /* columns, or NULL */
 	const struct pooled_term *terms; /* (n_terms) */
 	size_t n_terms;
 	/* cox: strata by site, or by columns: the first one counts most. */

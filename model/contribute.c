@@ -1,5 +1,6 @@
 #include "model/contribute.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,13 @@ check_row(const struct work *w, size_t i, struct err *err)
 		    i, "the time is not within the codebook's range", err);
 	if (n_cells(s) > 1 && d->stratum[i] >= n_cells(s))
 		return bad_row(i, "there is no such stratum", err);
+	if (s->has_offset && !(fabs(d->offset[i]) <= s->offset_max))
+		return bad_row(
+		    i, "the offset is not within the codebook's range", err);
+	if (s->has_weights &&
+	    !(d->weight[i] >= 0.0 && d->weight[i] <= s->weight_max))
+		return bad_row(
+		    i, "the weight is not within the codebook's range", err);
 	if (kind_of(w)->check_row != NULL)
 		what = kind_of(w)->check_row(w, i);
 	return what == NULL ? 0 : bad_row(i, what, err);
@@ -83,6 +91,10 @@ check_data(const struct work *w, struct err *err)
 	if (d->y == NULL && kind->has_y)
 		return err_set(
 		    err, ERR_FORMAT, "the table does not have the outcome");
+	if ((d->offset == NULL && s->has_offset) ||
+	    (d->weight == NULL && s->has_weights))
+		return err_set(err, ERR_FORMAT,
+		    "the table does not have the offset or the weights");
 	if (d->n_rows > s->rows_per_site)
 		return err_set(err, ERR_FORMAT,
 		    "the table has %zu rows, more than the study's rows per "
@@ -114,6 +126,8 @@ standardise(struct work *w)
 	const struct plan *p = w->plan;
 	const double *beta = p->beta + plan_has_intercept(p);
 	uint32_t a = w->n_active;
+	/* The linear predictor's unit is that of the outcome. */
+	double unit = plan_kind_of(p->spec.kind)->scales_y ? p->y_sd : 1.0;
 
 	w->z = calloc(w->data->n_rows * a + 1, sizeof(*w->z));
 	w->score = calloc(w->data->n_rows + 1, sizeof(*w->score));
@@ -129,6 +143,8 @@ standardise(struct work *w)
 			w->z[i * a + k] = z;
 			w->score[i] += beta[k] * z;
 		}
+		if (p->spec.has_offset)
+			w->score[i] += w->data->offset[i] / unit;
 	}
 	return 0;
 }
@@ -150,6 +166,13 @@ contribute_moments(struct work *w)
 			*sum += x;
 			*square += x * x;
 		}
+	}
+	if (!plan_sums_offset(w->plan))
+		return 0;
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		if (w->interval[i] >= 0)
+			*work_group(w, 2 * (size_t)w->plan->spec.n_terms) +=
+			    w->data->offset[i];
 	}
 	return 0;
 }

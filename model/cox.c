@@ -176,8 +176,15 @@ risk_sets(
 		sum_rows(w, gram, rows, n_rows, 0.0, true);
 		gram_take(gram, events + tied++, n_tied);
 	}
-	if (w->plan->iterations == 0)
-		add_event_z(w, events + n_tied * n_sums);
+	if (w->plan->iterations > 0)
+		return;
+	events += n_tied * n_sums;
+	add_event_z(w, events);
+	for (size_t i = 0; w->data->offset != NULL && i < w->data->n_rows;
+	     i++) {
+		if (w->interval[i] >= 0 && w->data->event[i] == 1)
+			events[w->n_active] += w->data->offset[i];
+	}
 }
 
 /* The own stratum's log-likelihood, score and information. */

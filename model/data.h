@@ -14,7 +14,9 @@ struct model_data {
 	double *x; /* (n_rows, n_terms), row by row */
 	uint8_t
 	    *event; /* (n_rows), 1: event (cox) or outcome present (logistic) */
-	double *y; /* (n_rows), gaussian and poisson: the outcome */
+	double *y; /* (n_rows), where the outcome is a number */
+	double *offset; /* (n_rows); NULL if the study has none */
+	double *weight; /* (n_rows), prior weights; NULL likewise */
 	uint32_t *time_index; /* (n_rows), cox and km */
 	uint32_t *stratum; /* (n_rows), 0 to n_strata - 1; may be NULL if 1.
 			      Km: stratum * n_groups + group */

@@ -1,99 +1,278 @@
 /*
- * Gaussian and Poisson regression: what rows contribute.  The layouts are in
+ * Generalized linear models: what rows contribute.  The layouts are in
  * model/step/glm.c.
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "model/data.h"
 #include "model/work.h"
 
-static bool
-is_gaussian(const struct work *w)
+static double
+weight_of(const struct work *w, size_t row)
 {
-	return w->plan->spec.kind == MODEL_GAUSSIAN;
+	return w->plan->spec.has_weights ? w->data->weight[row] : 1.0;
 }
+
+static double
+outcome_of(const struct work *w, size_t row)
+{
+	if (!plan_kind_of(w->plan->spec.kind)->has_y)
+		return w->data->event[row];
+	return w->data->y[row];
+}
+
+/* One interval with all rows but those that weigh nothing. */
+static int
+find_intervals(struct work *w)
+{
+	for (size_t i = 0; i < w->data->n_rows; i++)
+		w->interval[i] = weight_of(w, i) > 0.0 ? 0 : -1;
+	return 0;
+}
+
+/* Behind the kind's own groups, where there are weights. */
+static void
+count_weights(struct work *w, size_t group, double y, double weight)
+{
+	if (!w->plan->spec.has_weights)
+		return;
+	*work_group(w, group) += 1.0;
+	*work_group(w, group + 1) += weight;
+	*work_group(w, group + 2) += log(weight);
+	*work_group(w, group + 3) += weight * y;
+}
+
+static void
+count_gaussian(struct work *w, double y, double weight)
+{
+	const struct model_spec *s = &w->plan->spec;
+	double v = y - (s->y_min + 0.5 * (s->y_max - s->y_min));
+
+	*work_group(w, 0) += weight * v;
+	*work_group(w, 1) += weight * v * v;
+	count_weights(w, 2, y, weight);
+}
+
+static void
+count_poisson(struct work *w, double y, double weight)
+{
+	*work_group(w, 0) += y > 0.0;
+	*work_group(w, 1) += y;
+	*work_group(w, 2) += weight * lgamma(y + 1.0);
+	*work_group(w, 3) += y > 0.0 ? weight * (y * log(y) - y) : 0.0;
+	count_weights(w, 4, y, weight);
+}
+
+/* y log(mu / (theta + mu)) - theta log(1 + mu / theta) */
+static double
+negbin_loglik(double y, double log_mu, double mu, double theta)
+{
+	double v = log1p(mu / theta), own = theta * v;
+
+	return (y > 0.0 ? y * (log_mu - log(theta) - v) : 0.0) - own;
+}
+
+static void
+count_negbin(struct work *w, double y, double weight)
+{
+	double theta = w->plan->spec.theta;
+
+	*work_group(w, 0) += y > 0.0;
+	*work_group(w, 1) += y;
+	*work_group(w, 2) +=
+	    weight * (lgamma(y + 1.0) + lgamma(theta) - lgamma(theta + y));
+	*work_group(w, 3) +=
+	    weight * negbin_loglik(y, y > 0.0 ? log(y) : 0.0, y, theta);
+	count_weights(w, 4, y, weight);
+}
+
+static void
+count_gamma(struct work *w, double y, double weight)
+{
+	*work_group(w, 0) += weight * y;
+	*work_group(w, 1) += weight * log(y);
+	count_weights(w, 2, y, weight);
+}
+
+static void
+count_binomial(struct work *w, double y, double weight)
+{
+	*work_group(w, 0) += y;
+	count_weights(w, 1, y, weight);
+}
+
+/* What one row adds, but for its z and its weight. */
+struct row_part {
+	double loglik, pearson, residual, weight, expected;
+};
+
+static struct row_part
+gaussian_part(const struct work *w, double y, double eta)
+{
+	const struct plan *p = w->plan;
+	double r = (y - p->y_mean) / p->y_sd - eta;
+
+	return (struct row_part){ -0.5 * r * r, r * r, r, 1.0, 1.0 };
+}
+
+static struct row_part
+poisson_part(const struct work *w, double y, double eta)
+{
+	double mu = exp(eta), r = y - mu;
+
+	(void)w;
+	return (struct row_part){ y * eta - mu, r * r / mu, r, mu, mu };
+}
+
+static struct row_part
+negbin_part(const struct work *w, double y, double eta)
+{
+	double theta = w->plan->spec.theta, mu = exp(eta);
+	double share = theta / (theta + mu), r = y - mu;
+
+	return (struct row_part){ negbin_loglik(y, eta, mu, theta),
+		r * r / mu * share, share * r,
+		mu * share * share * (1.0 + y / theta), mu * share };
+}
+
+static struct row_part
+gamma_part(const struct work *w, double y, double eta)
+{
+	double ratio = y * exp(-eta), r = ratio - 1.0;
+
+	(void)w;
+	return (struct row_part){ -ratio - eta, r * r, r, ratio, 1.0 };
+}
+
+static struct row_part
+binomial_part(const struct work *w, double y, double eta)
+{
+	double e = exp(-fabs(eta)), q = 1.0 + e;
+	/* y - p, from the side that does not cancel */
+	double p = eta > 0.0 ? 1.0 / q : e / q;
+	double not_p = eta > 0.0 ? e / q : 1.0 / q;
+	double against = y == 1.0 ? -eta : eta, softplus;
+
+	(void)w;
+	softplus = log1p(e) + (against > 0.0 ? against : 0.0);
+	return (struct row_part){ -softplus, y == 1.0 ? not_p / p : p / not_p,
+		y == 1.0 ? not_p : -p, p * not_p, p * not_p };
+}
+
+static bool
+never(double y, double eta)
+{
+	(void)y;
+	(void)eta;
+	return false;
+}
+
+static bool
+is_large(double y, double eta)
+{
+	(void)y;
+	return fabs(eta) > ETA_CAP;
+}
+
+/* The other outcome was all but certain: a Pearson residual beyond bounds. */
+static bool
+is_refuted(double y, double eta)
+{
+	return (y == 1.0 ? -eta : eta) > ETA_CAP;
+}
+
+static const struct family {
+	void (*count)(struct work *w, double y, double weight);
+	struct row_part (*part)(const struct work *w, double y, double eta);
+	/* Is it a row that is flagged, as what it adds has no bound? */
+	bool (*is_beyond)(double y, double eta);
+	bool has_expected; /* as in model/step/glm.c */
+} families[MODEL_KINDS] = {
+	[MODEL_GAUSSIAN] = { count_gaussian, gaussian_part, never, false },
+	[MODEL_POISSON] = { count_poisson, poisson_part, is_large, false },
+	[MODEL_QUASIPOISSON] = { count_poisson, poisson_part, is_large, false },
+	[MODEL_NEGBIN] = { count_negbin, negbin_part, is_large, true },
+	[MODEL_GAMMA] = { count_gamma, gamma_part, is_large, true },
+	[MODEL_QUASIBINOMIAL] = { count_binomial, binomial_part, is_refuted,
+	    false },
+};
 
 static int
 counts(struct work *w)
 {
-	const struct model_spec *s = &w->plan->spec;
-	double centre = s->y_min + 0.5 * (s->y_max - s->y_min);
-	double *first = work_group(w, 0), *second = work_group(w, 1);
+	const struct family *f = &families[w->plan->spec.kind];
 
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		double y = w->data->y[i];
-
-		if (is_gaussian(w)) {
-			*first += y - centre;
-			*second += (y - centre) * (y - centre);
-			continue;
-		}
-		*first += y > 0.0;
-		*second += y;
-		*work_group(w, 2) += lgamma(y + 1.0);
-		*work_group(w, 3) += y > 0.0 ? y * log(y) - y : 0.0;
+		if (w->interval[i] == 0)
+			f->count(w, outcome_of(w, i), weight_of(w, i));
 	}
 	return 0;
 }
 
-/* What one row adds, but for its z. */
-struct row_part {
-	double loglik, pearson, residual, weight;
-};
-
-static struct row_part
-part_of(const struct work *w, double y, double eta)
+/* A matrix of gram sums, without those of w and w z, to where it belongs. */
+static void
+take_matrix(struct gram *gram, double *sums, uint32_t n, double *out)
 {
-	const struct plan *p = w->plan;
-	double mu, r;
+	gram_take(gram, sums, 1);
+	memcpy(out, sums + 1 + n, PACKED(n) * sizeof(*out));
+}
 
-	if (is_gaussian(w)) {
-		r = (y - p->y_mean) / p->y_sd - eta;
-		return (struct row_part){ -0.5 * r * r, r * r, r, 1.0 };
+static void
+add_rows(struct work *w, const struct family *f, struct gram *observed,
+    struct gram *expected, double *row)
+{
+	uint32_t n = w->n_active + 1;
+	double *beyond = work_group(w, 0), *loglik = work_group(w, 1);
+	double *pearson = work_group(w, 2), *score = work_group(w, 3);
+
+	row[0] = 1.0;
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		double eta = w->plan->beta[0] + w->score[i];
+		double weight = weight_of(w, i);
+		struct row_part part;
+
+		if (w->interval[i] < 0)
+			continue;
+		if (f->is_beyond(outcome_of(w, i), eta)) {
+			*beyond += 1.0;
+			continue;
+		}
+		part = f->part(w, outcome_of(w, i), eta);
+		for (uint32_t k = 1; k < n; k++)
+			row[k] = w->z[i * w->n_active + k - 1];
+		*loglik += weight * part.loglik;
+		*pearson += weight * part.pearson;
+		for (uint32_t k = 0; k < n; k++)
+			score[k] += weight * part.residual * row[k];
+		gram_add(observed, row, weight * part.weight);
+		if (f->has_expected)
+			gram_add(expected, row, weight * part.expected);
 	}
-	mu = exp(eta);
-	r = y - mu;
-	return (struct row_part){ y * eta - mu, r * r / mu, r, mu };
 }
 
 static int
 newton(struct work *w)
 {
+	const struct family *f = &families[w->plan->spec.kind];
 	uint32_t n = w->n_active + 1;
-	struct gram *gram = gram_new(n);
+	struct gram *observed = gram_new(n), *expected = gram_new(n);
 	double *row = calloc(n, sizeof(*row));
-	double *beyond = work_group(w, 0), *loglik = work_group(w, 1);
-	double *pearson = work_group(w, 2), *score = work_group(w, 3);
 	double *sums = calloc(1 + n + PACKED(n), sizeof(*sums));
+	double *info = work_group(w, 3) + n;
 	int ret = -1;
 
-	if (gram == NULL || row == NULL || sums == NULL)
+	if (observed == NULL || expected == NULL || row == NULL || sums == NULL)
 		goto out;
-	row[0] = 1.0;
-	for (size_t i = 0; i < w->data->n_rows; i++) {
-		double eta = w->plan->beta[0] + w->score[i];
-		struct row_part part;
-
-		if (!is_gaussian(w) && fabs(eta) > ETA_CAP) {
-			*beyond += 1.0;
-			continue;
-		}
-		part = part_of(w, w->data->y[i], eta);
-		for (uint32_t k = 1; k < n; k++)
-			row[k] = w->z[i * w->n_active + k - 1];
-		*loglik += part.loglik;
-		*pearson += part.pearson;
-		for (uint32_t k = 0; k < n; k++)
-			score[k] += part.residual * row[k];
-		gram_add(gram, row, part.weight);
-	}
-	gram_take(gram, sums, 1);
-	for (size_t k = 0; k < PACKED(n); k++)
-		score[n + k] = sums[1 + n + k];
+	add_rows(w, f, observed, expected, row);
+	take_matrix(observed, sums, n, info);
+	if (f->has_expected)
+		take_matrix(expected, sums, n, info + PACKED(n));
 	ret = 0;
 out:
-	gram_free(gram);
+	gram_free(observed);
+	gram_free(expected);
 	free(row);
 	free(sums);
 	return ret;
@@ -107,20 +286,22 @@ check_count(const struct work *w, size_t row)
 	return floor(y) != y ? "the outcome is not a count" : NULL;
 }
 
-#define ROUNDS                                                                 \
-	{                                                                      \
-		[PHASE_COUNTS] = counts, [PHASE_MOMENTS] = contribute_moments, \
+#define GLM                                                                    \
+	.find_intervals = find_intervals,                                      \
+	.rounds = {                                                            \
+		[PHASE_COUNTS] = counts,                                       \
+		[PHASE_MOMENTS] = contribute_moments,                          \
+		[PHASE_NULL] = newton,                                         \
 		[PHASE_NEWTON] = newton,                                       \
 	}
 
-const struct contribute_kind contribute_gaussian = { .rounds = ROUNDS };
-
-const struct contribute_kind contribute_poisson = {
-	.check_row = check_count,
-	.rounds = ROUNDS,
-};
-
+const struct contribute_kind contribute_gaussian = { GLM };
+const struct contribute_kind contribute_gamma = { GLM };
+const struct contribute_kind contribute_quasibinomial = { GLM };
+const struct contribute_kind contribute_poisson = { .check_row = check_count,
+	GLM };
 const struct contribute_kind contribute_quasipoisson = {
-	.check_row = check_count,
-	.rounds = ROUNDS,
+	.check_row = check_count, GLM
 };
+const struct contribute_kind contribute_negbin = { .check_row = check_count,
+	GLM };

@@ -68,6 +68,7 @@ out:
 const struct contribute_kind contribute_logistic = {
 	.rounds = { [PHASE_COUNTS] = counts,
 	    [PHASE_MOMENTS] = contribute_moments,
+	    [PHASE_NULL] = newton,
 	    [PHASE_NEWTON] = newton,
 	    [PHASE_SCORES] = contribute_scores,
 	    [PHASE_PAIRS] = contribute_pairs },

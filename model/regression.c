@@ -106,6 +106,43 @@ wald_of(const struct plan *p, const double *beta, const double *variance)
 /* The variance of what is left is 0 within rounding. */
 #define PERFECT 1e-24
 
+/* The sum of the weights. */
+static double
+weights_of(const struct plan *p)
+{
+	return p->spec.has_weights ? p->weights : (double)p->n_used;
+}
+
+/* With the dispersion that is best for it: deviance / n. */
+static double
+gaussian_loglik(const struct plan *p, double deviance)
+{
+	double n = (double)p->n_used;
+
+	return 0.5 * p->weight_logs -
+	    0.5 * n * (log(2.0 * M_PI * deviance / n) + 1.0);
+}
+
+/* The same; core is the part that depends on the coefficients. */
+static double
+gamma_loglik(const struct plan *p, double deviance, double core)
+{
+	double w = weights_of(p), shape = w / deviance;
+
+	return w * (shape * log(shape) - lgamma(shape)) + shape * core +
+	    (shape - 1.0) * p->y_factorials;
+}
+
+static int
+no_variance_left(struct result *r)
+{
+	r->fitted = false;
+	result_warn(r,
+	    "the terms determine the outcome: there is no residual variance "
+	    "to judge them by");
+	return -1;
+}
+
 /*
  * Log-likelihoods, deviances and the dispersion as R's glm() has them.  -1 if
  * the data leave nothing to estimate the dispersion from: no standard errors.
@@ -114,35 +151,37 @@ static int
 set_glm(const struct plan *p, struct result *r, uint32_t n_par)
 {
 	bool dispersed = report_kind_of(p)->has_dispersion;
-	double n = (double)p->n, scale = 1.0;
+	bool own = r->kind == MODEL_GAUSSIAN || r->kind == MODEL_GAMMA;
+	double n = (double)p->n_used, scale = 1.0;
 
-	r->df_residual = p->n - n_par;
-	if (scales_y(p)) {
+	if (scales_y(p))
 		scale = p->y_sd * p->y_sd;
-		r->deviance = scale * -2.0 * p->loglik;
-		r->null_deviance = scale * -2.0 * p->null_loglik;
-		if (!(r->deviance > PERFECT * r->null_deviance) ||
-		    r->df_residual == 0) {
-			r->fitted = false;
-			result_warn(r,
-			    "the terms determine the outcome: there is no "
-			    "residual variance to judge them by");
-			return -1;
-		}
-		r->loglik = -0.5 * n * (log(2.0 * M_PI * r->deviance / n) + 1);
+	r->df_residual = p->n_used - n_par;
+	r->deviance = scale * 2.0 * (p->y_saturated - p->loglik);
+	r->null_deviance = scale * 2.0 * (p->y_saturated - p->null_loglik);
+	if (own &&
+	    (!(r->deviance > PERFECT * r->null_deviance) ||
+		r->df_residual == 0))
+		return no_variance_left(r);
+	if (r->kind == MODEL_GAUSSIAN) {
+		r->loglik = gaussian_loglik(p, r->deviance);
+		r->null_loglik = gaussian_loglik(p, r->null_deviance);
+	} else if (r->kind == MODEL_GAMMA) {
+		r->loglik = gamma_loglik(p, r->deviance, p->loglik);
 		r->null_loglik =
-		    -0.5 * n * (log(2.0 * M_PI * r->null_deviance / n) + 1);
-		r->aic = -2.0 * r->loglik + 2.0 * (n_par + 1);
+		    gamma_loglik(p, r->null_deviance, p->null_loglik);
+	} else {
+		r->loglik -= p->y_factorials;
+		r->null_loglik -= p->y_factorials;
+	}
+	/* The dispersion is a parameter too. */
+	r->aic = -2.0 * r->loglik + 2.0 * (n_par + own);
+	/* With an offset R's own is that of what the terms do not explain. */
+	if (r->kind == MODEL_GAUSSIAN && !p->spec.has_offset) {
 		r->has_r2 = true;
 		r->r2 = 1.0 - r->deviance / r->null_deviance;
 		r->adjusted_r2 =
 		    1.0 - (1.0 - r->r2) * (n - 1.0) / (double)r->df_residual;
-	} else {
-		r->deviance = 2.0 * (p->y_saturated - p->loglik);
-		r->null_deviance = 2.0 * (p->y_saturated - p->null_loglik);
-		r->loglik -= p->y_factorials;
-		r->null_loglik -= p->y_factorials;
-		r->aic = -2.0 * r->loglik + 2.0 * n_par;
 	}
 	if (r->df_residual == 0) {
 		r->fitted = !dispersed;
@@ -516,6 +555,28 @@ cox_warn(const struct plan *p, struct result *r)
 		    p->grid.step);
 }
 
+static void
+glm_warn(const struct plan *p, struct result *r)
+{
+	if (p->spec.has_weights && p->n_used > 0 && p->n_used < p->n)
+		result_warn(r,
+		    "%" PRIu64 " patients have a weight of 0 and are not in "
+		    "the fit",
+		    p->n - p->n_used);
+}
+
+static void
+negbin_text_heading(const struct plan *p, struct canon *out)
+{
+	report_print(out, ", theta %g", p->spec.theta);
+}
+
+static void
+negbin_json_heading(const struct plan *p, struct json *j)
+{
+	json_real(j, "theta", p->spec.theta);
+}
+
 #define REGRESSION .read = read_regression, .json = json_fit, .text = text_fit
 
 const struct report_kind report_cox = {
@@ -547,6 +608,7 @@ const struct report_kind report_gaussian = {
 	REGRESSION,
 	.kind = "glm",
 	.family = "gaussian",
+	.warn = glm_warn,
 	.link = "identity",
 	.heading = "Linear regression",
 	.per_term = "patients",
@@ -558,6 +620,7 @@ const struct report_kind report_poisson = {
 	REGRESSION,
 	.kind = "glm",
 	.family = "poisson",
+	.warn = glm_warn,
 	.link = "log",
 	.heading = "Poisson regression (log link)",
 	.per_term = "events",
@@ -570,10 +633,52 @@ const struct report_kind report_quasipoisson = {
 	REGRESSION,
 	.kind = "glm",
 	.family = "quasipoisson",
+	.warn = glm_warn,
 	.link = "log",
 	.heading = "Poisson regression (log link) with dispersion",
 	.per_term = "events",
 	.ratio = "RR",
 	.events = "events",
+	.has_dispersion = true,
+};
+
+const struct report_kind report_gamma = {
+	REGRESSION,
+	.kind = "glm",
+	.family = "gamma",
+	.warn = glm_warn,
+	.link = "log",
+	.heading = "Gamma regression (log link)",
+	.per_term = "patients",
+	.ratio = "ratio",
+	.has_dispersion = true,
+	.has_likelihood = true,
+};
+
+const struct report_kind report_negbin = {
+	REGRESSION,
+	.kind = "glm",
+	.family = "negative-binomial",
+	.warn = glm_warn,
+	.link = "log",
+	.heading = "Negative binomial regression (log link)",
+	.text_heading = negbin_text_heading,
+	.json_heading = negbin_json_heading,
+	.per_term = "events",
+	.ratio = "RR",
+	.events = "events",
+	.has_likelihood = true,
+};
+
+const struct report_kind report_quasibinomial = {
+	REGRESSION,
+	.kind = "glm",
+	.family = "quasibinomial",
+	.warn = glm_warn,
+	.link = "logit",
+	.heading = "Logistic regression with dispersion",
+	.per_term = "patients with the rarer outcome",
+	.ratio = "OR",
+	.events = "with the outcome",
 	.has_dispersion = true,
 };

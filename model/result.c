@@ -89,6 +89,13 @@ warn_of_status(const struct plan *p, struct result *r)
 		    p->spec.events_per_term, report_kind_of(p)->per_term,
 		    p->spec.n_terms);
 		break;
+	case FIT_WEIGHTS:
+		result_warn(r,
+		    "the weights add up to less than %" PRIu32 " times the "
+		    "largest one that the codebook allows: a sum could be "
+		    "about the few who weigh most, so nothing was fitted",
+		    MAX(step, 2u));
+		break;
 	case FIT_NO_TERMS:
 		result_warn(r,
 		    "no term varies between patients: there is nothing to "

@@ -90,6 +90,30 @@ check_outcome(const struct model_spec *s, struct err *err)
 	return 0;
 }
 
+/* Of a linear predictor with a log link or the like: see ETA_CAP. */
+#define OFFSET_MAX 20.0
+
+static int
+check_rows(const struct model_spec *s, struct err *err)
+{
+	const struct plan_kind *kind = plan_kind_of(s->kind);
+	double most = kind->scales_y ? 1e30 : OFFSET_MAX;
+
+	if (s->has_offset &&
+	    (kind->has_groups || !within(s->offset_max, 0.0, most)))
+		return err_set(err, ERR_CONFIG,
+		    "the offset: a %s model has %s%.0g", kind->name,
+		    kind->has_groups ? "none beyond +-" : "one within +-",
+		    kind->has_groups ? 0.0 : most);
+	if (s->has_weights && !kind->has_weights)
+		return err_set(
+		    err, ERR_CONFIG, "a %s model has no weights", kind->name);
+	if (s->has_weights && !within(s->weight_max, 1e-9, 1e9))
+		return err_set(err, ERR_CONFIG,
+		    "the weights: expected a largest one of 1e-9 to 1e9");
+	return 0;
+}
+
 int
 model_spec_check(const struct model_spec *s, struct err *err)
 {
@@ -114,6 +138,8 @@ model_spec_check(const struct model_spec *s, struct err *err)
 	if (kind->has_time && check_times(s, err) == -1)
 		return -1;
 	if (kind->has_y && check_outcome(s, err) == -1)
+		return -1;
+	if (check_rows(s, err) == -1)
 		return -1;
 	if (kind->check != NULL && kind->check(s, err) == -1)
 		return -1;

@@ -35,7 +35,10 @@ struct err;
 	KIND(GAUSSIAN, gaussian) /* identity link */                           \
 	KIND(POISSON, poisson) /* log link */                                  \
 	KIND(QUASIPOISSON, quasipoisson) /* its dispersion estimated */        \
-	KIND(KM, km) /* Kaplan-Meier, by groups */
+	KIND(KM, km) /* Kaplan-Meier, by groups */                             \
+	KIND(GAMMA, gamma) /* log link */                                      \
+	KIND(NEGBIN, negbin) /* negative binomial, theta given; log link */    \
+	KIND(QUASIBINOMIAL, quasibinomial) /* logit link */
 
 enum model_kind {
 #define MODEL_CONSTANT(constant, name) MODEL_##constant,
@@ -69,8 +72,20 @@ struct model_spec {
 	uint32_t n_terms;
 	struct model_term terms[MODEL_TERMS_MAX];
 
-	/* The outcome's range, gaussian and poisson only. */
+	/* The outcome's range, where it is a number. */
 	double y_min, y_max;
+
+	double theta; /* negbin: the variance is mu + mu^2 / theta */
+
+	/*
+	 * Regressions: a number that is added to each row's linear predictor,
+	 * at most offset_max in size.
+	 */
+	bool has_offset;
+	double offset_max;
+	/* Glm: prior weights of rows, 0 to weight_max; 0: the row is not used. */
+	bool has_weights;
+	double weight_max;
 
 	double rmst_until; /* km: restricted mean until then; 0: none */
 

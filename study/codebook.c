@@ -144,6 +144,25 @@ check_levels(struct draft *d, struct draft_column *dc, struct err *err)
 	return index_levels(d, c, err);
 }
 
+static int
+check_reference(struct draft *d, struct draft_column *dc, struct err *err)
+{
+	const char *text = dc->reference;
+	size_t level;
+
+	if (text == NULL)
+		return 0;
+	level = dc->c.type == STUDY_LEVELS
+	    ? study_level(&dc->c, text, strlen(text))
+	    : STUDY_NONE;
+	if (level == STUDY_NONE)
+		return ini_error(d->ini, text, err,
+		    "reference: \"%.60s\" is no level of \"%s\"", text,
+		    dc->c.name);
+	dc->c.reference = level;
+	return 0;
+}
+
 /* Could one text be both?  "05/06/2020" is, as DD/MM/YYYY and MM/DD/YYYY. */
 static bool
 same_shape(const char *a, const char *b)
@@ -439,6 +458,7 @@ codebook_check(struct draft *d, struct err *err)
 
 		if (check_use(d, dc, err) < 0 || check_range(d, dc, err) < 0 ||
 		    check_levels(d, dc, err) < 0 ||
+		    check_reference(d, dc, err) < 0 ||
 		    check_formats(d, dc, err) < 0 ||
 		    check_interval(d, dc, err) < 0 ||
 		    check_privacy(d, dc, err) < 0)

@@ -9,7 +9,8 @@
 
 struct draft_column {
 	struct study_column c;
-	char *range, *levels, *level, *from, *to, *diversity, *closeness;
+	char *range, *levels, *reference, *level, *from, *to, *diversity,
+	    *closeness;
 };
 
 struct draft_hierarchy {
@@ -19,7 +20,7 @@ struct draft_hierarchy {
 
 struct draft_model {
 	struct study_model m;
-	char *time, *event, *outcome, *event_level;
+	char *time, *event, *outcome, *event_level, *offset, *weights;
 	struct ini_list terms, strata, groups;
 };
 

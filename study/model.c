@@ -1,8 +1,10 @@
 /* The model of a study: outcome, strata, terms, and what the trainer needs. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/err.h"
+#include "common/macros.h"
 #include "model/spec.h"
 #include "study/draft.h"
 #include "study/study.h"
@@ -109,8 +111,82 @@ check_family(struct draft *d, struct err *err)
 	if (m->kind == STUDY_GLM && m->family == -1)
 		return ini_error(d->ini, d->s->columns[0].name, err,
 		    "[model] has no key \"family\", which kind = glm needs");
+	if ((m->theta != 0) != (m->family == STUDY_NEGBIN))
+		return ini_error(d->ini, d->s->columns[0].name, err,
+		    "theta: family = negative-binomial needs it, no other has "
+		    "it");
 	if (m->family == STUDY_BINOMIAL)
 		m->kind = STUDY_LOGISTIC;
+	return 0;
+}
+
+/* A feature that is not a term: offset, weights. */
+static int
+check_number_key(struct draft *d, const char *key, const char *name, size_t *at,
+    struct err *err)
+{
+	const struct study_column *c;
+
+	if (name == NULL)
+		return 0;
+	if (find_column(d, key, name, STUDY_FEATURE, at, err) < 0)
+		return -1;
+	c = &d->s->columns[*at];
+	if (c->type == STUDY_LEVELS)
+		return ini_error(d->ini, name, err,
+		    "%s: column \"%s\" must be a number", key, name);
+	return 0;
+}
+
+/* The bounds of a number after recoding. */
+static void
+bounds_of(const struct study_column *c, double *lo, double *hi)
+{
+	const struct study_recode *r = study_recode(c);
+
+	*lo = r != NULL ? r->numbers[0] : c->lo;
+	*hi = r != NULL ? r->numbers[r->n_groups - 1] : c->hi;
+}
+
+static double
+largest_of(const struct study_column *c)
+{
+	double lo, hi;
+
+	bounds_of(c, &lo, &hi);
+	return MAX(fabs(lo), fabs(hi));
+}
+
+static int
+check_row_numbers(struct draft *d, struct err *err)
+{
+	const struct draft_model *dm = &d->model;
+	struct study_model *m = &d->s->model;
+	double lo, hi;
+
+	if (check_number_key(d, "offset", dm->offset, &m->offset, err) < 0 ||
+	    check_number_key(d, "weights", dm->weights, &m->weights, err) < 0)
+		return -1;
+	if (m->offset != STUDY_NONE && m->kind == STUDY_KM)
+		return ini_error(
+		    d->ini, dm->offset, err, "offset: kind = km has none");
+	if (m->offset != STUDY_NONE && m->family != STUDY_GAUSSIAN &&
+	    largest_of(&d->s->columns[m->offset]) > 20)
+		return ini_error(d->ini, dm->offset, err,
+		    "offset: the range of \"%s\" is not within -20..20, which "
+		    "is the scale of a logarithm",
+		    dm->offset);
+	if (m->weights == STUDY_NONE)
+		return 0;
+	if (m->kind != STUDY_GLM)
+		return ini_error(d->ini, dm->weights, err,
+		    "weights: only kind = glm has them (for yes or no: "
+		    "family = quasibinomial)");
+	bounds_of(&d->s->columns[m->weights], &lo, &hi);
+	if (lo < 0 || !(hi > 0) || hi > 1e9)
+		return ini_error(d->ini, dm->weights, err,
+		    "weights: the range of \"%s\" is not within 0..1e9",
+		    dm->weights);
 	return 0;
 }
 
@@ -130,6 +206,13 @@ check_number(struct draft *d, struct err *err)
 		    "outcome: column \"%s\" must be a number", c->name);
 	if (m->family == STUDY_GAUSSIAN)
 		return 0;
+	if (m->family == STUDY_GAMMA && c->lo >= 1e-9 && c->hi <= 1e9)
+		return 0;
+	if (m->family == STUDY_GAMMA)
+		return ini_error(d->ini, d->model.outcome, err,
+		    "outcome: the range of \"%s\" must lie above 0, within "
+		    "1e-9..1e9, for family = gamma",
+		    c->name);
 	if (!whole || c->lo < 0 || c->hi > MODEL_COUNT_MAX)
 		return ini_error(d->ini, d->model.outcome, err,
 		    "outcome: column \"%s\" must be a count: type = integer, "
@@ -181,7 +264,7 @@ check_outcome(struct draft *d, struct err *err)
 		if (find_column(d, "outcome", dm->outcome, STUDY_OUTCOME,
 			&m->outcome, err) < 0)
 			return -1;
-		if (m->kind == STUDY_GLM)
+		if (study_has_y(d->s))
 			return check_number(d, err);
 		return check_event(d, "outcome", dm->outcome, m->outcome, err);
 	}
@@ -331,6 +414,14 @@ check_strata(struct draft *d, struct err *err)
 	    err);
 }
 
+size_t
+study_reference(const struct study_column *c)
+{
+	const struct study_recode *r = study_recode(c);
+
+	return r != NULL ? study_group(r, (double)c->reference) : c->reference;
+}
+
 static int
 add_term(struct draft *d, const char *at, struct study_term t, struct err *err)
 {
@@ -355,7 +446,7 @@ add_term(struct draft *d, const char *at, struct study_term t, struct err *err)
 	return 0;
 }
 
-/* A number is one term; levels are one each, but for the first. */
+/* A number is one term; levels are one each, but for the reference. */
 static int
 expand(struct draft *d, const char *at, size_t column, struct err *err)
 {
@@ -363,15 +454,16 @@ expand(struct draft *d, const char *at, size_t column, struct err *err)
 	const struct study_recode *r = study_recode(c);
 	struct study_term t = { c->name, column, STUDY_NONE, c->lo, c->hi };
 
-	if (c->type != STUDY_LEVELS && r != NULL) {
-		t.min = r->numbers[0];
-		t.max = r->numbers[r->n_groups - 1];
-	}
-	if (c->type != STUDY_LEVELS)
+	if (c->type != STUDY_LEVELS) {
+		bounds_of(c, &t.min, &t.max);
 		return add_term(d, at, t, err);
-	for (size_t g = 1; g < study_n_groups(c); g++) {
+	}
+	for (size_t g = 0; g < study_n_groups(c); g++) {
 		const char *label =
 		    r != NULL ? r->labels[g] : c->levels[g].value;
+
+		if (g == study_reference(c))
+			continue;
 
 		t = (struct study_term){
 			.name = draft_printf(d, err, "%s=%s", c->name, label),
@@ -405,6 +497,7 @@ check_terms(struct draft *d, struct err *err)
 		return 0;
 	for (size_t i = 0; l->n == 0 && i < s->n_columns; i++) {
 		if (s->columns[i].use == STUDY_FEATURE &&
+		    i != s->model.offset && i != s->model.weights &&
 		    expand(d, s->columns[i].name, i, err) < 0)
 			return -1;
 	}
@@ -422,13 +515,17 @@ model_check(struct draft *d, struct err *err)
 	struct study_model *m = &s->model;
 
 	*m = d->model.m;
-	if (check_outcome(d, err) < 0 || check_strata(d, err) < 0 ||
-	    check_terms(d, err) < 0)
+	if (check_outcome(d, err) < 0 || check_row_numbers(d, err) < 0 ||
+	    check_strata(d, err) < 0 || check_terms(d, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->n_terms; i++)
 		s->columns[s->terms[i].column].in_table = true;
 	for (size_t i = 0; i < m->n_strata_columns; i++)
 		s->columns[m->strata_columns[i]].in_table = true;
+	if (m->offset != STUDY_NONE)
+		s->columns[m->offset].in_table = true;
+	if (m->weights != STUDY_NONE)
+		s->columns[m->weights].in_table = true;
 	if (study_has_time(s)) {
 		s->columns[m->time].in_table = true;
 		s->columns[m->event].in_table = true;
@@ -469,9 +566,14 @@ study_has_time(const struct study *s)
 bool
 study_is_event(const struct study *s, size_t column)
 {
-	const struct study_model *m = &s->model;
+	return column == study_outcome(s) && !study_has_y(s);
+}
 
-	return column == study_outcome(s) && m->kind != STUDY_GLM;
+bool
+study_has_y(const struct study *s)
+{
+	return s->model.kind == STUDY_GLM &&
+	    s->model.family != STUDY_QUASIBINOMIAL;
 }
 
 size_t
@@ -501,6 +603,9 @@ kind_of(const struct study_model *m)
 		[STUDY_BINOMIAL] = MODEL_LOGISTIC,
 		[STUDY_POISSON] = MODEL_POISSON,
 		[STUDY_QUASIPOISSON] = MODEL_QUASIPOISSON,
+		[STUDY_GAMMA] = MODEL_GAMMA,
+		[STUDY_NEGBIN] = MODEL_NEGBIN,
+		[STUDY_QUASIBINOMIAL] = MODEL_QUASIBINOMIAL,
 	};
 
 	if (m->kind == STUDY_GLM)
@@ -557,7 +662,14 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		spec->time_min = s->columns[m->time].lo;
 		spec->time_step = m->time_step;
 	}
-	if (m->kind == STUDY_GLM) {
+	spec->theta = m->theta;
+	spec->has_offset = m->offset != STUDY_NONE;
+	if (spec->has_offset)
+		spec->offset_max = largest_of(&s->columns[m->offset]);
+	spec->has_weights = m->weights != STUDY_NONE;
+	if (spec->has_weights)
+		spec->weight_max = largest_of(&s->columns[m->weights]);
+	if (study_has_y(s)) {
 		spec->y_min = s->columns[m->outcome].lo;
 		spec->y_max = s->columns[m->outcome].hi;
 	}

@@ -17,7 +17,7 @@
 static const char *const kind_words[] = { "cox", "logistic", "glm", "km",
 	NULL };
 static const char *const family_words[] = { "gaussian", "binomial", "poisson",
-	"quasipoisson", NULL };
+	"quasipoisson", "gamma", "negative-binomial", "quasibinomial", NULL };
 static const char *const ties_words[] = { "breslow", "efron", NULL };
 static const char *const suite_words[] = { "aes-256-ctr", "chacha20", NULL };
 static const char *const cohort_words[] = { "fixed", "open", NULL };
@@ -166,6 +166,9 @@ static const struct ini_field model_fields[] = {
 	{ "time", parse_raw, MODEL(time) },
 	{ "event", parse_raw, MODEL(event) },
 	{ "outcome", parse_raw, MODEL(outcome) },
+	{ "theta", ini_real, MODEL(m.theta), .min = 1e-3, .max = 1e6 },
+	{ "offset", parse_raw, MODEL(offset) },
+	{ "weights", parse_raw, MODEL(weights) },
 	{ "event-level", parse_raw, MODEL(event_level) },
 	{ "ties", ini_word, MODEL(m.ties), .words = ties_words },
 	{ "strata", ini_items, MODEL(strata), .min = 1, .max = 16 },
@@ -190,6 +193,7 @@ static const struct ini_field column_fields[] = {
 	{ "unit", ini_text, COLUMN(c.unit), .max = STUDY_COLUMN_NAME_MAX },
 	{ "range", parse_raw, COLUMN(range) },
 	{ "levels", parse_raw, COLUMN(levels) },
+	{ "reference", parse_raw, COLUMN(reference) },
 	{ "missing", ini_items, COLUMN(c.missing), .min = 1, .max = 100 },
 	{ "format", ini_items, COLUMN(c.formats), .min = 1, .max = 10 },
 	{ "from", parse_raw, COLUMN(from) },
@@ -335,6 +339,8 @@ defaults(struct draft *d)
 		.time = STUDY_NONE,
 		.event = STUDY_NONE,
 		.outcome = STUDY_NONE,
+		.offset = STUDY_NONE,
+		.weights = STUDY_NONE,
 		.concordance_bins = 4096,
 	};
 }

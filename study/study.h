@@ -32,7 +32,10 @@ enum study_family {
 	STUDY_GAUSSIAN,
 	STUDY_BINOMIAL, /* is STUDY_LOGISTIC once the study is read */
 	STUDY_POISSON,
-	STUDY_QUASIPOISSON
+	STUDY_QUASIPOISSON,
+	STUDY_GAMMA,
+	STUDY_NEGBIN,
+	STUDY_QUASIBINOMIAL
 };
 enum study_ties { STUDY_BRESLOW, STUDY_EFRON };
 enum study_strata {
@@ -120,9 +123,9 @@ struct study_column {
 	double lo, hi; /* range: real, integer, interval; dates in days since
 			  1970-01-01 */
 	bool has_range;
-	struct study_value *levels; /* (n_levels); the first is the
-				       reference */
+	struct study_value *levels; /* (n_levels) */
 	size_t n_levels;
+	size_t reference; /* the level that has no term */
 	const struct study_value **by_value; /* (n_levels), sorted */
 	struct ini_list missing; /* codes; NA and the empty cell by default */
 	struct ini_list formats; /* dates, e.g. DD.MM.YYYY; any of them */
@@ -164,6 +167,8 @@ struct study {
 		size_t time, event; /* Cox, km: columns */
 		size_t n_times; /* Cox, km: points of the grid */
 		size_t outcome; /* logistic, glm: column */
+		double theta; /* glm, negative binomial; 0: not said */
+		size_t offset, weights; /* columns, or STUDY_NONE */
 		size_t event_level; /* the level of event or outcome that
 				       means 1 */
 		size_t concordance_bins;
@@ -244,6 +249,8 @@ size_t study_find(const struct study *s, const char *column);
 bool study_has_time(const struct study *s);
 /* Is it the event or the outcome that the table holds as 0 or 1? */
 bool study_is_event(const struct study *s, size_t column);
+/* Is what the model explains a number, not a level that is there or not? */
+bool study_has_y(const struct study *s);
 /* The column that the model explains. */
 size_t study_outcome(const struct study *s);
 
@@ -252,6 +259,8 @@ size_t study_outcome(const struct study *s);
  */
 /* The recode that the study chose, or NULL: as it is. */
 const struct study_recode *study_recode(const struct study_column *c);
+/* Levels: the level, or the group of it, that has no term. */
+size_t study_reference(const struct study_column *c);
 /* How many values the column has after recoding; 0: as many as there are
    numbers (or texts). */
 size_t study_n_groups(const struct study_column *c);

@@ -234,12 +234,25 @@ fill_strata(const struct table *t, const struct study *s, uint32_t *stratum)
 	}
 }
 
+/* Column may be STUDY_NONE. */
+static int
+copy_column(
+    const struct table *t, const struct study *s, size_t column, double **out)
+{
+	if (column == STUDY_NONE)
+		return 0;
+	if ((*out = calloc(t->n_rows + 1, sizeof(**out))) == NULL)
+		return -1;
+	memcpy(*out, values_of(t, s, column), t->n_rows * sizeof(**out));
+	return 0;
+}
+
 int
 table_design(const struct table *t, const struct study *s, struct model_data *d,
     struct err *err)
 {
 	const struct study_model *m = &s->model;
-	bool cox = study_has_time(s), glm = m->kind == STUDY_GLM;
+	bool cox = study_has_time(s), glm = study_has_y(s);
 	size_t n = t->n_rows;
 	const double *v;
 
@@ -275,7 +288,11 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
 			d->time_index[i] = (uint32_t)study_time_index(s, v[i]);
 	}
 	fill_strata(t, s, d->stratum);
-	return 0;
+	if (copy_column(t, s, m->offset, &d->offset) == 0 &&
+	    copy_column(t, s, m->weights, &d->weight) == 0)
+		return 0;
+	table_design_free(d);
+	return err_sys(err, "table: %zu rows", n);
 }
 
 void
@@ -284,6 +301,8 @@ table_design_free(struct model_data *d)
 	free(d->x);
 	free(d->event);
 	free(d->y);
+	free(d->offset);
+	free(d->weight);
 	free(d->time_index);
 	free(d->stratum);
 	*d = (struct model_data){ 0 };

@@ -163,7 +163,7 @@ by_site_layout(const struct plan *p, struct layout *l)
 /*
  * Rows beyond ETA_CAP; w, w z, w z z' of the leavers of each interval; with
  * Efron the same of the events of each interval that has two or more; and the
- * first time, for good, z of all events.
+ * first time, for good, z (and the offset) of all events.
  */
 static void
 newton_layout(const struct plan *p, struct layout *l)
@@ -184,6 +184,8 @@ newton_layout(const struct plan *p, struct layout *l)
 	for (uint32_t i = 0; i < a; i++)
 		layout_reals(
 		    l, 1, num_bits(rows * plan_z_max(p, active[i])) + 1);
+	if (p->spec.has_offset)
+		layout_reals(l, 1, num_bits(rows * p->spec.offset_max) + 1);
 }
 
 /* Sums over risk sets, from the last of a stratum to its first. */
@@ -227,22 +229,24 @@ walk_back(struct walk *w, struct partial *out)
 	}
 }
 
-/* Over all used rows; at beta = 0, where w = 1. */
+/* Over all used rows; at beta = 0, where w = 1 (or is of the offset). */
 static void
 take_covariance(
     struct plan *p, const uint64_t *sum, const struct group *leaving)
 {
 	uint32_t a = plan_parameters(p);
-	double n = (double)p->n_used, mean[MODEL_TERMS_MAX];
+	double n = 0.0, mean[MODEL_TERMS_MAX];
 	size_t at = 0;
 
-	for (size_t k = 1; k < PARTIAL_SUMS(a); k++) {
+	for (size_t k = 0; k < PARTIAL_SUMS(a); k++) {
 		const struct group *g = &leaving[k];
 		wide total = 0;
 
 		for (uint32_t i = 0; i < p->grid.n; i++)
 			total += sum_wide(g, sum, i);
-		if (k <= a)
+		if (k == 0)
+			n = num_wide(total, group_scale(g));
+		else if (k <= a)
 			mean[k - 1] = num_wide(total, group_scale(g)) / n;
 		else
 			p->cov_z[at++] = num_wide(total, group_scale(g)) / n;
@@ -257,7 +261,7 @@ take_covariance(
 static void
 add_events(const struct plan *p, struct newton_sums *s)
 {
-	double eta = 0.0;
+	double eta = p->event_offset;
 
 	for (uint32_t i = 0; i < plan_parameters(p); i++) {
 		eta += p->beta[i] * p->event_z[i];
@@ -291,6 +295,8 @@ sums_of_risk_sets(struct plan *p, const uint64_t *sum, struct newton_sums *s)
 	if (p->iterations == 0) {
 		for (uint32_t i = 0; i < a; i++)
 			p->event_z[i] = sum_real(&z[i], sum, 0);
+		if (p->spec.has_offset)
+			p->event_offset = sum_real(&z[a], sum, 0);
 		take_covariance(p, sum, w.leaving);
 	}
 	walk_back(&w, &out);
@@ -326,7 +332,7 @@ newton_step(struct plan *p, const uint64_t *sum)
 		sums_by_site(p, sum, &s);
 	else if (sum_count(&p->next.groups[0], sum, 0) > 0) {
 		if (p->iterations == 0)
-			return 1; /* beta is 0: nobody is beyond */
+			return 1; /* beta is 0: no offset is beyond */
 		newton_next(p, NULL);
 		return 0;
 	} else if (sums_of_risk_sets(p, sum, &s) == -1)

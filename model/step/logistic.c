@@ -76,7 +76,7 @@ newton_layout(const struct plan *p, struct layout *l)
 	}
 }
 
-/* At the null model p(1-p) is the same in all rows. */
+/* At the null model p(1-p) is the same in all rows (but for an offset). */
 static void
 take_covariance(struct plan *p, const struct newton_sums *s)
 {
@@ -106,6 +106,10 @@ newton_step(struct plan *p, const uint64_t *sum)
 		s.score[i] = sum_real(g++, sum, 0);
 	for (size_t k = 0; k < PACKED(n); k++)
 		s.info[k] = sum_real(g++, sum, 0);
+	if (p->phase == PHASE_NULL) {
+		newton_null(p, &s);
+		return 0;
+	}
 	if (p->iterations == 0) {
 		take_covariance(p, &s);
 		newton_first(p, &s);
@@ -119,6 +123,7 @@ const struct plan_kind plan_logistic = {
 	.has_intercept = true,
 	.rounds = { [PHASE_COUNTS] = { "counts", counts_layout, counts_step },
 	    [PHASE_MOMENTS] = ROUND_MOMENTS,
+	    [PHASE_NULL] = { "null", newton_layout, newton_step },
 	    [PHASE_NEWTON] = { "newton", newton_layout, newton_step },
 	    [PHASE_SCORES] = ROUND_SCORES,
 	    [PHASE_PAIRS] = ROUND_PAIRS },

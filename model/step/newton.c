@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/macros.h"
+#include "model/step/kind.h"
 #include "model/step/ldl.h"
 
 /*
@@ -65,6 +66,8 @@ drop_aliased(struct plan *p, struct newton_sums *s)
 		if (bad < 0 || is_intercept(p, (uint32_t)bad))
 			return;
 		packed_drop(s->info, n, (uint32_t)bad);
+		if (s->has_expected)
+			packed_drop(s->expected, n, (uint32_t)bad);
 		packed_drop(p->cov_z, n - off, (uint32_t)bad - off);
 		drop(s->score, n, (uint32_t)bad);
 		drop(p->event_z, n - off, (uint32_t)bad - off);
@@ -91,7 +94,8 @@ sums_are_finite(const struct plan *p, const struct newton_sums *s)
 	uint32_t n = plan_parameters(p);
 
 	return num_finite(s->loglik) && all_finite(s->score, n) &&
-	    all_finite(s->info, PACKED(n));
+	    all_finite(s->info, PACKED(n)) &&
+	    all_finite(s->expected, PACKED(n));
 }
 
 static void
@@ -197,7 +201,8 @@ accept(struct plan *p, const struct newton_sums *s)
 {
 	p->loglik = s->loglik;
 	memcpy(p->base, p->beta, sizeof(p->base));
-	memcpy(p->info, s->info, sizeof(p->info));
+	memcpy(
+	    p->info, s->has_expected ? s->expected : s->info, sizeof(p->info));
 	p->halving = 0;
 }
 
@@ -218,6 +223,34 @@ move_on(struct plan *p, const double *delta, double ratio)
 		memcpy(p->beta, p->base, sizeof(p->beta));
 		plan_end(p, FIT_NOT_CONVERGED);
 	}
+}
+
+/* More rounds than this mean that it does not converge. */
+#define NULL_ROUNDS_MAX 50
+
+/*
+ * Its log-likelihood is concave, but may be far from a parabola: no step is
+ * longer than 1 (gaussian: there it is a parabola).
+ */
+void
+newton_null(struct plan *p, const struct newton_sums *s)
+{
+	bool bounded = !plan_kind_of(p->spec.kind)->scales_y;
+	double step;
+
+	if (!sums_are_finite(p, s) || !(s->info[0] > 0.0)) {
+		plan_end(p, FIT_SUSPECT);
+		return;
+	}
+	step = s->score[0] / s->info[0];
+	if (bounded && num_abs(step) > 1.0)
+		step = step > 0.0 ? 1.0 : -1.0;
+	p->beta[0] += step;
+	if (step * step * s->info[0] <= p->spec.tolerance * p->spec.tolerance) {
+		p->phase = PHASE_NEWTON;
+		p->flat = 0;
+	} else if (++p->flat > NULL_ROUNDS_MAX)
+		plan_end(p, FIT_NOT_CONVERGED);
 }
 
 void

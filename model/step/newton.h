@@ -11,8 +11,17 @@
 struct newton_sums {
 	double loglik;
 	double score[PAR_MAX]; /* (n_par) */
-	double info[PACKED(PAR_MAX)]; /* (n_par, n_par) */
+	double info[PACKED(PAR_MAX)]; /* (n_par, n_par), observed */
+	/* Expected, where that is another one; it is what errors come of. */
+	bool has_expected;
+	double expected[PACKED(PAR_MAX)];
 };
+
+/*
+ * The intercept alone (PHASE_NULL), where an offset leaves no formula for it:
+ * on to PHASE_NEWTON when it does not move any more.
+ */
+void newton_null(struct plan *p, const struct newton_sums *sums);
 
 /* Changes *sums where it drops a parameter; call it with all terms active. */
 void newton_first(struct plan *p, struct newton_sums *sums);

@@ -24,6 +24,8 @@ plan_active(const struct plan *p, uint32_t active[MODEL_TERMS_MAX])
 {
 	uint32_t n = 0;
 
+	if (p->phase == PHASE_NULL)
+		return 0;
 	for (uint32_t i = 0; i < p->spec.n_terms; i++) {
 		if (((p->constant | p->aliased) >> i & 1) == 0)
 			active[n++] = i;
@@ -43,6 +45,12 @@ bool
 plan_has_z(const struct plan *p)
 {
 	return p->phase > PHASE_MOMENTS && p->phase != PHASE_DONE;
+}
+
+bool
+plan_sums_offset(const struct plan *p)
+{
+	return p->spec.has_offset && plan_has_intercept(p);
 }
 
 double
@@ -71,6 +79,12 @@ plan_eta_max(const struct plan *p)
 
 	for (uint32_t i = 0; i < n; i++)
 		sum += num_abs(p->beta[i + off]) * plan_z_max(p, active[i]);
+	if (p->spec.has_offset) {
+		double unit =
+		    plan_kind_of(p->spec.kind)->scales_y ? p->y_sd : 1.0;
+
+		sum += p->spec.offset_max / unit;
+	}
 	return sum;
 }
 
@@ -274,6 +288,12 @@ plan_save(const struct plan *p, struct canon *out)
 	canon_f64(out, p->discordant);
 	canon_f64(out, p->tied);
 	canon_f64(out, p->tied_by_bins);
+	if (p->spec.has_weights) {
+		canon_f64(out, p->weights);
+		canon_f64(out, p->weight_logs);
+	}
+	if (p->spec.has_offset)
+		canon_f64(out, p->event_offset);
 }
 
 static void
@@ -422,7 +442,7 @@ terms_are_sane(const struct plan *p)
 	}
 	if (plan_kind_of(p->spec.kind)->scales_y && !(p->y_sd > 0.0))
 		return false;
-	return n > 0;
+	return n > 0 || p->phase == PHASE_NULL;
 }
 
 static void
@@ -483,6 +503,12 @@ load_state(struct plan *p, struct canon_in *in)
 	load_reals(in, &p->discordant, 1);
 	load_reals(in, &p->tied, 1);
 	load_reals(in, &p->tied_by_bins, 1);
+	if (p->spec.has_weights) {
+		load_reals(in, &p->weights, 1);
+		load_reals(in, &p->weight_logs, 1);
+	}
+	if (p->spec.has_offset)
+		load_reals(in, &p->event_offset, 1);
 	if (!terms_are_sane(p) || p->n_used > p->n)
 		in->failed = true;
 }

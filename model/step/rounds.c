@@ -30,6 +30,8 @@ moments_layout(const struct plan *p, struct layout *l)
 		layout_reals(l, 1, num_bits(rows * half) + 1);
 		layout_reals(l, 1, num_bits(rows * half * half) + 1);
 	}
+	if (plan_sums_offset(p))
+		layout_reals(l, 1, num_bits(rows * p->spec.offset_max) + 1);
 }
 
 int
@@ -55,6 +57,14 @@ moments_step(struct plan *p, const uint64_t *sum)
 	p->phase = PHASE_NEWTON;
 	if (plan_parameters(p) == plan_has_intercept(p))
 		plan_end(p, FIT_NO_TERMS);
+	else if (plan_sums_offset(p)) {
+		const struct group *g = &p->next.groups[2 * p->spec.n_terms];
+		double unit =
+		    plan_kind_of(p->spec.kind)->scales_y ? p->y_sd : 1.0;
+
+		p->beta[0] -= sum_real(g, sum, 0) / n / unit;
+		p->phase = PHASE_NULL;
+	}
 	return 0;
 }
 

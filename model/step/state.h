@@ -30,6 +30,7 @@ enum phase {
 	PHASE_SCORES, /* evaluation, 1st round: who has which predictor */
 	PHASE_PAIRS, /* evaluation, 2nd round: which of two is higher */
 	PHASE_DONE,
+	PHASE_NULL, /* newton of the intercept alone, where there is an offset */
 	PHASES,
 };
 
@@ -46,6 +47,7 @@ enum fit_status {
 	FIT_SUSPECT, /* sums beyond their bounds */
 	FIT_CHANGING, /* the set of rows changed again and again */
 	FIT_FEW_PER_TERM, /* fewer events per term than the study asks for */
+	FIT_WEIGHTS, /* few weigh more than all others can */
 	FIT_STATUSES,
 };
 
@@ -85,14 +87,23 @@ struct plan {
 	double event_z[MODEL_TERMS_MAX]; /* sum of z over events, cox */
 	double cov_z[PACKED(MODEL_TERMS_MAX)]; /* (n_active, n_active) */
 
-	/* Gaussian: of the outcome.  Poisson: sums of log(y!), y log(y) - y. */
-	double y_mean, y_sd, y_factorials, y_saturated;
+	/* Gaussian: of the outcome. */
+	double y_mean, y_sd;
+	/*
+	 * Glm: what the log-likelihood has beside what depends on the
+	 * coefficients, and the most that this can be (docs/NUMERICS.md).
+	 */
+	double y_factorials, y_saturated;
 	double pearson; /* squared Pearson residuals at base */
 
 	double score_sd; /* of the linear predictor */
 	uint64_t *scores; /* (bins) rows per bin, phase pairs only */
 	uint32_t bins; /* 0: no scores */
 	double concordant, discordant, tied, tied_by_bins; /* pairs */
+
+	/* Only where there are weights: sums of w, of log(w) where w > 0. */
+	double weights, weight_logs;
+	double event_offset; /* cox with an offset: its sum over events */
 };
 
 /* Which terms take part, in order; returns how many. */
@@ -102,6 +113,12 @@ uint32_t plan_parameters(const struct plan *p);
 
 /* From the moments on: are the next sums over standardised terms? */
 bool plan_has_z(const struct plan *p);
+
+/*
+ * Is there an offset beside an intercept?  Then its mean is summed with the
+ * moments, and the null model is found by rounds of its own (PHASE_NULL).
+ */
+bool plan_sums_offset(const struct plan *p);
 
 /* The middle of a term's range, which the moments are about. */
 double plan_centre(const struct plan *p, uint32_t term);

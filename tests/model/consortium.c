@@ -20,7 +20,10 @@ rows_new(size_t n, size_t n_terms)
 	r.y = calloc(n + 1, sizeof(*r.y));
 	r.time = calloc(n + 1, sizeof(*r.time));
 	r.stratum = calloc(n + 1, sizeof(*r.stratum));
-	assert_true(r.x && r.y && r.event && r.time && r.stratum);
+	r.offset = calloc(n + 1, sizeof(*r.offset));
+	r.weight = calloc(n + 1, sizeof(*r.weight));
+	assert_true(r.x && r.y && r.event && r.time && r.stratum && r.offset &&
+	    r.weight);
 	for (size_t k = 0; k < n_terms; k++)
 		snprintf(r.names[k], sizeof(r.names[k]), "x%zu", k + 1);
 	return r;
@@ -43,6 +46,10 @@ read_line(struct rows *r, size_t i, char *line, const int *place)
 			r->time[i] = v;
 		else if (place[column] == -3)
 			r->stratum[i] = (uint32_t)v;
+		else if (place[column] == -5)
+			r->offset[i] = v;
+		else if (place[column] == -6)
+			r->weight[i] = v;
 		else
 			r->x[i * r->n_terms + (size_t)place[column]] = v;
 	}
@@ -53,7 +60,7 @@ rows_read(const char *name)
 {
 	char path[1024], line[4096];
 	char names[MODEL_TERMS_MAX][MODEL_NAME_SIZE];
-	int place[MODEL_TERMS_MAX + 4];
+	int place[MODEL_TERMS_MAX + 6];
 	size_t n = 0, n_terms = 0, column = 0;
 	struct rows r;
 	FILE *f;
@@ -68,6 +75,8 @@ rows_read(const char *name)
 		    : strcmp(cell, "time") == 0            ? -2
 		    : strcmp(cell, "stratum") == 0         ? -3
 		    : strcmp(cell, "y") == 0               ? -4
+		    : strcmp(cell, "offset") == 0          ? -5
+		    : strcmp(cell, "weight") == 0          ? -6
 							   : (int)n_terms;
 		if (place[column] >= 0)
 			snprintf(names[n_terms++], MODEL_NAME_SIZE, "%s", cell);
@@ -94,6 +103,8 @@ rows_free(struct rows *r)
 	free(r->y);
 	free(r->time);
 	free(r->stratum);
+	free(r->offset);
+	free(r->weight);
 }
 
 struct model_spec
@@ -134,6 +145,11 @@ spec_for(const struct rows *r, enum model_kind kind, uint32_t n_sites)
 			s.y_max = fmax(s.y_max, r->y[i]);
 		}
 	}
+	for (size_t i = 0; i < r->n; i++) {
+		s.offset_max = fmax(s.offset_max, fabs(r->offset[i]));
+		s.weight_max = fmax(s.weight_max, r->weight[i]);
+	}
+	s.theta = 1.5;
 	if (kind == MODEL_COX)
 		s.n_times = (uint32_t)last + 1;
 	return s;
@@ -163,6 +179,8 @@ give_row(struct model_data *d, const struct rows *r, size_t i)
 	d->y[at] = r->y[i];
 	d->time_index[at] = (uint32_t)r->time[i];
 	d->stratum[at] = r->stratum[i];
+	d->offset[at] = r->offset[i];
+	d->weight[at] = r->weight[i];
 }
 
 void
@@ -181,8 +199,10 @@ consortium_open(struct consortium *c, const struct model_spec *spec,
 		d->y = calloc(r->n + 1, sizeof(*d->y));
 		d->time_index = calloc(r->n + 1, sizeof(*d->time_index));
 		d->stratum = calloc(r->n + 1, sizeof(*d->stratum));
-		assert_true(
-		    d->x && d->y && d->event && d->time_index && d->stratum);
+		d->offset = calloc(r->n + 1, sizeof(*d->offset));
+		d->weight = calloc(r->n + 1, sizeof(*d->weight));
+		assert_true(d->x && d->y && d->event && d->time_index &&
+		    d->stratum && d->offset && d->weight);
 	}
 	for (size_t i = 0; i < r->n; i++)
 		give_row(&c->site[deal(r, i, spec->n_sites)], r, i);
@@ -199,6 +219,8 @@ consortium_close(struct consortium *c)
 		free(c->site[s].y);
 		free(c->site[s].time_index);
 		free(c->site[s].stratum);
+		free(c->site[s].offset);
+		free(c->site[s].weight);
 	}
 	plan_free(c->plan);
 }

@@ -16,7 +16,8 @@
 
 #define SITES_MAX 32
 
-/* A CSV of numbers with a header: columns event, y, time, stratum are special. */
+/* A CSV of numbers with a header: columns event, y, time, stratum,
+   offset, weight are special. */
 struct rows {
 	size_t n, n_terms;
 	char names[MODEL_TERMS_MAX][MODEL_NAME_SIZE];
@@ -25,13 +26,17 @@ struct rows {
 	double *y;
 	double *time;
 	uint32_t *stratum;
+	double *offset, *weight; /* used if the spec says so */
 };
 
 struct rows rows_new(size_t n, size_t n_terms);
 struct rows rows_read(const char *name); /* in tests/vectors/model */
 void rows_free(struct rows *r);
 
-/* The spec that fits these rows: ranges from them, times whole numbers. */
+/*
+ * The spec that fits these rows: ranges from them, times whole numbers; without
+ * offset and weights.
+ */
 struct model_spec spec_for(
     const struct rows *r, enum model_kind kind, uint32_t n_sites);
 

@@ -104,6 +104,24 @@ levels_become_terms_beside_the_reference(void **state)
 }
 
 static void
+the_reference_may_be_any_level(void **state)
+{
+	char *text = small_with("level = 1\nuse = feature\n[hierarchy land]",
+	    "level = 1\nuse = feature\nreference = it\n[hierarchy land]");
+	struct err err = { 0 };
+	struct study *s = parse(text, &err);
+
+	(void)state;
+	assert_string_equal(err.msg, "");
+	assert_non_null(s);
+	/* "it" is of the group "latin". */
+	assert_string_equal(s->terms[2].name, "land=german");
+	assert_string_equal(s->terms[3].name, "land=other");
+	study_free(s);
+	free(text);
+}
+
+static void
 reads_a_glm_and_takes_binomial_for_logistic(void **state)
 {
 	char *text = small_with("kind = cox\ntime = t\nevent = dead\n"
@@ -248,6 +266,14 @@ static const struct {
 	    "event-level = the one that counts" },
 	{ "kind = cox\n", "kind = logistic\n",
 	    "s:12:8: time: a logistic model has none" },
+	{ "levels = alive, dead", "levels = alive, dead\nreference = gone",
+	    "s:46:13: reference: \"gone\" is no level of \"dead\"" },
+	{ "strata = sex\n", "strata = sex\nweights = age\n",
+	    "s:15:11: weights: only kind = glm has them (for yes or no: family "
+	    "= quasibinomial)" },
+	{ "strata = sex\n", "strata = sex\noffset = age\n",
+	    "s:15:10: offset: the range of \"age\" is not within -20..20, "
+	    "which is the scale of a logarithm" },
 	{ "strata = sex\n", "strata = sex\nfamily = poisson\n",
 	    "s:20:9: family: only kind = glm has one" },
 	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
@@ -401,7 +427,8 @@ static const struct {
 	    "before" },
 	{ "[column note]\n", "[column note]\nsecret = yes\n",
 	    "s:78:1: unknown key \"secret\" in [column], expected one of: "
-	    "title, type, privacy, use, unit, range, levels, missing, format, "
+	    "title, type, privacy, use, unit, range, levels, reference, "
+	    "missing, format, "
 	    "from, to, level, weight, diversity, closeness" },
 	{ "[column note]\n", "[column note]\nrange = 1..2\n",
 	    "s:78:9: range: only numbers, dates and intervals have one" },
@@ -543,6 +570,7 @@ main(void)
 		cmocka_unit_test(reads_a_logistic_study),
 		cmocka_unit_test(
 		    groups_of_a_km_study_are_crossed_behind_its_strata),
+		cmocka_unit_test(the_reference_may_be_any_level),
 		cmocka_unit_test(reads_a_glm_and_takes_binomial_for_logistic),
 		cmocka_unit_test(every_mistake_is_named_with_its_place),
 		cmocka_unit_test(too_many_terms_are_refused),
