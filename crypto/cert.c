@@ -505,11 +505,11 @@ cert_check(struct cert_pem cert_pem, struct cert_pem key_pem,
 
 	if ((cert = read_cert(cert_pem, err)) == NULL ||
 	    (ca = read_cert(ca_pem, err)) == NULL ||
-	    (key = read_key(key_pem, err)) == NULL ||
+	    (key_pem.pem != NULL && (key = read_key(key_pem, err)) == NULL) ||
 	    get_info(cert, cert_pem.name, &own, err) < 0 ||
 	    get_info(ca, ca_pem.name, &its_ca, err) < 0)
 		goto out;
-	if (X509_check_private_key(cert, key) != 1) {
+	if (key != NULL && X509_check_private_key(cert, key) != 1) {
 		ERR_clear_error();
 		err_set(err, ERR_CONFIG, "%s: does not belong to %s",
 		    cert_pem.name, key_pem.name);

@@ -69,7 +69,8 @@ int cert_read(struct cert_pem cert, struct cert_info *info, struct err *err);
 /*
  * What a daemon asks of its own files at start and daily: key and certificate
  * belong together, ca signed the certificate, and both are valid at now.
- * ERR_CONFIG naming the file and what is wrong; info may be NULL.
+ * ERR_CONFIG naming the file and what is wrong; info may be NULL.  A key whose
+ * pem is NULL is not looked at.
  */
 int cert_check(struct cert_pem cert, struct cert_pem key, struct cert_pem ca,
     int64_t now, struct cert_info *info, struct err *err);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/canon.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
 #include "common/hex.h"
@@ -317,6 +318,9 @@ sign_study(const struct ctl_args *a, const struct key *root,
 
 	if (choose_sites(s, m, study, a->opt[CTL_SITES], err) < 0)
 		return -1;
+	if (study->expires < clock_utc() / 86400)
+		return err_set(err, ERR_CONFIG,
+		    "%s: the study has expired: see expires", a->operand);
 	s->epoch = m->epoch;
 	memcpy(s->consortium_id, m->consortium_id, MANIFEST_ID);
 	if (study_model_spec(study, s->n_sites, &spec, err) < 0 ||

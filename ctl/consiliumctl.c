@@ -59,6 +59,8 @@ static const struct command {
 	    "make a coordinator's keys and its request to join" },
 	{ "site init", ctl_site_init, OPT(DIR) | OPT(NAME), 0, NO_OPERAND, NULL,
 	    false, "make a site's keys and its request to join" },
+	{ "certificates check", ctl_certificates_check, OPT(DIR), 0, NO_OPERAND,
+	    NULL, false, "member: is the TLS certificate good for 30 days" },
 	{ "officer init", ctl_officer_init, OPT(KEY), OPT(PASSPHRASE_FILE),
 	    NO_OPERAND, NULL, false, "make a privacy officer's key" },
 	{ "join", ctl_join, OPT(ROOT) | OPT(OUT), OPT(PASSPHRASE_FILE), OPERAND,

@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libtranscript.a
 bin_PROGRAMS += %D%/consiliumctl
 %C%_consiliumctl_SOURCES = \
 	%D%/cmd_audit.c \
+	%D%/cmd_certificates.c \
 	%D%/cmd_enrol.c \
 	%D%/cmd_online.c \
 	%D%/cmd_report.c %D%/report_files.h \

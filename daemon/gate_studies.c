@@ -16,6 +16,7 @@
 #include "common/err.h"
 #include "common/hex.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "crypto/approval.h"
 #include "crypto/audit.h"
@@ -29,6 +30,8 @@
 #include "study/study.h"
 
 #define DIGEST_TEXT (2 * STORE_DIGEST + 1)
+
+#define STUDY_FIELD(n) (struct log_field[]){ log_field("STUDY", "%s", n) }, 1
 
 /*
  * Manifest
@@ -114,8 +117,10 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 	manifest_free(g->manifest);
 	g->manifest = m;
 	find_self(g);
-	log_msg(LOG_NOTICE, "manifest of %s, epoch %u, %zu sites%s",
-	    m->consortium, m->epoch, m->n_sites,
+	log_event(EVENT_MANIFEST, LOG_NOTICE,
+	    (struct log_field[]){ log_field("EPOCH", "%u", m->epoch) }, 1,
+	    "manifest of %s, epoch %u, %zu sites%s", m->consortium, m->epoch,
+	    m->n_sites,
 	    g->self != 0 ? "" : "; this site is not an active member");
 	return gate_poll(g, err);
 fail:
@@ -180,9 +185,11 @@ gate_take_study(struct gate *g, const void *p, size_t len, struct err *err)
 	}
 	hex_text(sig->digest, sizeof(sig->digest), digest);
 	if (check_study(g, sig, s, &why) < 0)
-		log_msg(LOG_WARNING, "study %s refused: %s", s->name, why.msg);
+		log_event(EVENT_STUDY_REFUSED, LOG_WARNING,
+		    STUDY_FIELD(s->name), "study %s refused: %s", s->name,
+		    why.msg);
 	else
-		log_msg(LOG_NOTICE,
+		log_event(EVENT_STUDY_NEW, LOG_NOTICE, STUDY_FIELD(s->name),
 		    "study %s received: %s; run consiliumctl prepare %s",
 		    s->name, s->title, s->name);
 	rv = -1;
@@ -460,8 +467,7 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	    store_set_prepared(
 		g->store, st.id, j->number, report, table, kept, err) < 0)
 		return -1;
-	log_fields(LOG_NOTICE,
-	    (struct log_field[]){ log_field("STUDY", "%s", st.name) }, 1,
+	log_event(EVENT_PREPARED, LOG_NOTICE, STUDY_FIELD(st.name),
 	    "prepared: %" PRIu64 " rows kept, %" PRIu64 " suppressed, %" PRIu64
 	    " rejected; waits for the privacy officer",
 	    kept, suppressed, rejected);
@@ -485,7 +491,7 @@ job_failed(
     struct gate *g, struct job *j, const struct err *why, struct err *err)
 {
 	j->answered = true;
-	log_msg(LOG_ERR, "%s: %s",
+	log_event(EVENT_JOB_FAILED, LOG_ERR, NULL, 0, "%s: %s",
 	    j->kind == JOB_READER ? "preparation" : "training", why->msg);
 	if (j->kind == JOB_READER)
 		return reply_error(g, j->ctl_tag, why, err);
@@ -658,7 +664,6 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	return rv;
 }
 
-/* approve, refuse and revoke: the signed decision says which. */
 /* What an approval of a study with cohort = open says; else NULL. */
 static int
 open_warning(
@@ -685,12 +690,30 @@ open_warning(
 }
 
 static int
+reply_decision(struct gate *g, uint64_t tag, const struct store_study *st,
+    const char *verdict, const char *warning, struct err *err)
+{
+	struct ctl_reply r = { 0 };
+
+	ctl_reply_column(&r, "study");
+	ctl_reply_column(&r, "decision");
+	if (warning != NULL)
+		ctl_reply_column(&r, "warning");
+	ctl_reply_cell(&r, "%s", st->name);
+	ctl_reply_cell(&r, "%s", verdict);
+	if (warning != NULL)
+		ctl_reply_cell(&r, "%s", warning);
+	return reply(g, tag, &r, err);
+}
+
+/* approve, refuse and revoke: the signed decision says which. */
+static int
 cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
 {
 	char officer[KEY_PUBLIC_TEXT], table[DIGEST_TEXT];
 	const char *verdict, *warning = NULL;
-	struct ctl_reply r = { 0 };
+	enum study_status status;
 	struct store_study now;
 	struct approval a;
 	struct err why;
@@ -721,6 +744,11 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	if (a.verdict == APPROVAL_APPROVE &&
 	    open_warning(g, st->id, &warning, err) < 0)
 		return -1;
+	status =
+	    a.verdict == APPROVAL_APPROVE ? STATUS_APPROVED : STATUS_REFUSED;
+	/* Said again, by the same officer or by another: nothing new. */
+	if (st->status == status)
+		return reply_decision(g, tag, st, verdict, warning, err);
 	hex_text(a.officer, KEY_PUBLIC, officer);
 	hex_text(a.table, STORE_DIGEST, table);
 	/* The record first: a decision without its line must not be. */
@@ -731,9 +759,7 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		return -1;
 	rv = store_add_decision(g->store, st->id, q->body, q->body_len, err);
 	if (rv == 0)
-		rv = store_set_status(g->store, st->id,
-		    a.verdict == APPROVAL_APPROVE ? STATUS_APPROVED
-						  : STATUS_REFUSED,
+		rv = store_set_status(g->store, st->id, status,
 		    a.verdict == APPROVAL_APPROVE ? "" : "by the officer", err);
 	if (rv < 0) {
 		store_rollback(g->store);
@@ -741,23 +767,14 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	}
 	if (store_commit(g->store, err) < 0)
 		return -1;
-	log_fields(LOG_NOTICE,
-	    (struct log_field[]){ log_field("STUDY", "%s", st->name) }, 1,
+	log_event(EVENT_DECIDED, LOG_NOTICE, STUDY_FIELD(st->name),
 	    "the privacy officer's decision: %s", verdict);
 	run_close(g, st->id);
 	if (a.verdict == APPROVAL_APPROVE &&
 	    (store_study_by_name(g->store, st->name, &now, err) != 1 ||
 		run_open(g, &now, err) < 0))
 		return -1;
-	ctl_reply_column(&r, "study");
-	ctl_reply_column(&r, "decision");
-	if (warning != NULL)
-		ctl_reply_column(&r, "warning");
-	ctl_reply_cell(&r, "%s", st->name);
-	ctl_reply_cell(&r, "%s", verdict);
-	if (warning != NULL)
-		ctl_reply_cell(&r, "%s", warning);
-	if (reply(g, tag, &r, err) < 0)
+	if (reply_decision(g, tag, st, verdict, warning, err) < 0)
 		return -1;
 	return gate_poll(g, err);
 }

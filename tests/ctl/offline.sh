@@ -128,6 +128,14 @@ run 'is the coordinator' join --root root2 hub2/request --out hub2/welcome
 run 'lyon is site 1' join --root root2 lyon/request --out lyon/stolen
 refuse 1 'another key is pinned already' welcome --dir lyon lyon/stolen
 
+run 'tls.crt: valid until .*, 729 days\|tls.crt: valid until .*, 730 days' \
+    certificates check --dir berlin
+cp -r berlin swapped
+cp -f root2/ca.crt swapped/ca.crt
+refuse 1 'tls.crt' certificates check --dir swapped
+rm swapped/tls.crt
+refuse 1 'swapped/tls.crt: No such file' certificates check --dir swapped
+
 echo "manifest"
 refuse 1 'expected a whole number from 1' \
     manifest sign --root root --out manifest --corrupted 0
@@ -164,6 +172,9 @@ sed 's/^kind = cox/kind = cux/' "$study" >wrong.study
 refuse 1 'wrong.study:[0-9]*:[0-9]*: ' study check wrong.study
 refuse 1 'wrong.study:[0-9]*:[0-9]*: ' \
     study sign --root root wrong.study --out bad
+sed 's/^expires = .*/expires = 2026-01-31/' "$study" >old.study
+refuse 1 'old.study: the study has expired' \
+    study sign --root root old.study --out bad
 sed 's/^\[privacy\]/[privacy]\nsuite = chacha20/' "$study" >chacha.study
 run 'for berlin, lyon, turin' study sign --root root chacha.study --out chacha
 refuse 1 'expected aes-256-ctr' \

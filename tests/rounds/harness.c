@@ -1032,14 +1032,28 @@ consortium_stop(void)
 	return system(command);
 }
 
+void
+decide(struct site *s, enum approval_verdict verdict)
+{
+	struct approval a = { .verdict = verdict, .utc = clock_utc() };
+	struct canon out = { 0 };
+	struct err err;
+
+	control_ok(s->control, "digests", "small", NULL, 0);
+	assert_int_equal(hex_bytes(cell("study"), a.study, 32), 0);
+	assert_int_equal(hex_bytes(cell("report"), a.report, 32), 0);
+	assert_int_equal(hex_bytes(cell("table"), a.table, 32), 0);
+	ok(approval_sign(&a, h.officer, &out, &err), &err);
+	control_ok(s->control, approval_verdict_name(verdict), "small",
+	    out.data, out.len);
+	canon_free(&out);
+}
+
 /* Wait until the site has the study, then prepare and approve it. */
 void
 approve(struct site *s)
 {
 	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-	struct approval a = { .verdict = APPROVAL_APPROVE };
-	struct canon out = { 0 };
-	struct err err;
 
 	do {
 		control_ok(s->control, "status", "small", NULL, 0);
@@ -1050,14 +1064,7 @@ approve(struct site *s)
 	control(s->control, "digests", "small", NULL, 0);
 	assert_int_equal(h.reply.code, ERR_REFUSED);
 	control_ok(s->control, "prepare", "small", NULL, 0);
-	control_ok(s->control, "digests", "small", NULL, 0);
-	assert_int_equal(hex_bytes(cell("study"), a.study, 32), 0);
-	assert_int_equal(hex_bytes(cell("report"), a.report, 32), 0);
-	assert_int_equal(hex_bytes(cell("table"), a.table, 32), 0);
-	a.utc = clock_utc();
-	ok(approval_sign(&a, h.officer, &out, &err), &err);
-	control_ok(s->control, "approve", "small", out.data, out.len);
-	canon_free(&out);
+	decide(s, APPROVAL_APPROVE);
 }
 
 void

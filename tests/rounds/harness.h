@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "common/canon.h"
+#include "crypto/approval.h"
 #include "crypto/context.h"
 #include "crypto/keyfile.h"
 #include "crypto/round.h"
@@ -138,6 +139,8 @@ void kill_rounds(void);
 /* Submit manifest and study, prepare and approve it everywhere. */
 void begin(void);
 void approve(struct site *s);
+/* Sign a decision about the table that the site has prepared. */
+void decide(struct site *s, enum approval_verdict verdict);
 /* Do what is to be done, then wait for at most so long. */
 void pump(int timeout_ms);
 /* Until all say that the study is done, with the model of all rows that were

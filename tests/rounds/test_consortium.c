@@ -152,6 +152,20 @@ an_approval_of_another_table_is_refused(void **state)
 	canon_free(&out);
 }
 
+/* A click too many, or a deputy's yes after the officer's, is nothing new. */
+static void
+a_decision_said_again_is_one_line_of_the_audit_log(void **state)
+{
+	struct site *s = &h.sites[0];
+
+	(void)state;
+	begin();
+	assert_int_equal(audit_lines(s->name, "approve", "small"), 1);
+	decide(s, APPROVAL_APPROVE);
+	assert_int_equal(audit_lines(s->name, "approve", "small"), 1);
+	finish();
+}
+
 static void
 the_coordinator_refuses_what_the_root_did_not_sign(void **state)
 {
@@ -207,6 +221,7 @@ main(void)
 		TEST(a_site_killed_after_its_unmask_is_counted),
 		TEST(rounds_killed_again_and_again_loses_nothing),
 		TEST(an_approval_of_another_table_is_refused),
+		TEST(a_decision_said_again_is_one_line_of_the_audit_log),
 		TEST(the_coordinator_refuses_what_the_root_did_not_sign),
 		TEST(
 		    a_site_of_another_name_than_the_manifest_has_takes_no_part),
