@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a
 	%D%/ini.c %D%/ini.h \
 	%D%/json.c %D%/json.h \
 	%D%/log.c %D%/log.h \
+	%D%/log_events.h \
 	%D%/macros.h \
 	%D%/utf8.c %D%/utf8.h
 

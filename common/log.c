@@ -16,10 +16,12 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 #define JOURNAL_FD_ENV "CONSILIUM_JOURNAL_FD"
+#define FIELDS_MAX 16
 
 static const char *log_process = "consilium";
 static int log_max = LOG_INFO;
 static int journal_fd = -1;
+static struct log_field log_own_site = { .name = "SITE" };
 
 static const char *const priority_names[] = {
 	"emergency",
@@ -35,9 +37,11 @@ static const char *const priority_names[] = {
 void
 log_open(const char *process, int max_priority)
 {
-	const char *env = getenv(JOURNAL_FD_ENV);
+	const char *env = getenv(JOURNAL_FD_ENV), *site = getenv(LOG_SITE_ENV);
 
 	log_process = process;
+	if (site != NULL)
+		log_own_site = log_field("SITE", "%s", site);
 	log_max = max_priority;
 	if (env != NULL && journal_fd < 0) {
 		int fd = atoi(env);
@@ -85,6 +89,13 @@ log_open_journal(void)
 	setenv(JOURNAL_FD_ENV, number, 1);
 }
 
+void
+log_site(const char *name)
+{
+	log_own_site = log_field("SITE", "%s", name);
+	setenv(LOG_SITE_ENV, name, 1);
+}
+
 int
 log_journal_fd(void)
 {
@@ -113,9 +124,20 @@ flatten(char *s)
 	}
 }
 
+/* Its own site, unless the entry is about one. */
+static bool
+lacks_site(const struct log_field *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(fields[i].name, "SITE") == 0)
+			return false;
+	}
+	return log_own_site.value[0] != '\0';
+}
+
 static int
-send_journal(
-    int priority, const struct log_field *fields, size_t n, const char *text)
+send_journal(int priority, const char *id, const struct log_field *fields,
+    size_t n, const char *text)
 {
 	char buf[4096];
 	int len = snprintf(buf, sizeof(buf),
@@ -123,9 +145,15 @@ send_journal(
 	    "CONSILIUM_PROCESS=%s\n",
 	    text, priority, log_process);
 
+	if (id != NULL && len < (int)sizeof(buf))
+		len += snprintf(buf + len, sizeof(buf) - (size_t)len,
+		    "MESSAGE_ID=%s\n", id);
 	for (size_t i = 0; i < n && len < (int)sizeof(buf); i++)
 		len += snprintf(buf + len, sizeof(buf) - (size_t)len, "%s=%s\n",
 		    fields[i].name, fields[i].value);
+	if (lacks_site(fields, n) && len < (int)sizeof(buf))
+		len += snprintf(buf + len, sizeof(buf) - (size_t)len, "%s=%s\n",
+		    log_own_site.name, log_own_site.value);
 	if (len >= (int)sizeof(buf))
 		return -1;
 	return send(journal_fd, buf, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -1;
@@ -155,23 +183,23 @@ write_line(
 }
 
 static void
-log_va(int priority, const struct log_field *fields, size_t n, const char *fmt,
-    va_list ap)
+log_va(const char *id, int priority, const struct log_field *fields, size_t n,
+    const char *fmt, va_list ap)
 {
-	struct log_field clean[16];
+	struct log_field clean[FIELDS_MAX];
 	char text[1024];
 
 	if (priority > log_max)
 		return;
-	if (n > sizeof(clean) / sizeof(clean[0]))
-		n = sizeof(clean) / sizeof(clean[0]);
+	if (n > FIELDS_MAX)
+		n = FIELDS_MAX;
 	vsnprintf(text, sizeof(text), fmt, ap);
 	flatten(text);
 	for (size_t i = 0; i < n; i++) {
 		clean[i] = fields[i];
 		flatten(clean[i].value);
 	}
-	if (journal_fd >= 0 && send_journal(priority, clean, n, text) == 0)
+	if (journal_fd >= 0 && send_journal(priority, id, clean, n, text) == 0)
 		return;
 	write_line(priority, clean, n, text);
 }
@@ -182,7 +210,7 @@ log_msg(int priority, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_va(priority, NULL, 0, fmt, ap);
+	log_va(NULL, priority, NULL, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -193,6 +221,17 @@ log_fields(int priority, const struct log_field *fields, size_t n,
 	va_list ap;
 
 	va_start(ap, fmt);
-	log_va(priority, fields, n, fmt, ap);
+	log_va(NULL, priority, fields, n, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_event(const char *id, int priority, const struct log_field *fields,
+    size_t n, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_va(id, priority, fields, n, fmt, ap);
 	va_end(ap);
 }

@@ -14,6 +14,7 @@
 #include "common/file.h"
 #include "common/ini.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "coordinator/config.h"
 #include "crypto/cert_own.h"
@@ -43,7 +44,8 @@ struct coordinator {
 	size_t text_len;
 	struct family_plan plan;
 	struct family *family;
-	int lock, socket; /* descriptors */
+	int lock; /* a descriptor */
+	struct house_socket socket;
 	struct house_board board;
 	gid_t operator_gid;
 };
@@ -66,7 +68,7 @@ equip(void *self, enum proc p, struct chan *to, struct err *err)
 	if (house_give(grants, nitems(grants), c->config->keys, p, to, err) < 0)
 		return -1;
 	if (p == PROC_CONTROL &&
-	    family_give_file(to, "socket", c->socket, err) < 0)
+	    family_give_file(to, "socket", c->socket.fd, err) < 0)
 		return -1;
 	return family_give_config(to, c->options.config, c->text, c->text_len,
 	    facts, nitems(facts), err);
@@ -75,16 +77,21 @@ equip(void *self, enum proc p, struct chan *to, struct err *err)
 static int
 check_certificate(struct coordinator *c, struct err *err)
 {
+	char crt[4096], key[4096], ca[4096];
+	const char *keys = c->config->keys;
 	int64_t now = clock_utc(), days;
 
-	if (cert_check_own(
-		c->config->keys, now, &c->board.certificate_until, err) < 0)
+	if (house_key_path(crt, sizeof(crt), keys, "tls.crt", err) < 0 ||
+	    house_key_path(key, sizeof(key), keys, "tls.key", err) < 0 ||
+	    house_key_path(ca, sizeof(ca), keys, "ca.crt", err) < 0 ||
+	    cert_check_own(
+		crt, key, ca, now, &c->board.certificate_until, err) < 0)
 		return -1;
 	days = (c->board.certificate_until - now) / CERT_DAY;
 	if (days < CERT_WARN_DAYS)
-		log_msg(LOG_WARNING,
-		    "%s/tls.crt expires in %lld days: have it renewed",
-		    c->config->keys, (long long)days);
+		log_event(EVENT_CERT_SOON, LOG_WARNING, NULL, 0,
+		    "%s expires in %lld days: have it renewed", crt,
+		    (long long)days);
 	return 0;
 }
 
@@ -107,7 +114,7 @@ daily(void *self)
 	struct err err;
 
 	if (check_certificate(self, &err) < 0)
-		log_msg(LOG_ERR, "%s", err.msg);
+		log_event(EVENT_CERT_BAD, LOG_ERR, NULL, 0, "%s", err.msg);
 }
 
 static const struct family_plan plan = {
@@ -152,8 +159,7 @@ set_up(struct coordinator *c, struct err *err)
 	c->lock = house_state(c->config->state, folders, nitems(folders), err);
 	if (c->lock < 0)
 		return -1;
-	c->socket = house_socket(c->config->socket, group, err);
-	if (c->socket < 0)
+	if (house_socket(&c->socket, c->config->socket, group, err) < 0)
 		return -1;
 	if (house_fence(c->config->state, c->config->listen.port,
 		MAX(c->config->sandbox, c->options.sandbox), err) < 0)
@@ -170,10 +176,8 @@ static void
 clean_up(struct coordinator *c)
 {
 	family_free(c->family);
-	if (c->socket >= 0) {
-		unlink(c->config->socket);
-		close(c->socket);
-	}
+	if (c->config != NULL)
+		house_socket_close(&c->socket, c->config->socket);
 	if (c->lock >= 0)
 		close(c->lock);
 	if (c->board.fd >= 0)
@@ -186,7 +190,7 @@ int
 main(int argc, char **argv)
 {
 	struct coordinator c = {
-		.lock = -1, .socket = -1, .board = { .fd = -1 }
+		.lock = -1, .socket = { .fd = -1 }, .board = { .fd = -1 }
 	};
 	struct err err;
 	int rc = 1;

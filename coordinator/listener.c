@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/hex.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "coordinator/config.h"
 #include "crypto/cert.h"
@@ -158,7 +159,7 @@ log_stranger(struct listener *l, const struct rpc_peer *peer,
 		return;
 	l->logged_ms = now;
 	hex_text(spki, CERT_SPKI, hex);
-	log_msg(LOG_WARNING,
+	log_event(EVENT_STRANGER, LOG_WARNING, NULL, 0,
 	    "refused %s: a certificate of our CA, but its key %s is not in the "
 	    "manifest",
 	    peer->address, hex);

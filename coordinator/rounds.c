@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
 #include "crypto/prg.h"
@@ -214,7 +215,7 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 			"site", who, "why", why.msg, NULL) < 0)
 			return -1;
 		if (why.code != ERR_SYSTEM)
-			log_fields(LOG_WARNING,
+			log_event(EVENT_SITE_REFUSED, LOG_WARNING,
 			    (struct log_field[]){
 				log_field("STUDY", "%s", w->name),
 				log_field("SITE", "%u", site) },

@@ -20,6 +20,7 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
 #include "crypto/round_check.h"
@@ -374,7 +375,8 @@ start_round(struct work *w, struct err *err)
 		goto fail;
 	if (book_commit(w->rounds->book, err) < 0)
 		return -1;
-	log_fields(LOG_INFO, WORK_FIELDS(w), "round announced");
+	log_event(
+	    EVENT_ROUND_BEGAN, LOG_INFO, WORK_FIELDS(w), "round announced");
 	return 0;
 fail:
 	book_rollback(w->rounds->book);
@@ -396,7 +398,8 @@ work_abort(struct work *w, const char *why, struct err *err)
 		"round", round, "why", why, NULL) < 0 ||
 	    keep(w, err) < 0 || clear_deadline(w, err) < 0)
 		return -1;
-	log_fields(LOG_WARNING, WORK_FIELDS(w), "round aborted: %s", why);
+	log_event(EVENT_ROUND_ENDED, LOG_WARNING, WORK_FIELDS(w),
+	    "round aborted: %s", why);
 	drop_parts(w, 0);
 	return set_deadline(w, RETRY_S, err);
 }
@@ -637,7 +640,8 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 	    store_next(w, step, &after, result, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the book is ahead; memory follows. */
-	log_fields(LOG_INFO, WORK_FIELDS(w), "sum over %zu sites; %s", src->n,
+	log_event(EVENT_ROUND_SUM, LOG_INFO, WORK_FIELDS(w),
+	    "sum over %zu sites; %s", src->n,
 	    plan_done(next) ? "the study is done" : plan_kind(next));
 	coord_round_free(w->round);
 	w->round = NULL;

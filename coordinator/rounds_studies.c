@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/hex.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
 #include "crypto/finished.h"
@@ -273,8 +274,10 @@ take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 		goto fail;
 	manifest_free(s->manifest);
 	s->manifest = m;
-	log_msg(LOG_NOTICE, "manifest of %s, epoch %u, %zu sites",
-	    m->consortium, m->epoch, m->n_sites);
+	log_event(EVENT_MANIFEST, LOG_NOTICE,
+	    (struct log_field[]){ log_field("EPOCH", "%u", m->epoch) }, 1,
+	    "manifest of %s, epoch %u, %zu sites", m->consortium, m->epoch,
+	    m->n_sites);
 	ctl_reply_column(r, "manifest");
 	ctl_reply_column(r, "epoch");
 	ctl_reply_column(r, "sites");
@@ -330,7 +333,7 @@ take_study(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 	ctl_reply_cell(r, "%s", w->name);
 	ctl_reply_cell(r, "%s", digest);
 	ctl_reply_cell(r, "%zu", w->sig->n_sites);
-	log_fields(LOG_NOTICE,
+	log_event(EVENT_STUDY_NEW, LOG_NOTICE,
 	    (struct log_field[]){ log_field("STUDY", "%s", w->name) }, 1,
 	    "study submitted, %zu sites", w->sig->n_sites);
 	if (load_work(s, known, err) < 0 ||

@@ -13,7 +13,7 @@
 #define CERT_WARN_DAYS 30
 
 /* As cert_check().  *until is the last second of the certificate, UTC. */
-int cert_check_own(
-    const char *keys, int64_t now, int64_t *until, struct err *err);
+int cert_check_own(const char *tls_crt, const char *tls_key, const char *ca_crt,
+    int64_t now, int64_t *until, struct err *err);
 
 #endif

@@ -18,7 +18,9 @@
 #include "common/file.h"
 #include "common/ini.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
+#include "common/utf8.h"
 #include "crypto/cert_own.h"
 #include "daemon/config.h"
 #include "privsep/family.h"
@@ -27,6 +29,7 @@
 
 #define STUDY_MAX 65 /* a study's name and NUL */
 #define TABLE_MAX 128
+#define HEADER_MAX (1 << 20) /* bytes of a source's first line */
 
 /* Who gets which file of the folder of keys. */
 static const struct house_grant grants[] = {
@@ -52,7 +55,8 @@ struct consiliumd {
 	size_t text_len;
 	struct family_plan plan;
 	struct family *family;
-	int lock, socket, tables, reports; /* descriptors */
+	int lock, tables, reports; /* descriptors */
+	struct house_socket socket;
 	struct house_board board;
 	gid_t operator_gid, officer_gid;
 	struct job {
@@ -84,7 +88,7 @@ equip(void *self, enum proc p, struct chan *to, struct err *err)
 	if (house_give(grants, nitems(grants), d->config->keys, p, to, err) < 0)
 		return -1;
 	if (p == PROC_CONTROL &&
-	    (family_give_file(to, "socket", d->socket, err) < 0 ||
+	    (family_give_file(to, "socket", d->socket.fd, err) < 0 ||
 		family_give_file(to, "reports", d->reports, err) < 0))
 		return -1;
 	return family_give_config(to, d->options.config, d->text, d->text_len,
@@ -337,16 +341,21 @@ static const struct handler orders[] = {
 static int
 check_certificate(struct consiliumd *d, struct err *err)
 {
+	char crt[4096], key[4096], ca[4096];
+	const char *keys = d->config->keys;
 	int64_t now = clock_utc(), days;
 
-	if (cert_check_own(
-		d->config->keys, now, &d->board.certificate_until, err) < 0)
+	if (house_key_path(crt, sizeof(crt), keys, "tls.crt", err) < 0 ||
+	    house_key_path(key, sizeof(key), keys, "tls.key", err) < 0 ||
+	    house_key_path(ca, sizeof(ca), keys, "ca.crt", err) < 0 ||
+	    cert_check_own(
+		crt, key, ca, now, &d->board.certificate_until, err) < 0)
 		return -1;
 	days = (d->board.certificate_until - now) / CERT_DAY;
 	if (days < CERT_WARN_DAYS)
-		log_msg(LOG_WARNING,
-		    "%s/tls.crt expires in %lld days: have it renewed",
-		    d->config->keys, (long long)days);
+		log_event(EVENT_CERT_SOON, LOG_WARNING, NULL, 0,
+		    "%s expires in %lld days: have it renewed", crt,
+		    (long long)days);
 	return 0;
 }
 
@@ -369,7 +378,7 @@ daily(void *self)
 	struct err err;
 
 	if (check_certificate(self, &err) < 0)
-		log_msg(LOG_ERR, "%s", err.msg);
+		log_event(EVENT_CERT_BAD, LOG_ERR, NULL, 0, "%s", err.msg);
 }
 
 static const struct family_plan plan = {
@@ -412,6 +421,7 @@ read_config(struct consiliumd *d, struct err *err)
 		return -1;
 	d->board.side = "site";
 	d->board.name = c->name;
+	log_site(c->name);
 	if (house_check(grants, nitems(grants), c->keys, err) < 0 ||
 	    check_certificate(d, err) < 0 ||
 	    house_group(c->operator_group, &d->operator_gid, err) < 0 ||
@@ -421,6 +431,45 @@ read_config(struct consiliumd *d, struct err *err)
 	    house_executables(board_executable, err) < 0)
 		return -1;
 	return house_executables(executables, err);
+}
+
+/* Does it begin with a line of text?  What is in it is the reader's business. */
+static int
+check_source(const char *csv, struct err *err)
+{
+	static char line[HEADER_MAX];
+	int fd = house_open(NULL, csv, err);
+	ssize_t n;
+	size_t len;
+
+	if (fd < 0)
+		return -1;
+	if ((n = pread(fd, line, sizeof(line), 0)) < 0)
+		err_sys(err, "read %s", csv);
+	close(fd);
+	if (n < 0)
+		return -1;
+	for (len = 0; len < (size_t)n && line[len] != '\n'; len++)
+		;
+	if (len == 0 || len == (size_t)n)
+		return err_set(err, ERR_CONFIG,
+		    "%s:1: expected a header, a line of at most %d bytes", csv,
+		    HEADER_MAX);
+	if (utf8_valid(line, len) < len || memchr(line, '\0', len) != NULL)
+		return err_set(
+		    err, ERR_CONFIG, "%s:1: expected a header in UTF-8", csv);
+	return 0;
+}
+
+/* Records may come and go while a daemon runs, so this is for -n alone. */
+static int
+check_sources(const struct site_config *c, struct err *err)
+{
+	for (size_t i = 0; i < c->n_sources; i++) {
+		if (check_source(c->sources[i].csv, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -433,7 +482,7 @@ set_up(struct consiliumd *d, struct err *err)
 	if (d->lock < 0 ||
 	    (d->tables = open_folder(c->state, "tables", err)) < 0 ||
 	    (d->reports = open_folder(c->state, "reports", err)) < 0 ||
-	    (d->socket = house_socket(c->socket, groups, err)) < 0)
+	    house_socket(&d->socket, c->socket, groups, err) < 0)
 		return -1;
 	if (house_fence(c->state, c->coordinator.port,
 		MAX(c->sandbox, d->options.sandbox), err) < 0)
@@ -449,12 +498,11 @@ set_up(struct consiliumd *d, struct err *err)
 static void
 clean_up(struct consiliumd *d)
 {
-	const int fds[] = { d->lock, d->socket, d->tables, d->reports,
-		d->board.fd };
+	const int fds[] = { d->lock, d->tables, d->reports, d->board.fd };
 
 	family_free(d->family);
-	if (d->socket >= 0)
-		unlink(d->config->socket);
+	if (d->config != NULL)
+		house_socket_close(&d->socket, d->config->socket);
 	for (size_t i = 0; i < nitems(fds); i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -467,7 +515,7 @@ int
 main(int argc, char **argv)
 {
 	struct consiliumd d = { .lock = -1,
-		.socket = -1,
+		.socket = { .fd = -1 },
 		.tables = -1,
 		.reports = -1,
 		.board = { .fd = -1 } };
@@ -480,7 +528,8 @@ main(int argc, char **argv)
 	log_open("consiliumd", d.options.log_priority);
 	log_open_journal();
 	if (read_config(&d, &err) < 0 ||
-	    (!d.options.check_only && set_up(&d, &err) < 0))
+	    (d.options.check_only ? check_sources(d.config, &err)
+				  : set_up(&d, &err)) < 0)
 		log_msg(LOG_ERR, "%s", err.msg);
 	else if (d.options.check_only)
 		rc = 0;

@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
 #include "crypto/exchange.h"
@@ -104,8 +105,8 @@ on_coordinator(void *self, struct msg *m, struct err *err)
 		*err = why;
 		return -1;
 	}
-	log_msg(
-	    LOG_WARNING, "refused a message of the coordinator: %s", why.msg);
+	log_event(EVENT_COORD_REFUSED, LOG_WARNING, NULL, 0,
+	    "refused a message of the coordinator: %s", why.msg);
 	if (audit_event(g->audit, err, "refused", "from", "coordinator", "why",
 		why.msg, NULL) < 0)
 		return -1;

@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "crypto/audit.h"
 
 /* bford.info/cachedir: tools that make backups leave such a folder out. */
@@ -121,7 +122,7 @@ gate_check_count(struct gate *g, struct err *err)
 		if (found_restored(g, rv == 1, count, err) < 0)
 			return -1;
 	}
-	log_msg(LOG_ERR,
+	log_event(EVENT_RESTORED, LOG_ERR, NULL, 0,
 	    "the database was restored from a backup: answers have left that "
 	    "it does not know; nothing is answered until consiliumctl "
 	    "restored");

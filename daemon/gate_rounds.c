@@ -16,6 +16,7 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
 #include "crypto/context.h"
@@ -454,7 +455,8 @@ refuse(struct gate *g, struct run *r, const struct err *why, struct err *err)
 		*err = *why;
 		return -1;
 	}
-	log_fields(LOG_WARNING, ROUND_FIELDS(r), "refused: %s", why->msg);
+	log_event(EVENT_COORD_REFUSED, LOG_WARNING, ROUND_FIELDS(r),
+	    "refused: %s", why->msg);
 	if (audit_event(g->audit, err, "refused", "study", r->name, "why",
 		why->msg, NULL) < 0)
 		return -1;
@@ -783,8 +785,8 @@ on_shareset(struct incoming *in, struct err *err)
 		goto out;
 	}
 	snprintf(text, sizeof(text), "%u", liar);
-	log_fields(
-	    LOG_ERR, ROUND_FIELDS(r), "site %u dealt a wrong share", liar);
+	log_event(EVENT_DEALER, LOG_ERR, ROUND_FIELDS(r),
+	    "site %u dealt a wrong share", liar);
 	if (audit_event(g->audit, err, "complaint", "study", r->name, "dealer",
 		text, NULL) == 0)
 		rv = answer(g, r, ROUND_COMPLAINT, &complaint, err);
@@ -856,7 +858,8 @@ on_abort(struct incoming *in, struct err *err)
 		return 1;
 	if (keep_round(in->g, in->r, err) < 0)
 		return -1;
-	log_fields(LOG_NOTICE, ROUND_FIELDS(in->r), "round ended: %s", why);
+	log_event(EVENT_ROUND_ENDED, LOG_NOTICE, ROUND_FIELDS(in->r),
+	    "round ended: %s", why);
 	snprintf(text, sizeof(text), "%u", liar);
 	if (audit_event(in->g->audit, err, "abort", "study", in->r->name, "why",
 		why, "convicted", text, NULL) < 0)
@@ -961,7 +964,7 @@ audit_change(struct gate *g, const struct run *r, const uint16_t *sites,
 	    g->manifest, sites, n, before, last.n_sites, came, sizeof(came));
 	if (changed == 0)
 		return 0;
-	log_fields(LOG_WARNING, ROUND_FIELDS(r),
+	log_event(EVENT_SET_CHANGED, LOG_WARNING, ROUND_FIELDS(r),
 	    "the sum of round %s is without %s, with %s", round,
 	    gone[0] != '\0' ? gone : "nobody less",
 	    came[0] != '\0' ? came : "nobody new");
@@ -1027,7 +1030,7 @@ finish(
 	}
 	site_round_free(r->round);
 	r->round = NULL;
-	log_fields(LOG_INFO, ROUND_FIELDS(r),
+	log_event(EVENT_ROUND_SUM, LOG_INFO, ROUND_FIELDS(r),
 	    "sum of round %s (%s) over %zu sites accepted (%s); %s", round,
 	    kind, p->n, study_verify_name(r->study),
 	    plan_done(r->plan) ? "the study is done" : "next");

@@ -15,6 +15,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "daemon/config.h"
 #include "privsep/lock.h"
@@ -107,7 +108,8 @@ log_failure(
 	if (status == RPC_UNAVAILABLE && strstr(text, "Socket closed") != NULL)
 		hint = " (if this lasts: is tls.crt one that the coordinator's "
 		       "CA has issued?)";
-	log_msg(LOG_WARNING, "coordinator not reached: %s%s", text, hint);
+	log_event(EVENT_COORD_AWAY, LOG_WARNING, NULL, 0,
+	    "coordinator not reached: %s%s", text, hint);
 	return child_status(
 	    &u->process.child, "the coordinator is not reached", err);
 }
@@ -137,7 +139,7 @@ on_success(struct uplink *u, struct err *err)
 	if (u->why[0] == '\0' && !was_down)
 		return 0;
 	u->why[0] = '\0';
-	log_msg(LOG_INFO, "coordinator reached");
+	log_event(EVENT_COORD_HERE, LOG_INFO, NULL, 0, "coordinator reached");
 	return child_status(
 	    &u->process.child, "connected to the coordinator", err);
 }

@@ -2,6 +2,7 @@
 dist_man_MANS += \
 	%D%/consilium-coordinator.8 \
 	%D%/consilium-coordinator.conf.5 \
+	%D%/consilium-events.7 \
 	%D%/consilium-local.1 \
 	%D%/consilium-result.5 \
 	%D%/consilium-study.5 \

@@ -13,12 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/canon.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/log_events.h"
 #include "common/macros.h"
 #include "privsep/loop.h"
 #include "privsep/spawn.h"
@@ -126,7 +128,7 @@ on_ready(void *self, struct msg *msg, struct err *err)
 		return 0;
 	f->phase = RUNNING;
 	f->was_ready = true;
-	log_msg(LOG_NOTICE, "ready");
+	log_event(EVENT_READY, LOG_NOTICE, NULL, 0, "ready");
 	sd_notify(0, "READY=1");
 	return on_ping_time(f, err);
 }
@@ -516,7 +518,8 @@ last_straw(struct family *f)
 	}
 	if (f->n_deaths < FAMILY_DEATHS)
 		return false;
-	log_msg(LOG_CRIT, "%d times within a minute: giving up", FAMILY_DEATHS);
+	log_event(EVENT_GAVE_UP, LOG_CRIT, NULL, 0,
+	    "%d times within a minute: giving up", FAMILY_DEATHS);
 	return true;
 }
 
@@ -542,7 +545,8 @@ member_gone(struct family *f, struct member *m, int wstatus, struct err *err)
 
 	spawn_how(wstatus, how, sizeof(how));
 	if (!asked || !clean)
-		log_msg(LOG_ERR, "%s (%d) %s", proc_name(m->proc), m->pid, how);
+		log_event(EVENT_PROCESS_GONE, LOG_ERR, NULL, 0, "%s (%d) %s",
+		    proc_name(m->proc), m->pid, how);
 	close_member(f, m);
 	if (asked)
 		return anybody(f) ? 0 : after_the_last(f, err);
@@ -602,17 +606,20 @@ static int
 reload(struct family *f, struct err *err)
 {
 	struct chan *to = family_chan(f, f->plan->reloads);
+	struct timespec now;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-	    (long long)clock_mono_ms() * 1000);
+	    (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	if (f->phase != RUNNING || to == NULL)
 		log_msg(LOG_NOTICE, "nothing to reload now");
 	else if (f->plan->reload(f->self, err) < 0)
-		log_msg(LOG_ERR, "not reloaded: %s", err->msg);
+		log_event(EVENT_NOT_RELOADED, LOG_ERR, NULL, 0,
+		    "not reloaded: %s", err->msg);
 	else if (f->plan->equip(f->self, f->plan->reloads, to, err) < 0)
 		return -1;
 	else
-		log_msg(LOG_NOTICE, "reloaded");
+		log_event(EVENT_RELOADED, LOG_NOTICE, NULL, 0, "reloaded");
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -657,8 +664,8 @@ on_ping_time(void *self, struct err *err)
 	if (f->ping == 0 || silent == NULL)
 		sd_notify(0, "WATCHDOG=1");
 	else
-		log_msg(
-		    LOG_WARNING, "%s does not answer", proc_name(silent->proc));
+		log_event(EVENT_SILENT, LOG_WARNING, NULL, 0,
+		    "%s does not answer", proc_name(silent->proc));
 	f->ping++;
 	for (size_t i = 0; i < f->n; i++) {
 		if (chan_send(f->members[i].chan, MSG_PING, f->ping, NULL, 0,

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -24,6 +25,8 @@
 #include "privsep/spawn.h"
 
 #define PATH_SIZE 4096
+#define CREDENTIALS_ENV "CREDENTIALS_DIRECTORY"
+#define SOCKET_NAME "control" /* FileDescriptorName= of the socket units */
 #define PROBE_SIZE (256 * 1024) /* what must fit on the disk at least */
 
 int
@@ -174,6 +177,32 @@ house_open(const char *folder, const char *name, struct err *err)
 }
 
 int
+house_key_path(char *path, size_t size, const char *folder, const char *name,
+    struct err *err)
+{
+	const char *credentials = getenv(CREDENTIALS_ENV);
+
+	if (credentials != NULL &&
+	    (size_t)snprintf(path, size, "%s/%s", credentials, name) < size &&
+	    access(path, F_OK) == 0)
+		return 0;
+	if ((size_t)snprintf(path, size, "%s/%s", folder, name) >= size)
+		return err_set(
+		    err, ERR_CONFIG, "%s/%s: path too long", folder, name);
+	return 0;
+}
+
+static int
+open_key(const char *folder, const char *name, struct err *err)
+{
+	char path[PATH_SIZE];
+
+	if (house_key_path(path, sizeof(path), folder, name, err) < 0)
+		return -1;
+	return house_open(NULL, path, err);
+}
+
+int
 house_give(const struct house_grant *grants, size_t n, const char *folder,
     enum proc p, struct chan *to, struct err *err)
 {
@@ -182,7 +211,7 @@ house_give(const struct house_grant *grants, size_t n, const char *folder,
 
 		if (grants[i].to != p)
 			continue;
-		if ((fd = house_open(folder, grants[i].name, err)) < 0)
+		if ((fd = open_key(folder, grants[i].name, err)) < 0)
 			return -1;
 		rc = family_give_file(to, grants[i].name, fd, err);
 		close(fd);
@@ -197,7 +226,7 @@ house_check(const struct house_grant *grants, size_t n, const char *folder,
     struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		int fd = house_open(folder, grants[i].name, err);
+		int fd = open_key(folder, grants[i].name, err);
 
 		if (fd < 0)
 			return -1;
@@ -244,8 +273,28 @@ make_folder(const char *path, struct err *err)
 	return file_mkdirs(folder, 0755, err);
 }
 
-int
-house_socket(const char *path, bool open_to_all, struct err *err)
+/* systemd's, or -1 without an error if there is none. */
+static int
+find_inherited(void)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names), found = -1;
+
+	for (int i = 0; i < n; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (found < 0 && strcmp(names[i], SOCKET_NAME) == 0)
+			found = fd;
+		else
+			close(fd);
+		free(names[i]);
+	}
+	free(names);
+	return found;
+}
+
+static int
+listen_at(const char *path, bool open_to_all, struct err *err)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd;
@@ -267,6 +316,37 @@ house_socket(const char *path, bool open_to_all, struct err *err)
 		return -1;
 	}
 	return fd;
+}
+
+int
+house_socket(
+    struct house_socket *s, const char *path, bool open_to_all, struct err *err)
+{
+	if ((s->fd = find_inherited()) < 0) {
+		s->fd = listen_at(path, open_to_all, err);
+		return s->fd < 0 ? -1 : 0;
+	}
+	s->inherited = true;
+	if (sd_is_socket_unix(s->fd, SOCK_STREAM, 1, path, 0) <= 0)
+		return err_set(err, ERR_CONFIG,
+		    "the socket that systemd hands over is not the one at %s: "
+		    "ListenStream= of the socket unit and [control] socket "
+		    "have to be one path",
+		    path);
+	/* systemd makes it a blocking one. */
+	if (fcntl(s->fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return err_sys(err, "%s", path);
+	return 0;
+}
+
+void
+house_socket_close(struct house_socket *s, const char *path)
+{
+	if (s->fd < 0)
+		return;
+	if (!s->inherited)
+		unlink(path);
+	close(s->fd);
 }
 
 int

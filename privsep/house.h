@@ -45,6 +45,13 @@ int house_fence(
 /* Open an existing file of folder for reading; folder NULL: name is a path. */
 int house_open(const char *folder, const char *name, struct err *err);
 
+/*
+ * Where a key's file is: among the unit's credentials, if there is one of that
+ * name (systemd.exec(5), LoadCredential=), else in the folder of keys.
+ */
+int house_key_path(char *path, size_t size, const char *folder,
+    const char *name, struct err *err);
+
 /* Who gets which file of the folder of keys. */
 struct house_grant {
 	enum proc to;
@@ -59,10 +66,18 @@ int house_check(const struct house_grant *grants, size_t n, const char *folder,
     struct err *err);
 
 /*
- * Listen at path.  A socket that nobody listens at any more is replaced.  If
- * open_to_all, others may connect too: control then asks for their groups.
+ * The control socket: the one of the socket unit (FileDescriptorName=control),
+ * which must be at path and stays systemd's; without one, our own at path.
+ * There a socket that nobody listens at any more is replaced; if open_to_all,
+ * others may connect too: control then asks for their groups.
  */
-int house_socket(const char *path, bool open_to_all, struct err *err);
+struct house_socket {
+	int fd; /* -1: none */
+	bool inherited;
+};
+int house_socket(struct house_socket *s, const char *path, bool open_to_all,
+    struct err *err);
+void house_socket_close(struct house_socket *s, const char *path);
 
 /* The number of a group; name NULL gives -1 in *gid. */
 int house_group(const char *name, gid_t *gid, struct err *err);

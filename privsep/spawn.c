@@ -27,6 +27,7 @@ static const char *const env_kept[] = {
 	"TZ",
 	"JOURNAL_STREAM",
 	"CONSILIUM_SECCOMP",
+	LOG_SITE_ENV,
 	LOCK_STATE_ENV,
 	LOCK_PORT_ENV,
 	/* for the runtimes of sanitizers and coverage */

@@ -162,9 +162,11 @@ receive_start(struct child *c, struct err *err)
 static void
 set_signals(void)
 {
-	/* A terminal's Ctrl-C and hang-up go to all: the parent decides. */
+	/* Ctrl-C, hang-up and the end of a session or a container go to all:
+	   the parent decides, and sends STOP.  If it dies, so do we. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 }
 

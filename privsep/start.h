@@ -49,8 +49,8 @@ struct child {
 
 /*
  * Open the log, lock in, receive everything up to MSG_CONFIG.  Start from all
- * zeros.  Signals: SIGPIPE, SIGINT and SIGHUP are ignored, SIGTERM ends the
- * process (the parent sends STOP).
+ * zeros.  Signals: SIGPIPE, SIGINT, SIGTERM and SIGHUP are ignored (the parent
+ * sends STOP).
  */
 int child_start(struct child *c, enum proc proc, struct err *err);
 void child_free(struct child *c); /* closes all that it still has */

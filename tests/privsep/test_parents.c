@@ -40,6 +40,7 @@ static struct canon ca_pem;
 
 /* The daemon under test. */
 static bool coordinator; /* which one */
+static int socket_unit = -1; /* that systemd listens at for it */
 static struct {
 	pid_t pid;
 	int out; /* its standard error */
@@ -181,12 +182,29 @@ notify_socket(void)
 	return fd;
 }
 
+/* As systemd hands over a socket: descriptor 3, and who is meant. */
+static void
+hand_over(int fd)
+{
+	char pid[16];
+
+	if (fd != 3)
+		dup2(fd, 3);
+	fcntl(3, F_SETFD, 0);
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	setenv("LISTEN_PID", pid, 1);
+	setenv("LISTEN_FDS", "1", 1);
+	setenv("LISTEN_FDNAMES", "control", 1);
+}
+
 static void
 become_parent(int out, const char *option)
 {
 	char program[4096];
 
 	dup2(out, STDERR_FILENO);
+	if (socket_unit >= 0)
+		hand_over(socket_unit);
 	snprintf(program, sizeof(program), "%s/%s", getenv("builddir"),
 	    coordinator ? "coordinator/consilium-coordinator"
 			: "daemon/consiliumd");
@@ -341,6 +359,91 @@ all_start_and_all_stop(void **state)
 	assert_non_null(strstr(d.log, ", 3 files, 1 peers"));
 	assert_null(strstr(d.log, "error"));
 	assert_int_equal(access(path("socket"), F_OK), -1);
+}
+
+/* The end of a session or a container goes to all at once. */
+static void
+a_signal_to_all_is_an_orderly_end(void **state)
+{
+	pid_t gate, uplink;
+
+	(void)state;
+	start("");
+	await(d.heard, "READY=1", 1);
+	gate = pid_of("gate", 1);
+	uplink = pid_of("uplink", 1);
+	kill(gate, SIGTERM);
+	kill(uplink, SIGTERM);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_null(strstr(d.log, "error"));
+	assert_null(strstr(d.log, "was killed"));
+}
+
+static int
+listen_as_systemd(const char *name)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path(name));
+	unlink(sun.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	return fd;
+}
+
+static void
+the_socket_of_a_socket_unit_is_used_and_stays(void **state)
+{
+	struct ctl_reply r;
+	struct err err;
+
+	(void)state;
+	socket_unit = listen_as_systemd("socket");
+	start("");
+	await(d.heard, "READY=1", 1);
+	assert_int_equal(
+	    ctl_call(path("socket"), "status", NULL, NULL, 0, &r, &err), 0);
+	ctl_reply_free(&r);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_int_equal(access(path("socket"), F_OK), 0);
+	close(socket_unit);
+
+	/* One that listens elsewhere than the configuration says. */
+	socket_unit = listen_as_systemd("elsewhere");
+	start("");
+	assert_int_equal(ended(0), 1);
+	assert_non_null(strstr(d.log, "have to be one path"));
+	assert_int_equal(count(d.log, "\n"), 1);
+	close(socket_unit);
+	socket_unit = -1;
+	unlink(path("elsewhere"));
+	/* What is left of it is replaced, without one. */
+	start("");
+	await(d.heard, "READY=1", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_int_equal(access(path("socket"), F_OK), -1);
+}
+
+static void
+a_key_may_be_a_credential(void **state)
+{
+	(void)state;
+	mkdir(path("credentials"), 0700);
+	rename(path("keys/identity.key"), path("credentials/identity.key"));
+	rename(path("keys/tls.key"), path("credentials/tls.key"));
+	start("");
+	assert_int_equal(ended(0), 1);
+	assert_non_null(strstr(d.log, "keys/identity.key: No such file"));
+
+	setenv("CREDENTIALS_DIRECTORY", path("credentials"), 1);
+	start("");
+	await(d.heard, "READY=1", 1);
+	assert_non_null(strstr(d.log, ", 3 files, 2 peers"));
+	assert_int_equal(ended(SIGTERM), 0);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	rename(path("credentials/identity.key"), path("keys/identity.key"));
+	rename(path("credentials/tls.key"), path("keys/tls.key"));
 }
 
 static void
@@ -583,22 +686,44 @@ what_is_wrong_is_one_line(void **state)
 	assert_int_equal(ended(SIGTERM), 0);
 }
 
+/* Its status, and whether what it says has what in it. */
 static void
-a_check_starts_and_touches_nothing(void **state)
+check_says(int status, const char *what)
 {
-	int out[2], status;
+	char line[512];
+	int out[2], wstatus;
+	ssize_t n;
 	pid_t pid;
 
-	(void)state;
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0)
 		become_parent(out[1], "-n");
 	close(out[1]);
+	n = read(out[0], line, sizeof(line) - 1);
+	line[n > 0 ? n : 0] = '\0';
 	close(out[0]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	assert_int_equal(waitpid(pid, &wstatus, 0), pid);
+	assert_int_equal(WEXITSTATUS(wstatus), status);
+	if (strstr(line, what) == NULL)
+		fail_msg("no \"%s\" in: %s", what, line);
 	assert_false(there("socket"));
+}
+
+static void
+a_check_starts_and_touches_nothing(void **state)
+{
+	(void)state;
+	check_says(0, "");
+	put_text("rfs.csv", "");
+	check_says(1, "rfs.csv:1: expected a header");
+	put_text("rfs.csv", "pid,age");
+	check_says(1, "rfs.csv:1: expected a header");
+	put_text("rfs.csv", "p\351d,age\n");
+	check_says(1, "rfs.csv:1: expected a header in UTF-8");
+	unlink(path("rfs.csv"));
+	check_says(1, "rfs.csv: No such file");
+	put_text("rfs.csv", "pid,age\n");
 }
 
 static void
@@ -886,6 +1011,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_start_and_all_stop),
+		cmocka_unit_test(a_signal_to_all_is_an_orderly_end),
+		cmocka_unit_test(the_socket_of_a_socket_unit_is_used_and_stays),
+		cmocka_unit_test(a_key_may_be_a_credential),
 		cmocka_unit_test(one_killed_all_start_again),
 		cmocka_unit_test(who_dies_again_and_again_is_given_up),
 		cmocka_unit_test(who_cannot_start_ends_the_parent),

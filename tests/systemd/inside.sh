@@ -10,6 +10,7 @@ PATH=$prefix/bin:$prefix/sbin:$PATH
 systemd-sysusers 2>/dev/null
 systemd-tmpfiles --create "$prefix/lib/tmpfiles.d/consilium.conf"
 systemctl daemon-reload
+journalctl --update-catalog
 
 say() {
 	echo "$*"
@@ -97,6 +98,14 @@ pid_of() {
 	done
 }
 
+# The socket alone: the first who asks starts the coordinator.
+systemctl start consilium-coordinator.socket || die "the socket does not start"
+is consilium-coordinator ActiveState inactive || die "started without a socket"
+consiliumctl status --socket /run/consilium-coordinator/control.sock \
+    >/dev/null || die "nobody behind the socket"
+await "started by its socket" is consilium-coordinator ActiveState active
+say "socket activation: consiliumctl status has started the coordinator"
+
 for unit in consilium-coordinator consiliumd; do
 	systemctl start $unit || die "$unit does not start"
 	is $unit ActiveState active || die "$unit is not active"
@@ -175,5 +184,54 @@ for unit in consiliumd consilium-coordinator; do
 	is $unit ActiveState inactive && is $unit Result success ||
 	    die "$unit: stopped with $(property $unit Result)"
 done
+[ -S /run/consilium/control.sock ] || die "the socket unit's socket is gone"
+systemctl stop consiliumd.socket
 [ ! -e /run/consilium/control.sock ] || die "the socket is left"
+if journalctl -u consiliumd | tail -n 20 | grep "was killed by SIGTERM"; then
+	die "the end was not an orderly one"
+fi
 say "stopped: success"
+
+# Without the socket unit the daemon listens by itself.
+systemctl mask --runtime consiliumd.socket 2>/dev/null
+systemctl start consiliumd || die "consiliumd does not start without its socket"
+consiliumctl status --socket /run/consilium/control.sock >/dev/null ||
+    die "it does not listen"
+systemctl stop consiliumd
+[ ! -e /run/consilium/control.sock ] || die "its own socket is left"
+systemctl unmask --runtime consiliumd.socket 2>/dev/null
+say "without the socket unit: listens by itself"
+
+# The identity key as a credential, in clear and encrypted, and nowhere else.
+mv "$skeys/identity.key" /root/identity.key
+! systemctl start consiliumd 2>/dev/null || die "started without its key"
+systemctl reset-failed consiliumd
+mkdir -p /etc/credstore.encrypted
+systemd-creds encrypt --with-key=host --name=identity.key /root/identity.key \
+    /etc/credstore.encrypted/consilium.identity.key
+for setting in LoadCredential=identity.key:/root/identity.key \
+    LoadCredentialEncrypted=identity.key:/etc/credstore.encrypted/consilium.identity.key; do
+	printf '[Service]\n%s\n' "$setting" \
+	    >/run/systemd/system/consiliumd.service.d/credential.conf
+	systemctl daemon-reload
+	systemctl start consiliumd || die "$setting"
+	is consiliumd ActiveState active || die "$setting: not active"
+	systemctl stop consiliumd
+	say "credential: ${setting%%:*}"
+done
+mv /root/identity.key "$skeys/identity.key"
+
+# Events, with the catalogue's words.
+ids=$(journalctl -o json -u consiliumd | grep -c '"MESSAGE_ID":"[0-9a-f]*"') || :
+[ "$ids" -gt 5 ] || die "$ids events in the journal"
+journalctl -o json -u consiliumd CONSILIUM_PROCESS=consiliumd | tail -n 1 |
+    grep -q '"SITE":"freiburg"' || die "no SITE in the journal"
+journalctl -x -u consiliumd | grep -q "All processes are running" ||
+    die "the catalogue is not known"
+say "journal: $ids events of consiliumd, with explanations"
+
+systemctl start consiliumd-certificates || die "the certificate is not good?"
+systemctl start consiliumd-certificates.timer || die "the timer"
+[ -n "$(property consiliumd-certificates.timer NextElapseUSecRealtime)" ] ||
+    die "the timer has no next time"
+say "certificates: the check succeeds, the timer waits"
