@@ -51,27 +51,37 @@ struct coordinator {
 };
 
 static int
-equip(void *self, enum proc p, struct chan *to, struct err *err)
+tell(struct coordinator *c, struct chan *to, struct err *err)
 {
-	struct coordinator *c = self;
-	char uid[16], operator_gid[16];
+	char uid[16], operator_gid[16], until[24];
 	const struct family_fact facts[] = {
 		{ "state", c->config->state },
 		{ "uid", uid },
 		{ "operator-gid", operator_gid },
+		{ "certificate-until", until },
 	};
+
+	snprintf(uid, sizeof(uid), "%u", getuid());
+	snprintf(operator_gid, sizeof(operator_gid), "%d", c->operator_gid);
+	snprintf(until, sizeof(until), "%lld",
+	    (long long)c->board.certificate_until);
+	return family_give_config(to, c->options.config, c->text, c->text_len,
+	    facts, nitems(facts), err);
+}
+
+static int
+equip(void *self, enum proc p, struct chan *to, struct err *err)
+{
+	struct coordinator *c = self;
 
 	if (p == PROC_BOARD)
 		return house_board_equip(&c->board, c->family, to, err);
-	snprintf(uid, sizeof(uid), "%u", getuid());
-	snprintf(operator_gid, sizeof(operator_gid), "%d", c->operator_gid);
 	if (house_give(grants, nitems(grants), c->config->keys, p, to, err) < 0)
 		return -1;
 	if (p == PROC_CONTROL &&
 	    family_give_file(to, "socket", c->socket.fd, err) < 0)
 		return -1;
-	return family_give_config(to, c->options.config, c->text, c->text_len,
-	    facts, nitems(facts), err);
+	return tell(c, to, err);
 }
 
 static int
@@ -101,7 +111,8 @@ reload(void *self, struct err *err)
 	struct coordinator *c = self;
 	struct chan *board = family_chan(c->family, PROC_BOARD);
 
-	if (check_certificate(c, err) < 0)
+	if (check_certificate(c, err) < 0 ||
+	    tell(c, family_chan(c->family, PROC_CONTROL), err) < 0)
 		return -1;
 	if (board == NULL)
 		return 0;

@@ -39,8 +39,8 @@ ctl_certificates_check(const struct ctl_args *a, struct err *err)
 	struct cert_info info;
 	int rv = -1;
 
-	cert_text = read_pem(
-	    ctl_path(a->opt[CTL_DIR], "tls.crt", err), &cert, err);
+	cert_text =
+	    read_pem(ctl_path(a->opt[CTL_DIR], "tls.crt", err), &cert, err);
 	if (cert_text != NULL)
 		ca_text = read_pem(
 		    ctl_path(a->opt[CTL_DIR], "ca.crt", err), &ca, err);

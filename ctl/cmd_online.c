@@ -30,6 +30,8 @@ call(const struct ctl_args *a, const char *command, const void *body,
 	if (ctl_call(a->opt[CTL_SOCKET], command, a->operand, body, len, reply,
 		err) < 0)
 		return -1;
+	if (reply->note[0] != '\0')
+		fprintf(stderr, "consiliumctl: note: %s\n", reply->note);
 	if (reply->code != ERR_NONE)
 		return err_set(err, reply->code, "%s", reply->error);
 	return 0;

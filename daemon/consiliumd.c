@@ -69,30 +69,40 @@ struct consiliumd {
 /* What a child is told. */
 
 static int
-equip(void *self, enum proc p, struct chan *to, struct err *err)
+tell(struct consiliumd *d, struct chan *to, struct err *err)
 {
-	struct consiliumd *d = self;
-	char uid[16], operator_gid[16], officer_gid[16];
+	char uid[16], operator_gid[16], officer_gid[16], until[24];
 	const struct family_fact facts[] = {
 		{ "state", d->config->state },
 		{ "uid", uid },
 		{ "operator-gid", operator_gid },
 		{ "officer-gid", officer_gid },
+		{ "certificate-until", until },
 	};
 
-	if (p == PROC_BOARD)
-		return house_board_equip(&d->board, d->family, to, err);
 	snprintf(uid, sizeof(uid), "%u", getuid());
 	snprintf(operator_gid, sizeof(operator_gid), "%d", d->operator_gid);
 	snprintf(officer_gid, sizeof(officer_gid), "%d", d->officer_gid);
+	snprintf(until, sizeof(until), "%lld",
+	    (long long)d->board.certificate_until);
+	return family_give_config(to, d->options.config, d->text, d->text_len,
+	    facts, nitems(facts), err);
+}
+
+static int
+equip(void *self, enum proc p, struct chan *to, struct err *err)
+{
+	struct consiliumd *d = self;
+
+	if (p == PROC_BOARD)
+		return house_board_equip(&d->board, d->family, to, err);
 	if (house_give(grants, nitems(grants), d->config->keys, p, to, err) < 0)
 		return -1;
 	if (p == PROC_CONTROL &&
 	    (family_give_file(to, "socket", d->socket.fd, err) < 0 ||
 		family_give_file(to, "reports", d->reports, err) < 0))
 		return -1;
-	return family_give_config(to, d->options.config, d->text, d->text_len,
-	    facts, nitems(facts), err);
+	return tell(d, to, err);
 }
 
 /* Jobs. */
@@ -365,7 +375,8 @@ reload(void *self, struct err *err)
 	struct consiliumd *d = self;
 	struct chan *board = family_chan(d->family, PROC_BOARD);
 
-	if (check_certificate(d, err) < 0)
+	if (check_certificate(d, err) < 0 ||
+	    tell(d, family_chan(d->family, PROC_CONTROL), err) < 0)
 		return -1;
 	if (board == NULL)
 		return 0;

@@ -32,6 +32,8 @@
 #define ANSWER_MS 120000 /* for gate or rounds to answer it */
 #define REPLY_MS 30000 /* to read the reply */
 #define TICK_MS 1000
+#define DAY_S ((int64_t)86400)
+#define WARN_DAYS 30 /* before a certificate expires */
 
 #define REPORT_NAME_SIZE 128 /* of its files, without the ending */
 #define REPORT_SIGNATURE_MAX 512 /* bytes */
@@ -184,13 +186,33 @@ on_listener(void *self, int fd, short revents, struct err *err)
 	return loop_set_fd(c->loop, conn, POLLIN, on_client, cl, err);
 }
 
+/* Whatever was asked: who reads the answer may be who can mend it. */
+static void
+note_certificate(const struct control *c, struct ctl_reply *r)
+{
+	const char *text = child_fact(&c->child, "certificate-until");
+	int64_t until = text != NULL ? strtoll(text, NULL, 10) : 0;
+	int64_t left = until - clock_utc();
+
+	if (until == 0 || left >= WARN_DAYS * DAY_S)
+		return;
+	if (left <= 0)
+		snprintf(r->note, sizeof(r->note),
+		    "the daemon's TLS certificate has expired");
+	else
+		snprintf(r->note, sizeof(r->note),
+		    "the daemon's TLS certificate expires in %lld days",
+		    (long long)(left / DAY_S));
+}
+
 static int
-start_reply(struct client *cl, const struct ctl_reply *r, struct err *err)
+start_reply(struct client *cl, struct ctl_reply *r, struct err *err)
 {
 	struct ctl_reply refusal = { 0 };
 	struct err why;
 
 	cl->tag = 0;
+	note_certificate(cl->control, r);
 	if (ctl_wire_reply_write(r, &cl->out, &why) < 0) {
 		canon_free(&cl->out);
 		ctl_reply_error(&refusal, &why);
@@ -437,6 +459,19 @@ on_reply(void *self, struct msg *m, struct err *err)
 	return rc;
 }
 
+/* There are new certificates. */
+static int
+on_config(void *self, struct msg *m, struct err *err)
+{
+	struct control *c = self;
+
+	return child_take_config(&c->child, m, err);
+}
+
+static const struct handler from_parent[] = {
+	{ MSG_CONFIG, PROC_PARENT, 8, CHILD_CONFIG_MAX, on_config },
+};
+
 static const struct handler handlers[] = {
 	{ MSG_CTL_REPLY, PROC_GATE, 20, CTL_REPLY_MAX, on_reply },
 	{ MSG_CTL_REPLY, PROC_ROUNDS, 20, CTL_REPLY_MAX, on_reply },
@@ -455,7 +490,10 @@ number_fact(const struct child *child, const char *name, int64_t absent)
 static int
 set_up(struct control *c, struct err *err)
 {
-	struct loop_chan parent = { .chan = c->child.parent };
+	struct loop_chan parent = { .chan = c->child.parent,
+		.table = from_parent,
+		.n = nitems(from_parent),
+		.self = c };
 	struct loop_chan master = {
 		.table = handlers, .n = nitems(handlers), .self = c
 	};

@@ -106,8 +106,12 @@ log_failure(
 	snprintf(u->why, sizeof(u->why), "%s", text);
 	/* Who is refused in the handshake sees just that. */
 	if (status == RPC_UNAVAILABLE && strstr(text, "Socket closed") != NULL)
-		hint = " (if this lasts: is tls.crt one that the coordinator's "
-		       "CA has issued?)";
+		hint = " (if this lasts: has tls.crt expired, or is it not one "
+		       "that the coordinator's CA has issued?)";
+	else if (strstr(text, "certificate verify failed") != NULL ||
+	    strstr(text, "CERTIFICATE_VERIFY_FAILED") != NULL)
+		hint = " (the coordinator's certificate has expired, or is not "
+		       "one of our CA: tell its operator)";
 	log_event(EVENT_COORD_AWAY, LOG_WARNING, NULL, 0,
 	    "coordinator not reached: %s%s", text, hint);
 	return child_status(

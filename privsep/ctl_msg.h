@@ -50,6 +50,7 @@ int ctl_request_read(
 struct ctl_reply {
 	enum err_code code; /* ERR_NONE: it was done */
 	char error[sizeof(((struct err *)0)->msg)];
+	char note[128]; /* from control to its client alone */
 	char *columns[CTL_COLUMNS_MAX];
 	size_t n_columns;
 	char **cells; /* (n_rows, n_columns), row by row */

@@ -164,6 +164,7 @@ ctl_wire_reply_write(
 	}
 	m.code = (uint32_t)r->code;
 	m.error = unconst(r->error);
+	m.note = unconst(r->note);
 	m.n_columns = r->n_columns;
 	m.columns = columns;
 	m.n_rows = n;
@@ -210,7 +211,8 @@ ctl_wire_reply_read(
 	if (m == NULL)
 		return err_set(err, ERR_PEER, "not a control reply");
 	r->code = (enum err_code)m->code;
-	if (take_text(r->error, sizeof(r->error), m->error) < 0) {
+	if (take_text(r->error, sizeof(r->error), m->error) < 0 ||
+	    take_text(r->note, sizeof(r->note), m->note) < 0) {
 		err_set(err, ERR_PEER, "control reply: an error that is none");
 		goto out;
 	}

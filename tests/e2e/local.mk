@@ -1,6 +1,6 @@
 # Whole runs by consilium-local.
 E2E = %D%/bad-input.sh %D%/birthwt.sh %D%/breast-cancer.sh \
-	%D%/glm.sh %D%/km.sh %D%/lung.sh %D%/replay.sh
+	%D%/glm.sh %D%/km.sh %D%/lung.sh %D%/renewal.sh %D%/replay.sh
 check_SCRIPTS += $(E2E)
 EXTRA_DIST += $(E2E) %D%/README.md %D%/lib.sh %D%/birthwt.study \
 	%D%/birthweight.study %D%/epil.study %D%/lung-sex.study \

@@ -579,6 +579,9 @@ a_gate_that_asks_for_another_file_is_stopped(void **state)
 static void
 new_certificates_come_without_a_restart(void **state)
 {
+	struct ctl_reply r;
+	struct err err;
+
 	(void)state;
 	start("");
 	await(d.log, "notice: ready", 1);
@@ -593,8 +596,18 @@ new_certificates_come_without_a_restart(void **state)
 	await(d.log, "expired", 1);
 	put_certificate(
 	    clock_utc() - CERT_DAY, clock_utc() + 9 * CERT_DAY - 60);
+	assert_int_equal(
+	    ctl_call(path("socket"), "status", NULL, NULL, 0, &r, &err), 0);
+	assert_string_equal(r.note, "");
+	ctl_reply_free(&r);
 	kill(d.pid, SIGHUP);
 	await(d.log, "uplink info: new certificates", 2);
+	/* Whoever asks for anything is told. */
+	assert_int_equal(
+	    ctl_call(path("socket"), "status", NULL, NULL, 0, &r, &err), 0);
+	assert_string_equal(
+	    r.note, "the daemon's TLS certificate expires in 8 days");
+	ctl_reply_free(&r);
 	put_certificate(clock_utc() - CERT_DAY, clock_utc() + 90 * CERT_DAY);
 	assert_int_equal(ended(SIGTERM), 0);
 	assert_non_null(strstr(d.log, "expires in 8 days: have it renewed"));

@@ -373,6 +373,25 @@ delivered(uint64_t tag, char *why, size_t size)
 	return code;
 }
 
+/* Its own certificate is fine, and the coordinator's is none of its CA: what
+   an expired one looks like, too. */
+static void
+a_coordinator_with_a_bad_certificate_is_named(void **state)
+{
+	struct msg m;
+
+	(void)state;
+	assert_int_equal(stop(&f.uplink), 0);
+	fence_port(f.port);
+	start(&f.uplink, PROC_UPLINK, PROC_GATE, use(certs_site(&other)),
+	    uplink_config("127.0.0.1"));
+	m = expect(f.uplink.parent, MSG_READY);
+	msg_free(&m);
+	from_gate(MSG_POLL, 0, "state 0", 7);
+	expect_log("the coordinator's certificate has expired, or is not one "
+		   "of our CA");
+}
+
 static void
 a_question_is_asked_until_there_is_an_answer(void **state)
 {
@@ -804,6 +823,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		process_test(a_coordinator_with_a_bad_certificate_is_named),
 		process_test(a_question_is_asked_until_there_is_an_answer),
 		process_test(
 		    an_answer_is_followed_by_the_next_question_at_once),
