@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "common/file.h"
 #include "common/macros.h"
 #include "privsep/chan.h"
 #include "privsep/landlock.h"
@@ -581,13 +582,15 @@ add_place(struct landlock_rules *r, const struct place *place,
 		    err, ERR_CONFIG, "%s: path too long", room->state);
 	to->rights = place->rights;
 	r->n_paths++;
-	/* A file of the process's own must be there for a rule about it. */
-	if (place->rights == (LANDLOCK_READ | LANDLOCK_WRITE)) {
+	/* A file of the process's own must be there for a rule about it, and
+	   its name must last: the process cannot sync the folder any more. */
+	if (in_state && place->rights == (LANDLOCK_READ | LANDLOCK_WRITE)) {
 		int fd = open(to->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 		if (fd < 0)
 			return err_sys(err, "open %s", to->path);
 		close(fd);
+		return file_sync(room->state, err);
 	}
 	return 0;
 }

@@ -7,12 +7,12 @@ cd "$builddir/tests/abuse" || exit 1
 out=abuse.out
 rc=0
 : >$out
-for p in cases_coordinator cases_sites cases_crash cases_interleavings; do
+for p in cases_coordinator cases_sites cases_crash cases_dropouts cases_interleavings; do
 	./$p >$out.1 2>&1 || rc=1
 	cat $out.1 >>$out
 done
 grep -E '^\[ +(OK|FAILED|ERROR) ' $out | grep abuse_
-grep ': killed ' $out
+grep -E ': (killed|[0-9]+ rounds:) ' $out
 [ $rc -eq 0 ] || cat $out
 n=0
 for i in $(seq -w 1 30); do

@@ -283,20 +283,30 @@ exchange(struct world *w, enum round_type type, enum leaves until)
 		struct canon *msg = &s->got[type];
 		struct canon answer = { 0 };
 
-		if (s->leaves <= until ||
+		bool last = w->lost && s->leaves == until;
+
+		if ((s->leaves <= until && !last) ||
 		    coord_round_owed(
 			w->coord, coord_ctx(w), w->members[i].id) != type)
 			continue;
+		canon_free(msg);
 		if (coord_round_message(w->coord, coord_ctx(w), type,
 			w->members[i].id, msg, &w->err) != 0)
 			return -1;
 		if (w->tamper != NULL)
 			w->tamper(w, i, type, msg);
-		if (world_answer(w, i, type, msg, &answer) != 0)
+		/* As the gate does: the same question, the same answer. */
+		if ((s->round == NULL ||
+			!site_round_again(
+			    s->round, msg->data, msg->len, &answer)) &&
+		    world_answer(w, i, type, msg, &answer) != 0)
 			return -1;
 		restart_site(w, i);
 		back = round_message_type(answer.data, answer.len);
+		canon_free(&s->sent[back]);
 		s->sent[back] = answer;
+		if (last)
+			continue;
 		if (w->tamper != NULL)
 			w->tamper(w, i, back, &s->sent[back]);
 		if (world_add(w, i, &s->sent[back]) != 0)

@@ -51,6 +51,9 @@ struct world {
 	struct world_site site[WORLD_MAX];
 	uint64_t *sum; /* (words) the coordinator's */
 	uint16_t cohort[WORLD_MAX];
+	/* A site that leaves has still done what it was told last: its answer is
+	   lost. */
+	bool lost;
 	/* If set, called with every message before it arrives. */
 	void (*tamper)(struct world *w, size_t site, enum round_type type,
 	    struct canon *msg);

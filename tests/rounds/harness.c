@@ -94,6 +94,7 @@ struct call {
 
 struct harness h;
 static struct call calls[64];
+static unsigned starts[SITES_MAX + 1]; /* of each site; of rounds, at n */
 static uint64_t last_tag;
 /* What rounds answered to a call that a test made aside. */
 static struct {
@@ -184,6 +185,7 @@ start_site(struct site *s)
 	char officer[KEY_PUBLIC_TEXT], config[1024], key[32];
 	struct err err;
 
+	starts[s - h.sites]++;
 	hex_text(key_public(h.officer), KEY_PUBLIC, officer);
 	snprintf(config, sizeof(config),
 	    "[site]\nname = %s\nstate = %s\nkeys = %s\n"
@@ -215,6 +217,7 @@ start_rounds(void)
 {
 	struct err err;
 
+	starts[h.n]++;
 	assert_int_equal(setenv(LOCK_STATE_ENV, in_dir("coordinator"), 1), 0);
 	h.pid = spawn(PROC_ROUNDS, LOG_ERR, &h.parent, &err);
 	ok(h.pid, &err);
@@ -785,26 +788,27 @@ pump(int timeout_ms)
 	poll(p, n, timeout_ms);
 }
 
-/* Where a control channel is kept: its process may be another's successor. */
-static struct chan **
-place_of(const struct chan *c)
+/* Whose control channel it is: a site's number, or h.n. */
+static size_t
+whose(const struct chan *c)
 {
-	for (size_t i = 0; i < h.n; i++) {
-		if (h.sites[i].control == c)
-			return &h.sites[i].control;
-	}
-	return &h.control;
+	size_t i = 0;
+
+	while (i < h.n && h.sites[i].control != c)
+		i++;
+	return i;
 }
 
 static bool
-control_once(struct chan *c, const char *command, const char *study,
+control_once(size_t to, const char *command, const char *study,
     const void *body, size_t len)
 {
 	struct ctl_request q = { .roles = CTL_OPERATOR | CTL_OFFICER,
 		.body = body,
 		.body_len = len };
 	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-	struct chan **place = place_of(c);
+	struct chan *c = to < h.n ? h.sites[to].control : h.control;
+	unsigned start = starts[to];
 	struct canon out = { 0 };
 	struct err err;
 
@@ -812,7 +816,7 @@ control_once(struct chan *c, const char *command, const char *study,
 	snprintf(q.study, sizeof(q.study), "%s", study);
 	ok(ctl_request_write(&q, &out), &err);
 	ok(chan_send_canon(c, MSG_CTL_REQUEST, 1, &out, &err), &err);
-	for (h.replied = false; !h.replied && *place == c; pump(100)) {
+	for (h.replied = false; !h.replied && starts[to] == start; pump(100)) {
 		if (clock_mono_ms() > until)
 			fail_msg("no answer to %s", command);
 	}
@@ -823,10 +827,10 @@ bool
 control(struct chan *c, const char *command, const char *study,
     const void *body, size_t len)
 {
-	struct chan **place = place_of(c);
+	size_t to = whose(c);
 	bool again = false;
 
-	for (; !control_once(*place, command, study, body, len); again = true)
+	for (; !control_once(to, command, study, body, len); again = true)
 		continue;
 	return again;
 }

@@ -1,7 +1,8 @@
 # Real gates and real rounds, and all between them in the test's hands.
 check_LIBRARIES += %D%/libharness.a
 %C%_libharness_a_SOURCES = %D%/harness.c %D%/harness.h \
-	tests/faults/fault.c tests/faults/fault.h
+	tests/faults/fault.c tests/faults/fault.h \
+	tests/faults/power.c tests/faults/power.h
 %C%_libharness_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CMOCKA_CFLAGS)
 harness_libs = tests/rounds/libharness.a \
 	daemon/libtrain.a model/libmodel.a \
