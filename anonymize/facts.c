@@ -273,8 +273,11 @@ measure_column(struct report *r, size_t t, struct err *err)
 	if (f->n_bins == 0)
 		return 0;
 	for (size_t i = 0; i < r->in.table->n_rows; i++) {
-		size_t g = bin_of(s, column, f, v[i]);
+		size_t g;
 
+		if (v[i] == STUDY_MISSING)
+			continue;
+		g = bin_of(s, column, f, v[i]);
 		f->bins[MIN(g, f->n_bins - 1)].count++;
 	}
 	facts_hide(f->bins, f->n_bins, r->in.k);

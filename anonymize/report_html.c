@@ -301,6 +301,9 @@ the_study(struct html *h, const struct report *r)
 		[STUDY_LOGISTIC] = "a logistic regression (yes or no)",
 		[STUDY_GLM] = "a regression (a number)",
 		[STUDY_KM] = "survival by groups (time to an event)",
+		[STUDY_SUMMARY] =
+		    "descriptive statistics: numbers of patients, means, "
+		    "distributions",
 	};
 	char expires[STUDY_DATE_TEXT_SIZE];
 
@@ -312,8 +315,16 @@ the_study(struct html *h, const struct report *r)
 	item(h, "Ethics", s->ethics);
 	item(h, "Responsible", s->contact);
 	html_element(h, "dt", NULL, "What is computed");
-	html_element(h, "dd", NULL, "%s of \"%s\"", kinds[s->model.kind],
-	    s->columns[study_outcome(s)].title);
+	if (s->model.feasibility == STUDY_YES)
+		html_element(h, "dd", NULL,
+		    "how many patients could take part in %s, and what is "
+		    "missing",
+		    kinds[s->model.kind]);
+	else if (study_outcome(s) == STUDY_NONE)
+		html_element(h, "dd", NULL, "%s", kinds[s->model.kind]);
+	else
+		html_element(h, "dd", NULL, "%s of \"%s\"",
+		    kinds[s->model.kind], s->columns[study_outcome(s)].title);
 	if (s->sites.n > 0) {
 		html_element(h, "dt", NULL, "Hospitals");
 		html_open(h, "dd", NULL);

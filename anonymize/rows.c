@@ -354,7 +354,10 @@ keep_row(struct source *src, struct err *err)
 	for (size_t i = 0; i < r->study->n_columns; i++)
 		if (r->columns[i].kept && src->missing[i]) {
 			r->columns[i].missing++;
-			complete = false;
+			if (study_may_miss(r->study, i))
+				src->row[i] = STUDY_MISSING;
+			else
+				complete = false;
 		}
 	if (!complete) {
 		r->n_incomplete++;

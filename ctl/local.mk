@@ -40,6 +40,7 @@ EXTRA_DIST += %D%/README.md
 bin_PROGRAMS += %D%/consilium-local
 %C%_consilium_local_SOURCES = \
 	%D%/consilium-local.c %D%/local.h %D%/local_check.c \
+	%D%/local_describe.c \
 	%D%/local_run.c %D%/local_setup.c
 %C%_consilium_local_LDADD = \
 	%D%/liblocal.a %D%/libpooled.a anonymize/libanonymize.a \

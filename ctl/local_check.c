@@ -75,11 +75,18 @@ make_model(struct check *c, struct err *err)
 	const struct study *s = c->l->study;
 	const struct study_model *m = &s->model;
 
-	c->terms = calloc(s->n_terms + 1, sizeof(*c->terms));
+	bool cells = study_has_cells(s);
+
+	c->terms = calloc(s->n_terms + s->n_variables + 1, sizeof(*c->terms));
 	c->strata = calloc(m->n_strata_columns + 1, sizeof(*c->strata));
 	if (c->terms == NULL || c->strata == NULL)
 		return err_sys(err, "the check");
-	for (size_t i = 0; i < s->n_terms; i++)
+	for (size_t i = 0; cells && i < s->n_variables; i++)
+		c->terms[i] = (struct pooled_term){
+			.column = s->columns[s->variables[i]].name,
+			.level = POOLED_NUMBER,
+		};
+	for (size_t i = 0; !cells && i < s->n_terms; i++)
 		c->terms[i] = (struct pooled_term){
 			.column = s->columns[s->terms[i].column].name,
 			.level = s->terms[i].level == STUDY_NONE
@@ -102,10 +109,11 @@ make_model(struct check *c, struct err *err)
 		.family = family_of(m),
 		.efron = m->ties == STUDY_EFRON,
 		.terms = c->terms,
-		.n_terms = s->n_terms,
+		.n_terms = cells ? s->n_variables : s->n_terms,
 		.strata_by_site = m->strata == STUDY_STRATA_SITE,
 		.strata = c->strata,
-		.n_strata = m->n_strata_columns,
+		.n_strata =
+		    m->feasibility == STUDY_YES ? 0 : m->n_strata_columns,
 	};
 	if (study_has_time(s))
 		c->model.time = s->columns[m->time].name;
@@ -114,7 +122,9 @@ make_model(struct check *c, struct err *err)
 		c->model.offset = s->columns[m->offset].name;
 	if (m->weights != STUDY_NONE)
 		c->model.weights = s->columns[m->weights].name;
-	c->model.event = s->columns[study_outcome(s)].name;
+	c->model.event = study_outcome(s) == STUDY_NONE
+	    ? c->terms[0].column
+	    : s->columns[study_outcome(s)].name;
 	return 0;
 }
 
@@ -448,6 +458,19 @@ local_check(struct local *l, struct err *err)
 	double d = 0;
 	int rv = -1;
 
+	if (study_has_cells(l->study)) {
+		struct pooled *p = NULL;
+
+		if (read_result(&c, err) < 0 || make_model(&c, err) < 0 ||
+		    (p = all_rows(&c, false, err)) == NULL ||
+		    print_result(l, err) < 0)
+			goto out;
+		d = local_describe(l->study, c.result, p);
+		pooled_free(p);
+		print_places(l);
+		rv = verdict(d, err);
+		goto out;
+	}
 	if (l->study->model.kind == STUDY_KM) {
 		if (read_result(&c, err) < 0 || make_model(&c, err) < 0 ||
 		    read_grid(&c, err) < 0 || check_survival(&c, &d, err) < 0 ||

@@ -263,6 +263,7 @@ local_configure_site(struct local *l, struct local_site *s, struct err *err)
 	    "smallest-k = %zu\n"
 	    "smallest-sites = 3\n"
 	    "smallest-risk-set-step = %zu\n"
+	    "smallest-cell = %zu\n"
 	    "keep-uploads = %zu\n"
 	    "largest-suppression = %.17g\n"
 	    "cohort = %s\n"
@@ -271,9 +272,9 @@ local_configure_site(struct local *l, struct local_site *s, struct err *err)
 	    "[control]\n"
 	    "socket = %s\n",
 	    s->name, s->dir, s->dir, l->address, l->officer_key, s->csv, r->k,
-	    r->smallest_risk_set_step, study->rounds.keep_uploads,
-	    r->suppression_limit, cohort_words[r->cohort],
-	    verify_words[r->verify], s->socket);
+	    r->smallest_risk_set_step, r->smallest_cell,
+	    study->rounds.keep_uploads, r->suppression_limit,
+	    cohort_words[r->cohort], verify_words[r->verify], s->socket);
 
 	return file_create(s->conf, text, strlen(text), 0600, err);
 }

@@ -111,4 +111,18 @@ void pooled_survival(const struct pooled *p, size_t group, size_t step,
 int pooled_logrank(const struct pooled *p, size_t step,
     const struct pooled_grid *grid, double *chi2, struct err *err);
 
+/*
+ * Rows with a number in a term: how many, their mean and standard deviation
+ * (NAN for fewer than two).  group is a stratum, or POOLED_ALL; a term that is
+ * `missing` has none.
+ */
+#define POOLED_ALL ((size_t)-1)
+size_t pooled_moments(const struct pooled *p, size_t group, size_t term,
+    double missing, double *mean, double *sd);
+/* Rows that have this value in a term. */
+size_t pooled_count(
+    const struct pooled *p, size_t group, size_t term, double value);
+/* Rows with a number in all terms; only those with an event. */
+size_t pooled_complete(const struct pooled *p, double missing, bool event);
+
 #endif

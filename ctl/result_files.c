@@ -28,7 +28,9 @@ describe(const struct finished *f, const struct study *s, const char *digest,
 		.study_digest = digest,
 		.consortium = f->consortium,
 		.purpose = s->purpose,
-		.outcome = s->columns[study_outcome(s)].title,
+		.outcome = study_outcome(s) == STUDY_NONE
+		    ? NULL
+		    : s->columns[study_outcome(s)].title,
 		.time_unit =
 		    study_has_time(s) ? s->columns[m->time].unit : NULL,
 		.rounds = rounds,

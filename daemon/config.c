@@ -64,6 +64,8 @@ static const struct ini_field policy_fields[] = {
 	    .max = 100000 },
 	{ "smallest-sites", ini_size, AT(policy.smallest_sites), .min = 3,
 	    .max = 1024 },
+	{ "smallest-cell", ini_size, AT(policy.smallest_cell), .min = 1,
+	    .max = 100000 },
 	{ "smallest-risk-set-step", ini_size, AT(policy.smallest_risk_set_step),
 	    .min = 1, .max = 100000 },
 	{ "keep-uploads", ini_size, AT(policy.keep_uploads), .max = 10000 },
@@ -141,6 +143,7 @@ site_config_parse(
 		.smallest_k = 5,
 		.smallest_sites = 3,
 		.smallest_risk_set_step = 5,
+		.smallest_cell = 5,
 		.keep_uploads = 100,
 		.largest_suppression = 0.2,
 		.largest_average_risk = 1,
@@ -258,6 +261,9 @@ site_policy_check(const struct site_policy *p, const struct study *s,
 		{ "number of sites", n_sites, p->smallest_sites },
 		{ "smallest-risk-set-step", r->smallest_risk_set_step,
 		    p->smallest_risk_set_step },
+		{ "smallest-cell",
+		    study_has_cells(s) ? r->smallest_cell : SIZE_MAX,
+		    p->smallest_cell },
 	};
 
 	for (size_t i = 0; i < nitems(floors); i++) {

@@ -23,6 +23,7 @@ struct site_policy {
 	size_t smallest_k;
 	size_t smallest_sites;
 	size_t smallest_risk_set_step; /* patients */
+	size_t smallest_cell; /* patients; of studies that have cells */
 	size_t keep_uploads; /* most rounds that uploads may be kept for */
 	double largest_suppression; /* share of the rows */
 	double largest_average_risk; /* 1: any */

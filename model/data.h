@@ -10,7 +10,7 @@
 
 struct model_data {
 	size_t n_rows;
-	size_t n_terms; /* km: 0 */
+	size_t n_terms; /* km, summary: 0 */
 	double *x; /* (n_rows, n_terms), row by row */
 	uint8_t
 	    *event; /* (n_rows), 1: event (cox) or outcome present (logistic) */
@@ -19,7 +19,10 @@ struct model_data {
 	double *weight; /* (n_rows), prior weights; NULL likewise */
 	uint32_t *time_index; /* (n_rows), cox and km */
 	uint32_t *stratum; /* (n_rows), 0 to n_strata - 1; may be NULL if 1.
-			      Km: stratum * n_groups + group */
+			      Km: stratum * n_groups + group;
+			      summary: group */
+	double *variables; /* (n_rows, n_variables), summary: a number, the
+			      index of a level, or NAN where it is missing */
 };
 
 #endif

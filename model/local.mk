@@ -8,6 +8,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/cox.c \
 	%D%/step/encode.c %D%/step/encode.h \
 	%D%/step/glm.c \
+	%D%/step/feasibility.c %D%/step/feasibility.h \
 	%D%/step/grid.c %D%/step/grid.h \
 	%D%/step/kind.c %D%/step/kind.h \
 	%D%/step/km.c \
@@ -20,7 +21,8 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/plan.c %D%/step/plan.h \
 	%D%/step/privacy.c %D%/step/privacy.h \
 	%D%/step/rounds.c %D%/step/rounds.h \
-	%D%/step/state.h
+	%D%/step/state.h \
+	%D%/step/summary.c %D%/step/summary.h
 %C%_libstep_a_CFLAGS = $(AM_CFLAGS) -ffp-contract=off -fno-math-errno
 
 # The trainer's side; wants $(BLAS_LIBS) -lm.
@@ -28,18 +30,22 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 %C%_libmodel_a_SOURCES = \
 	%D%/contribute.c %D%/contribute.h \
 	%D%/cox.c \
+	%D%/feasibility.c \
 	%D%/glm.c \
 	%D%/gram.c \
 	%D%/km.c \
 	%D%/logistic.c \
+	%D%/summary.c \
 	%D%/work.h
 
 # Of a finished plan; wants libstep.a and -lm.
 %C%_libresult_a_SOURCES = \
+	%D%/feasibility_report.c \
 	%D%/regression.c \
 	%D%/report.h \
 	%D%/result.c %D%/result.h \
+	%D%/summary_report.c %D%/summary_report.h \
 	%D%/survival.c %D%/survival.h \
 	%D%/tail.c %D%/tail.h
 EXTRA_DIST += %D%/README.md
-dist_doc_DATA += docs/NUMERICS.md
+dist_doc_DATA += docs/DISCLOSURE.md docs/NUMERICS.md

@@ -22,6 +22,7 @@ struct err;
 #define MODEL_SITES_MAX 1024
 #define MODEL_ROWS_MAX (1u << 24) /* at one site */
 #define MODEL_BINS_MAX 16384
+#define MODEL_LEVELS_MAX 256 /* of all variables of a summary */
 #define MODEL_COUNT_MAX (1u << 24) /* of a Poisson outcome */
 
 /*
@@ -38,7 +39,9 @@ struct err;
 	KIND(KM, km) /* Kaplan-Meier, by groups */                             \
 	KIND(GAMMA, gamma) /* log link */                                      \
 	KIND(NEGBIN, negbin) /* negative binomial, theta given; log link */    \
-	KIND(QUASIBINOMIAL, quasibinomial) /* logit link */
+	KIND(QUASIBINOMIAL, quasibinomial) /* logit link */                    \
+	KIND(SUMMARY, summary) /* descriptive statistics, by groups */         \
+	KIND(FEASIBILITY, feasibility) /* how many could take part */
 
 enum model_kind {
 #define MODEL_CONSTANT(constant, name) MODEL_##constant,
@@ -63,12 +66,21 @@ struct model_term {
 	double min, max; /* the codebook's range, min <= max */
 };
 
+/* What a summary describes: a number, or one of n_levels levels. */
+struct model_variable {
+	char name[MODEL_NAME_SIZE];
+	double min, max; /* a number's range, min < max */
+	bool whole; /* a number: only whole ones */
+	uint32_t first_level, n_levels; /* in model_spec.levels; 0: a number */
+};
+
 struct model_spec {
 	enum model_kind kind;
 	enum model_ties ties; /* cox */
 	enum model_strata strata; /* cox, km; the others have STRATA_NONE */
 	uint32_t n_strata; /* 1 unless STRATA_COLUMN */
-	/* Km: the groups, of which only the names count; at least one. */
+	/* Km, summary: the groups, of which only the names count; at least
+	   one. */
 	uint32_t n_terms;
 	struct model_term terms[MODEL_TERMS_MAX];
 
@@ -95,7 +107,8 @@ struct model_spec {
 
 	/*
 	 * No covariate sum over fewer patients than this leaves a round (5 is
-	 * usual): neighbouring times are merged until it holds.
+	 * usual): neighbouring times are merged until it holds.  Summary: the
+	 * smallest cell.
 	 */
 	uint32_t risk_set_step;
 
@@ -104,6 +117,18 @@ struct model_spec {
 	 * the rarer outcome), or nothing but counts is summed.
 	 */
 	uint32_t events_per_term;
+
+	/* Feasibility: the terms and the outcome are those of the model. */
+	bool has_y; /* there are no events */
+	/* Summary, feasibility; of the latter, only the names count. */
+	uint32_t n_variables;
+	struct model_variable variables[MODEL_TERMS_MAX];
+	uint32_t n_levels; /* of all variables */
+	char levels[MODEL_LEVELS_MAX][MODEL_NAME_SIZE];
+	uint32_t summary_bins; /* of a number's range, in the first round */
+	/* No sum of numbers >= 0 is made if all but its two largest could be
+	   less than so many percent of the largest; 0: any. */
+	uint32_t dominance;
 
 	uint32_t n_sites; /* named by the study */
 	uint32_t rows_per_site; /* no site has more rows than this */

@@ -35,7 +35,8 @@ static int
 check_key(struct draft *d, const char *key, const char *value, bool wanted,
     struct err *err)
 {
-	static const char *const kinds[] = { "cox", "logistic", "glm", "km" };
+	static const char *const kinds[] = { "cox", "logistic", "glm", "km",
+		"summary" };
 	const char *kind = kinds[d->s->model.kind];
 
 	if (value != NULL && !wanted)
@@ -167,9 +168,10 @@ check_row_numbers(struct draft *d, struct err *err)
 	if (check_number_key(d, "offset", dm->offset, &m->offset, err) < 0 ||
 	    check_number_key(d, "weights", dm->weights, &m->weights, err) < 0)
 		return -1;
-	if (m->offset != STUDY_NONE && m->kind == STUDY_KM)
-		return ini_error(
-		    d->ini, dm->offset, err, "offset: kind = km has none");
+	if (m->offset != STUDY_NONE &&
+	    (m->kind == STUDY_KM || m->kind == STUDY_SUMMARY))
+		return ini_error(d->ini, dm->offset, err,
+		    "offset: kind = km and kind = summary have none");
 	if (m->offset != STUDY_NONE && m->family != STUDY_GAUSSIAN &&
 	    largest_of(&d->s->columns[m->offset]) > 20)
 		return ini_error(d->ini, dm->offset, err,
@@ -221,17 +223,23 @@ check_number(struct draft *d, struct err *err)
 	return 0;
 }
 
-/* Kaplan-Meier has groups instead of terms. */
+/* Kaplan-Meier and summary have groups, the first of them no terms. */
 static int
 check_km(struct draft *d, struct err *err)
 {
 	const struct draft_model *dm = &d->model;
 	const struct study_model *m = &d->s->model;
-	bool km = m->kind == STUDY_KM;
+	bool km = m->kind == STUDY_KM, summary = m->kind == STUDY_SUMMARY;
 
-	if (!km && dm->groups.n > 0)
+	if (!km && !summary && dm->groups.n > 0)
 		return ini_error(d->ini, dm->groups.items[0], err,
-		    "groups: only kind = km has them");
+		    "groups: only kind = km and kind = summary have them");
+	if (!summary && m->summary_bins != 0)
+		return ini_error(d->ini, d->s->columns[0].name, err,
+		    "bins: only kind = summary has them");
+	if (summary && m->feasibility != STUDY_NO)
+		return ini_error(d->ini, d->s->columns[0].name, err,
+		    "feasibility: a summary says itself how many there are");
 	if (!km && m->rmst_until != 0)
 		return ini_error(d->ini, d->s->columns[0].name, err,
 		    "rmst-until: only kind = km has it");
@@ -254,8 +262,21 @@ check_outcome(struct draft *d, struct err *err)
 	if (check_family(d, err) < 0 || check_km(d, err) < 0 ||
 	    check_key(d, "time", dm->time, time, err) < 0 ||
 	    check_key(d, "event", dm->event, time, err) < 0 ||
-	    check_key(d, "outcome", dm->outcome, !time, err) < 0)
+	    check_key(d, "outcome", dm->outcome,
+		!time && m->kind != STUDY_SUMMARY, err) < 0)
 		return -1;
+	if (m->kind == STUDY_SUMMARY) {
+		if (dm->event_level != NULL)
+			return ini_error(d->ini, dm->event_level, err,
+			    "event-level: kind = summary has no outcome");
+		if (m->ties != -1 || m->time_step != 0)
+			return ini_error(d->ini, d->s->columns[0].name, err,
+			    "ties, time-step: only models of time have them");
+		m->ties = STUDY_EFRON;
+		if (m->summary_bins == 0)
+			m->summary_bins = 64;
+		return 0;
+	}
 	if (!time) {
 		if (m->ties != -1 || m->time_step != 0)
 			return ini_error(d->ini, dm->outcome, err,
@@ -360,7 +381,7 @@ check_groups(struct draft *d, struct err *err)
 static int
 check_cells(struct draft *d, const char *at, struct err *err)
 {
-	bool km = d->s->model.kind == STUDY_KM;
+	bool km = d->s->n_groups != 0;
 	size_t most = km ? MODEL_TIMES_MAX : 4 * (size_t)MODEL_TIMES_MAX;
 	size_t n = d->s->n_strata, n_times = d->s->model.n_times;
 
@@ -373,7 +394,7 @@ check_cells(struct draft *d, const char *at, struct err *err)
 	    n_times, most, km ? " and at most 1024 of them" : "");
 }
 
-/* none, site, or columns; for km, groups too. */
+/* none, site, or columns; for km and summary, groups too. */
 static int
 check_strata(struct draft *d, struct err *err)
 {
@@ -402,7 +423,7 @@ check_strata(struct draft *d, struct err *err)
 		if (cross(d, "strata", l, &d->s->n_strata, err) < 0)
 			return -1;
 	}
-	if (m->kind == STUDY_KM) {
+	if (m->kind == STUDY_KM || m->kind == STUDY_SUMMARY) {
 		if (check_groups(d, err) < 0)
 			return -1;
 		d->s->n_strata *= d->s->n_groups;
@@ -477,6 +498,47 @@ expand(struct draft *d, const char *at, size_t column, struct err *err)
 	return 0;
 }
 
+/* What a summary describes, within the plan's own limits (model/spec.h). */
+static int
+check_variables(struct draft *d, struct err *err)
+{
+	const struct ini_list *l = &d->model.terms;
+	struct study *s = d->s;
+	size_t n = l->n > 0 ? l->n : s->n_columns, levels = 0, at;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct study_column *c;
+
+		if (l->n == 0 && s->columns[i].use != STUDY_FEATURE)
+			continue;
+		at = i;
+		if (l->n > 0 &&
+		    find_column(
+			d, "terms", l->items[i], STUDY_FEATURE, &at, err) < 0)
+			return -1;
+		c = &s->columns[at];
+		for (size_t k = 0; k < s->n_variables; k++)
+			if (s->variables[k] == at)
+				return ini_error(d->ini, l->items[i], err,
+				    "terms: \"%s\" is there twice", c->name);
+		if (c->type == STUDY_LEVELS)
+			levels += study_n_groups(c);
+		if (s->n_variables == MODEL_TERMS_MAX ||
+		    levels > MODEL_LEVELS_MAX)
+			return ini_error(d->ini,
+			    l->n > 0 ? l->items[i] : c->name, err,
+			    "terms: more than %d columns, or more than %d "
+			    "levels of all of them",
+			    MODEL_TERMS_MAX, MODEL_LEVELS_MAX);
+		s->variables[s->n_variables++] = at;
+	}
+	if (s->n_variables == 0)
+		return ini_error(d->ini, s->columns[0].name, err,
+		    "no column has use = feature, so that there is nothing to "
+		    "describe");
+	return 0;
+}
+
 static int
 check_terms(struct draft *d, struct err *err)
 {
@@ -485,8 +547,12 @@ check_terms(struct draft *d, struct err *err)
 	size_t at;
 
 	s->terms = ini_alloc(d->ini, MODEL_TERMS_MAX, sizeof(*s->terms), err);
-	if (s->terms == NULL)
+	s->variables =
+	    ini_alloc(d->ini, s->n_columns + 1, sizeof(*s->variables), err);
+	if (s->terms == NULL || s->variables == NULL)
 		return -1;
+	if (s->model.kind == STUDY_SUMMARY)
+		return check_variables(d, err);
 	for (size_t i = 0; i < l->n; i++) {
 		if (find_column(
 			d, "terms", l->items[i], STUDY_FEATURE, &at, err) < 0 ||
@@ -520,6 +586,8 @@ model_check(struct draft *d, struct err *err)
 		return -1;
 	for (size_t i = 0; i < s->n_terms; i++)
 		s->columns[s->terms[i].column].in_table = true;
+	for (size_t i = 0; i < s->n_variables; i++)
+		s->columns[s->variables[i]].in_table = true;
 	for (size_t i = 0; i < m->n_strata_columns; i++)
 		s->columns[m->strata_columns[i]].in_table = true;
 	if (m->offset != STUDY_NONE)
@@ -529,7 +597,7 @@ model_check(struct draft *d, struct err *err)
 	if (study_has_time(s)) {
 		s->columns[m->time].in_table = true;
 		s->columns[m->event].in_table = true;
-	} else {
+	} else if (m->outcome != STUDY_NONE) {
 		s->columns[m->outcome].in_table = true;
 	}
 	s->table = ini_alloc(d->ini, s->n_columns, sizeof(size_t), err);
@@ -539,6 +607,14 @@ model_check(struct draft *d, struct err *err)
 		if (s->columns[i].in_table)
 			s->table[s->n_table++] = i;
 	}
+	if (m->feasibility == STUDY_NO)
+		return 0;
+	if (s->n_table > MODEL_TERMS_MAX)
+		return ini_error(d->ini, s->columns[0].name, err,
+		    "feasibility: %zu columns, expected at most %d", s->n_table,
+		    MODEL_TERMS_MAX);
+	for (size_t i = 0; i < s->n_table; i++)
+		s->variables[s->n_variables++] = s->table[i];
 	return 0;
 }
 
@@ -564,9 +640,30 @@ study_has_time(const struct study *s)
 }
 
 bool
+study_has_cells(const struct study *s)
+{
+	return s->model.kind == STUDY_SUMMARY ||
+	    s->model.feasibility == STUDY_YES;
+}
+
+bool
+study_may_miss(const struct study *s, size_t column)
+{
+	const struct study_column *c = &s->columns[column];
+
+	if (c->diversity != STUDY_ANY || c->closeness != STUDY_FAR)
+		return false;
+	for (size_t i = 0; i < s->n_variables; i++)
+		if (s->variables[i] == column)
+			return true;
+	return false;
+}
+
+bool
 study_is_event(const struct study *s, size_t column)
 {
-	return column == study_outcome(s) && !study_has_y(s);
+	return column != STUDY_NONE && column == study_outcome(s) &&
+	    !study_has_y(s);
 }
 
 bool
@@ -588,6 +685,8 @@ study_table_value(const struct study *s, size_t column, double v)
 	const struct study_model *m = &s->model;
 	const struct study_column *c = &s->columns[column];
 
+	if (v == STUDY_MISSING)
+		return v;
 	if (study_is_event(s, column))
 		return v == (double)m->event_level;
 	if (column == m->time)
@@ -610,9 +709,10 @@ kind_of(const struct study_model *m)
 
 	if (m->kind == STUDY_GLM)
 		return families[m->family];
-	return m->kind == STUDY_COX ? MODEL_COX
-	    : m->kind == STUDY_KM   ? MODEL_KM
-				    : MODEL_LOGISTIC;
+	return m->kind == STUDY_COX    ? MODEL_COX
+	    : m->kind == STUDY_KM      ? MODEL_KM
+	    : m->kind == STUDY_SUMMARY ? MODEL_SUMMARY
+				       : MODEL_LOGISTIC;
 }
 
 /* Its groups are the plan's terms by name. */
@@ -625,6 +725,53 @@ set_groups(const struct study *s, struct model_spec *spec)
 	for (size_t i = 0; i < s->n_groups; i++)
 		snprintf(
 		    spec->terms[i].name, MODEL_NAME_SIZE, "%s", s->groups[i]);
+}
+
+/* A column of the codebook as a variable of the plan. */
+static void
+set_variable(const struct study_column *c, struct model_spec *spec)
+{
+	struct model_variable *v = &spec->variables[spec->n_variables++];
+	const struct study_recode *r = study_recode(c);
+
+	snprintf(v->name, sizeof(v->name), "%s", c->name);
+	if (c->type == STUDY_LEVELS) {
+		v->first_level = spec->n_levels;
+		v->n_levels = (uint32_t)study_n_groups(c);
+		for (size_t g = 0; g < v->n_levels; g++)
+			snprintf(spec->levels[spec->n_levels++],
+			    MODEL_NAME_SIZE, "%s", study_label(c, g));
+		return;
+	}
+	v->min = r != NULL ? r->numbers[0] : c->lo;
+	v->max = r != NULL ? r->numbers[r->n_groups - 1] : c->hi;
+	v->whole = r == NULL && c->type != STUDY_REAL;
+}
+
+static void
+set_variables(const struct study *s, struct model_spec *spec)
+{
+	for (size_t i = 0; i < s->n_variables; i++)
+		set_variable(&s->columns[s->variables[i]], spec);
+	spec->risk_set_step = (uint32_t)s->privacy.smallest_cell;
+	spec->dominance = (uint32_t)s->privacy.dominance;
+	spec->summary_bins = (uint32_t)s->model.summary_bins;
+}
+
+/* The terms stay, as those that the model would have. */
+static void
+only_count(const struct study *s, struct model_spec *spec)
+{
+	spec->has_y = study_has_y(s);
+	spec->kind = MODEL_FEASIBILITY;
+	spec->strata = STRATA_NONE;
+	spec->n_strata = 1;
+	spec->n_times = 0;
+	spec->has_offset = spec->has_weights = false;
+	spec->risk_set_step = (uint32_t)s->privacy.smallest_cell;
+	for (size_t i = 0; i < s->n_variables; i++)
+		snprintf(spec->variables[spec->n_variables++].name,
+		    MODEL_NAME_SIZE, "%s", s->columns[s->variables[i]].name);
 }
 
 int
@@ -656,8 +803,10 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		.tolerance = s->rounds.tolerance,
 		.concordance_bins = (uint32_t)m->concordance_bins,
 	};
-	if (m->kind == STUDY_KM)
+	if (s->n_groups != 0)
 		set_groups(s, spec);
+	if (m->kind == STUDY_SUMMARY)
+		set_variables(s, spec);
 	if (study_has_time(s)) {
 		spec->time_min = s->columns[m->time].lo;
 		spec->time_step = m->time_step;
@@ -679,5 +828,7 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		spec->terms[i].min = s->terms[i].min;
 		spec->terms[i].max = s->terms[i].max;
 	}
+	if (m->feasibility == STUDY_YES)
+		only_count(s, spec);
 	return 0;
 }

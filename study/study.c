@@ -15,9 +15,10 @@
 #define SECONDS_MAX (30 * 86400)
 
 static const char *const kind_words[] = { "cox", "logistic", "glm", "km",
-	NULL };
+	"summary", NULL };
 static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 	"quasipoisson", "gamma", "negative-binomial", "quasibinomial", NULL };
+static const char *const yes_words[] = { "no", "yes", NULL };
 static const char *const ties_words[] = { "breslow", "efron", NULL };
 static const char *const suite_words[] = { "aes-256-ctr", "chacha20", NULL };
 static const char *const cohort_words[] = { "fixed", "open", NULL };
@@ -146,6 +147,9 @@ static const struct ini_field privacy_fields[] = {
 	{ "smallest-risk-set-step", ini_size,
 	    AT(privacy.smallest_risk_set_step), .min = 1, .max = 100000 },
 	{ "suite", ini_word, AT(privacy.suite), .words = suite_words },
+	{ "smallest-cell", ini_size, AT(privacy.smallest_cell), .min = 1,
+	    .max = 100000 },
+	{ "dominance", ini_size, AT(privacy.dominance), .max = 100 },
 	{ "events-per-term", ini_size, AT(privacy.events_per_term),
 	    .max = 1000 },
 	{ "cohort", ini_word, AT(privacy.cohort), .required = true,
@@ -176,6 +180,8 @@ static const struct ini_field model_fields[] = {
 	{ "rmst-until", ini_real, MODEL(m.rmst_until), .min = 1e-9,
 	    .max = 1e9 },
 	{ "terms", ini_items, MODEL(terms), .min = 1, .max = MODEL_TERMS_MAX },
+	{ "bins", ini_size, MODEL(m.summary_bins), .min = 4, .max = 1024 },
+	{ "feasibility", ini_word, MODEL(m.feasibility), .words = yes_words },
 	{ "time-step", ini_real, MODEL(m.time_step), .min = 1e-9, .max = 1e9 },
 	{ "concordance-bins", ini_size, MODEL(m.concordance_bins), .min = 16,
 	    .max = MODEL_BINS_MAX },
@@ -330,6 +336,8 @@ defaults(struct draft *d)
 		.risk_threshold = 0.09,
 		.smallest_risk_set_step = 5,
 		.events_per_term = 1,
+		.smallest_cell = 5,
+		.dominance = 10,
 		.verify = STUDY_REPLAY,
 		.rows_per_site = 1000000,
 	};
@@ -342,6 +350,7 @@ defaults(struct draft *d)
 		.offset = STUDY_NONE,
 		.weights = STUDY_NONE,
 		.concordance_bins = 4096,
+		.summary_bins = 0, /* not said */
 	};
 }
 

@@ -27,7 +27,16 @@ struct model_spec;
 
 #define STUDY_NONE SIZE_MAX /* no such column */
 
-enum study_kind { STUDY_COX, STUDY_LOGISTIC, STUDY_GLM, STUDY_KM };
+/* A value that is missing, where a table may hold one; below any range. */
+#define STUDY_MISSING (-0x1p1000)
+
+enum study_kind {
+	STUDY_COX,
+	STUDY_LOGISTIC,
+	STUDY_GLM,
+	STUDY_KM,
+	STUDY_SUMMARY
+};
 enum study_family {
 	STUDY_GAUSSIAN,
 	STUDY_BINOMIAL, /* is STUDY_LOGISTIC once the study is read */
@@ -48,6 +57,7 @@ enum study_cohort { STUDY_FIXED, STUDY_OPEN };
 /* Every report and every approval of a study with an open cohort says so. */
 #define STUDY_OPEN_WARNING "the coordinator can deduce this hospital's totals"
 enum study_verify { STUDY_REPLAY, STUDY_SAMPLE, STUDY_TRUST };
+enum study_yes { STUDY_NO, STUDY_YES };
 enum study_extra { STUDY_EXTRA_REFUSE, STUDY_EXTRA_DROP };
 
 enum study_type {
@@ -164,6 +174,9 @@ struct study {
 		int family; /* enum study_family; glm */
 		double time_step; /* of the grid of times, in time's unit */
 		double rmst_until; /* km; 0: no restricted mean */
+		size_t summary_bins; /* summary: of a number's range */
+		/* Only to count who could take part: enum study_yes. */
+		int feasibility;
 		size_t time, event; /* Cox, km: columns */
 		size_t n_times; /* Cox, km: points of the grid */
 		size_t outcome; /* logistic, glm: column */
@@ -173,15 +186,19 @@ struct study {
 				       means 1 */
 		size_t concordance_bins;
 		int strata; /* enum study_strata */
-		size_t *strata_columns; /* km: and those of the groups */
+		size_t *strata_columns; /* km, summary: and those of the
+					   groups */
 		size_t n_strata_columns;
 	} model;
 	struct study_term *terms; /* in the order of the results */
 	size_t n_terms;
 	size_t n_strata; /* 1 for none; 0 for site: one per site;
 			    km: groups in strata */
-	char **groups; /* km: (n_groups) names, "sex=1" */
+	char **groups; /* km, summary: (n_groups) names, "sex=1" */
 	size_t n_groups;
+	/* Summary: what is described; feasibility: the table's columns. */
+	size_t *variables; /* (n_variables) columns */
+	size_t n_variables;
 
 	/* [rounds]; times in seconds */
 	struct study_rounds {
@@ -202,6 +219,8 @@ struct study {
 					  that the report calls high */
 		size_t smallest_risk_set_step; /* patients */
 		size_t events_per_term;
+		size_t smallest_cell; /* patients; summary, feasibility */
+		size_t dominance; /* percent; summary; 0: no rule */
 		/* enum study_suite, study_cohort, study_verify */
 		int suite, cohort, verify;
 		size_t max_rejected_rows;
@@ -251,7 +270,12 @@ bool study_has_time(const struct study *s);
 bool study_is_event(const struct study *s, size_t column);
 /* Is what the model explains a number, not a level that is there or not? */
 bool study_has_y(const struct study *s);
-/* The column that the model explains. */
+/* Is only counted or described what there is, so that no number may be about
+   fewer patients than privacy.smallest_cell? */
+bool study_has_cells(const struct study *s);
+/* May the table hold STUDY_MISSING there?  Else a row without is left out. */
+bool study_may_miss(const struct study *s, size_t column);
+/* The column that the model explains; STUDY_NONE: a summary has none. */
 size_t study_outcome(const struct study *s);
 
 /*

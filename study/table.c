@@ -1,6 +1,7 @@
 #include "study/table.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct domain {
 	const double *numbers; /* (n), increasing; or NULL */
 	size_t n;
 	bool time; /* on the study's grid */
+	bool may_miss; /* STUDY_MISSING is allowed */
 };
 
 static struct domain
@@ -59,6 +61,8 @@ in_domain(const struct study *s, const struct domain *d, double v)
 {
 	size_t i = 0;
 
+	if (v == STUDY_MISSING)
+		return d->may_miss;
 	/* Not by v < lo || v > hi, which a NaN would pass. */
 	if (!(v >= d->lo && v <= d->hi) || (d->whole && !study_whole(v)))
 		return false;
@@ -75,6 +79,7 @@ check_column(
 {
 	struct domain d = domain_of(s, s->table[i]);
 
+	d.may_miss = study_may_miss(s, s->table[i]);
 	for (size_t row = 0; row < n; row++) {
 		if (!in_domain(s, &d, v[row]))
 			return err_set(err, ERR_FORMAT,
@@ -220,6 +225,18 @@ fill_terms(const struct table *t, const struct study *s, double *x)
 }
 
 static void
+fill_variables(const struct table *t, const struct study *s, double *x)
+{
+	for (size_t k = 0; k < s->n_variables; k++) {
+		const double *v = values_of(t, s, s->variables[k]);
+
+		for (size_t i = 0; i < t->n_rows; i++)
+			x[i * s->n_variables + k] =
+			    v[i] == STUDY_MISSING ? NAN : v[i];
+	}
+}
+
+static void
 fill_strata(const struct table *t, const struct study *s, uint32_t *stratum)
 {
 	const struct study_model *m = &s->model;
@@ -247,6 +264,40 @@ copy_column(
 	return 0;
 }
 
+/* Of a summary, or only to be counted: values may be missing. */
+static int
+design_variables(const struct table *t, const struct study *s,
+    struct model_data *d, struct err *err)
+{
+	bool summary = s->model.kind == STUDY_SUMMARY;
+	size_t n = t->n_rows;
+
+	*d = (struct model_data){
+		.n_rows = n,
+		.x = calloc(1, sizeof(*d->x)),
+		.event = calloc(n + 1, sizeof(*d->event)),
+		.stratum = calloc(n + 1, sizeof(*d->stratum)),
+		.variables =
+		    calloc(n * s->n_variables + 1, sizeof(*d->variables)),
+	};
+	if (d->x == NULL || d->event == NULL || d->stratum == NULL ||
+	    d->variables == NULL) {
+		table_design_free(d);
+		return err_sys(
+		    err, "table: %zu rows of %zu variables", n, s->n_variables);
+	}
+	fill_variables(t, s, d->variables);
+	if (summary) {
+		fill_strata(t, s, d->stratum);
+	} else if (study_is_event(s, study_outcome(s))) {
+		const double *v = values_of(t, s, study_outcome(s));
+
+		for (size_t i = 0; i < n; i++)
+			d->event[i] = v[i] == 1;
+	}
+	return 0;
+}
+
 int
 table_design(const struct table *t, const struct study *s, struct model_data *d,
     struct err *err)
@@ -256,6 +307,8 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
 	size_t n = t->n_rows;
 	const double *v;
 
+	if (study_has_cells(s))
+		return design_variables(t, s, d, err);
 	*d = (struct model_data){
 		.n_rows = n,
 		.n_terms = s->n_terms,
@@ -305,5 +358,6 @@ table_design_free(struct model_data *d)
 	free(d->weight);
 	free(d->time_index);
 	free(d->stratum);
+	free(d->variables);
 	*d = (struct model_data){ 0 };
 }

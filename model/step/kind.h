@@ -41,7 +41,8 @@ struct plan_kind {
 	struct round_ops rounds[PHASES];
 	/*
 	 * How many numbers of its own (plan->cells) its state has, and whether
-	 * they can be what they are; NULL: none.
+	 * they can be what they are; NULL: none.  Where only the second is
+	 * there, it judges cells and reals, and how many there are.
 	 */
 	size_t (*n_cells)(const struct plan *p);
 	bool (*cells_are_sane)(const struct plan *p);

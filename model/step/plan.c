@@ -44,7 +44,7 @@ plan_parameters(const struct plan *p)
 bool
 plan_has_z(const struct plan *p)
 {
-	return p->phase > PHASE_MOMENTS && p->phase != PHASE_DONE;
+	return p->phase > PHASE_MOMENTS && p->phase < PHASE_DONE;
 }
 
 bool
@@ -158,6 +158,8 @@ free_parts(struct plan *p)
 	p->scores = NULL;
 	free(p->cells);
 	p->cells = NULL;
+	free(p->reals);
+	p->reals = NULL;
 }
 
 void
@@ -257,6 +259,8 @@ plan_save(const struct plan *p, struct canon *out)
 	canon_u64(out, p->n_cells);
 	for (size_t i = 0; i < p->n_cells; i++)
 		canon_u64(out, p->cells[i]);
+	canon_u64(out, p->n_reals);
+	save_reals(out, p->reals, p->n_reals);
 	canon_u64(out, p->constant);
 	canon_u64(out, p->aliased);
 	canon_u64(out, p->blamed);
@@ -380,6 +384,8 @@ load_cells(struct plan *p, struct canon_in *in)
 
 	if (kind->n_cells != NULL && p->phase != PHASE_COUNTS)
 		wanted = kind->n_cells(p);
+	else if (kind->cells_are_sane != NULL)
+		wanted = n;
 	if (in->failed || n > (size_t)(in->end - in->p) / 8 ||
 	    (n != wanted && !ended)) {
 		in->failed = true;
@@ -392,7 +398,26 @@ load_cells(struct plan *p, struct canon_in *in)
 	p->n_cells = n;
 	for (size_t i = 0; i < n; i++)
 		p->cells[i] = canon_get_u64(in);
-	if (n > 0 && !kind->cells_are_sane(p))
+	if (n > 0 && kind->n_cells != NULL && !kind->cells_are_sane(p))
+		in->failed = true;
+}
+
+static void
+load_own_reals(struct plan *p, struct canon_in *in)
+{
+	const struct plan_kind *kind = plan_kind_of(p->spec.kind);
+	uint64_t n = canon_get_u64(in);
+	bool has_own = kind->n_cells == NULL && kind->cells_are_sane != NULL;
+
+	if (in->failed || n > (size_t)(in->end - in->p) / 8 ||
+	    (!has_own && n != 0) ||
+	    (p->reals = calloc(n + 1, sizeof(*p->reals))) == NULL) {
+		in->failed = true;
+		return;
+	}
+	p->n_reals = n;
+	load_reals(in, p->reals, n);
+	if (has_own && !in->failed && !kind->cells_are_sane(p))
 		in->failed = true;
 }
 
@@ -472,6 +497,7 @@ load_state(struct plan *p, struct canon_in *in)
 	p->n_strata_out = canon_get_u32(in);
 	load_grid(p, in);
 	load_cells(p, in);
+	load_own_reals(p, in);
 	p->constant = canon_get_u64(in);
 	p->aliased = canon_get_u64(in);
 	p->blamed = canon_get_u64(in);

@@ -31,6 +31,9 @@ enum phase {
 	PHASE_PAIRS, /* evaluation, 2nd round: which of two is higher */
 	PHASE_DONE,
 	PHASE_NULL, /* newton of the intercept alone, where there is an offset */
+	/* Summary, after its counts. */
+	PHASE_BINS,
+	PHASE_SUMS,
 	PHASES,
 };
 
@@ -73,6 +76,8 @@ struct plan {
 	 */
 	uint64_t *cells;
 	size_t n_cells; /* numbers in it; 0 before the first sum */
+	double *reals; /* finite ones */
+	size_t n_reals;
 
 	double mean[MODEL_TERMS_MAX], sd[MODEL_TERMS_MAX]; /* sd 0: constant */
 	uint64_t constant, aliased, blamed; /* bit i: term i */

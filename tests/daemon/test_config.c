@@ -198,6 +198,11 @@ the_policy_is_a_floor(void **state)
 	REFUSED(privacy.k = 4, "k is 4");
 	REFUSED(
 	    privacy.smallest_risk_set_step = 1, "smallest-risk-set-step is 1");
+	/* Only of a study that has cells. */
+	good.privacy.smallest_cell = 4;
+	assert_int_equal(site_policy_check(&c->policy, &good, 3, &err), 0);
+	REFUSED(model.kind = STUDY_SUMMARY, "smallest-cell is 4");
+	REFUSED(model.feasibility = STUDY_YES, "smallest-cell is 4");
 	REFUSED(privacy.suppression_limit = 0.3, "suppression-limit is 0.3");
 	REFUSED(privacy.cohort = STUDY_OPEN, "cohort = open");
 	REFUSED(privacy.verify = STUDY_TRUST, "verify = trust");

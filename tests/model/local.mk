@@ -40,6 +40,14 @@ check_PROGRAMS += \
 %C%_test_textbook_SOURCES = %D%/test_textbook.c
 %C%_test_textbook_LDADD = $(MODEL_TEST_LIBS)
 
+check_LIBRARIES += %D%/libdescribed.a
+%C%_libdescribed_a_SOURCES = %D%/described.c %D%/described.h
+check_PROGRAMS += %D%/test_disclosure %D%/test_summary
+%C%_test_disclosure_SOURCES = %D%/test_disclosure.c
+%C%_test_disclosure_LDADD = %D%/libdescribed.a $(MODEL_TEST_LIBS)
+%C%_test_summary_SOURCES = %D%/test_summary.c
+%C%_test_summary_LDADD = %D%/libdescribed.a $(MODEL_TEST_LIBS)
+
 EXTRA_DIST += \
 	tests/reference/auc_sklearn.py \
 	tests/reference/diabetes.py \
@@ -47,6 +55,7 @@ EXTRA_DIST += \
 	tests/reference/glm.R \
 	tests/reference/km.R \
 	tests/reference/models.R \
+	tests/reference/summary.R \
 	tests/vectors/model/README.md \
 	tests/vectors/model/auc.csv \
 	tests/vectors/model/biopsy.csv \
@@ -71,4 +80,9 @@ EXTRA_DIST += \
 	tests/vectors/model/models_coef.csv \
 	tests/vectors/model/models_fit.csv \
 	tests/vectors/model/rotgbsg.csv \
+	tests/vectors/model/summary.csv \
+	tests/vectors/model/summary_births.csv \
+	tests/vectors/model/summary_lung.csv \
+	tests/vectors/model/summary_pbc.csv \
+	tests/vectors/model/summary_races.csv \
 	tests/vectors/model/wdbc.csv

@@ -176,6 +176,68 @@ groups_of_a_km_study_are_crossed_behind_its_strata(void **state)
 	free(text);
 }
 
+/* Levels, the first one too; numbers as they are recoded. */
+static void
+a_summary_has_variables_by_groups(void **state)
+{
+	char *text = small_with("kind = cox\ntime = t\nevent = dead\n"
+				"strata = sex\n",
+	    "kind = summary\ngroups = sex\n");
+	struct model_spec spec;
+	struct err err = { 0 };
+	struct study *s = parse(text, &err);
+
+	(void)state;
+	assert_string_equal(err.msg, "");
+	assert_non_null(s);
+	assert_true(study_has_cells(s));
+	assert_int_equal(study_outcome(s), STUDY_NONE);
+	assert_int_equal(s->n_table, 4); /* age, bmi, sex, land */
+	assert_true(study_may_miss(s, study_find(s, "bmi")));
+	assert_false(study_may_miss(s, study_find(s, "sex")));
+	assert_int_equal(study_model_spec(s, 3, &spec, &err), 0);
+	assert_int_equal(spec.kind, MODEL_SUMMARY);
+	assert_int_equal(spec.n_terms, 2);
+	assert_string_equal(spec.terms[1].name, "sex=m");
+	assert_int_equal(spec.n_variables, 3);
+	assert_string_equal(spec.variables[0].name, "age");
+	assert_false(spec.variables[0].whole); /* middles of intervals */
+	assert_true(spec.variables[0].min == 23.5);
+	assert_true(spec.variables[1].max == 80);
+	assert_int_equal(spec.variables[2].n_levels, 3);
+	assert_string_equal(spec.levels[0], "german");
+	assert_int_equal(spec.summary_bins, 64);
+	assert_int_equal(spec.risk_set_step, 5);
+	assert_int_equal(spec.dominance, 10);
+	study_free(s);
+	free(text);
+}
+
+/* All columns of the model, and nothing of it but its terms' names. */
+static void
+feasibility_counts_the_models_columns(void **state)
+{
+	char *text =
+	    small_with("kind = cox\n", "kind = cox\nfeasibility = yes\n");
+	struct model_spec spec;
+	struct err err = { 0 };
+	struct study *s = parse(text, &err);
+
+	(void)state;
+	assert_string_equal(err.msg, "");
+	assert_non_null(s);
+	assert_true(study_has_cells(s));
+	assert_true(study_may_miss(s, study_find(s, "dead")));
+	assert_true(study_table_value(s, study_find(s, "t"), STUDY_MISSING) ==
+	    STUDY_MISSING);
+	assert_int_equal(study_model_spec(s, 3, &spec, &err), 0);
+	assert_int_equal(spec.kind, MODEL_FEASIBILITY);
+	assert_int_equal(spec.n_variables, 6);
+	assert_int_equal(spec.n_terms, 4);
+	study_free(s);
+	free(text);
+}
+
 static void
 reads_a_logistic_study(void **state)
 {
@@ -241,7 +303,7 @@ static const struct {
 	    "s:9:11: expires: expected a date as YYYY-MM-DD" },
 	{ "kind = cox", "kind = cocks",
 	    "s:11:8: kind: \"cocks\", expected one of: cox, logistic, "
-	    "glm, km" },
+	    "glm, km, summary" },
 	{ "time = t\n", "",
 	    "s:18:9: [model] has no key \"time\", which kind = cox needs" },
 	{ "time = t\n", "time = u\n", "s:12:8: time: there is no [column u]" },
@@ -287,7 +349,17 @@ static const struct {
 	{ "kind = cox\n", "kind = km\ngroups = sex\n",
 	    "s:12:10: groups: \"sex\" is there twice" },
 	{ "kind = cox\n", "kind = cox\ngroups = sex\n",
-	    "s:12:10: groups: only kind = km has them" },
+	    "s:12:10: groups: only kind = km and kind = summary have them" },
+	{ "kind = cox\n", "kind = cox\nbins = 20\n",
+	    "s:20:9: bins: only kind = summary has them" },
+	{ "kind = cox\n", "kind = summary\n",
+	    "s:12:8: time: a summary model has none" },
+	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
+	    "kind = summary\nterms = age, age\n",
+	    "s:12:14: terms: \"age\" is there twice" },
+	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
+	    "kind = summary\nfeasibility = yes\n",
+	    "s:17:9: feasibility: a summary says itself how many there are" },
 	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
 	    "kind = km\ntime = t\nevent = dead\nstrata = site\n",
 	    "s:14:10: strata: kind = km has none by site" },
@@ -571,6 +643,8 @@ main(void)
 		cmocka_unit_test(
 		    groups_of_a_km_study_are_crossed_behind_its_strata),
 		cmocka_unit_test(the_reference_may_be_any_level),
+		cmocka_unit_test(a_summary_has_variables_by_groups),
+		cmocka_unit_test(feasibility_counts_the_models_columns),
 		cmocka_unit_test(reads_a_glm_and_takes_binomial_for_logistic),
 		cmocka_unit_test(every_mistake_is_named_with_its_place),
 		cmocka_unit_test(too_many_terms_are_refused),

@@ -91,6 +91,39 @@ what_is_written_is_read(void **state)
 		    table_column(&t, i), values[i], sizeof(values[i]));
 }
 
+/* Where the study only counts; everywhere else a row without has none. */
+static void
+a_value_may_be_missing(void **state)
+{
+	char *text =
+	    small_with("kind = cox\n", "kind = cox\nfeasibility = yes\n");
+	struct file *cox = *state, f = { 0 };
+	double bmi = values[3][1], dead = values[1][2];
+	struct model_data d;
+	struct table t;
+	struct err err;
+
+	values[3][1] = values[1][2] = STUDY_MISSING;
+	assert_int_equal(write_file(&(struct file){ .s = cox->s }, &err), -1);
+	f.s = study_parse("s", text, strlen(text), &err);
+	assert_non_null(f.s);
+	assert_int_equal(write_file(&f, &err), 0);
+	values[3][1] = bmi;
+	values[1][2] = dead;
+	assert_int_equal(table_read(&t, f.data, f.len, f.s, digest, &err), 0);
+	assert_int_equal(table_design(&t, f.s, &d, &err), 0);
+	assert_int_equal(d.n_terms, 0);
+	assert_true(isnan(d.variables[1 * N_COLUMNS + 3]));
+	assert_true(isnan(d.variables[2 * N_COLUMNS + 1]));
+	assert_true(d.variables[0 * N_COLUMNS + 3] == 10);
+	assert_int_equal(d.event[0], 1);
+	assert_int_equal(d.event[2], 0); /* it is not known */
+	table_design_free(&d);
+	study_free(f.s);
+	free(f.data);
+	free(text);
+}
+
 static void
 the_design_has_terms_times_and_strata(void **state)
 {
@@ -245,6 +278,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(a_value_may_be_missing),
 		cmocka_unit_test(the_design_has_terms_times_and_strata),
 		cmocka_unit_test(values_outside_the_codebook_are_not_written),
 		cmocka_unit_test(another_studys_table_is_refused),
