@@ -156,6 +156,17 @@ book_manifest_of(
 }
 
 int
+book_manifest_after(
+    struct book *b, uint32_t epoch, struct canon *out, struct err *err)
+{
+	return get_blob(db_query(b->db, err,
+			    "SELECT object FROM manifest WHERE epoch > ?"
+			    " ORDER BY epoch LIMIT 1",
+			    "i", (int64_t)epoch),
+	    out, err);
+}
+
+int
 book_add_study(struct book *b, const char *name,
     const uint8_t digest[BOOK_DIGEST], const void *object, size_t len,
     struct err *err)

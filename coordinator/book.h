@@ -33,9 +33,11 @@ void book_rollback(struct book *b);
 /* Blobs are appended to out by the getters: 1 found, 0 none, -1 error. */
 int book_put_manifest(struct book *b, uint32_t epoch, const void *object,
     size_t len, struct err *err);
-/* The newest one, or the one of an epoch. */
+/* The newest one, the one of an epoch, or the first above it. */
 int book_get_manifest(struct book *b, struct canon *out, struct err *err);
 int book_manifest_of(
+    struct book *b, uint32_t epoch, struct canon *out, struct err *err);
+int book_manifest_after(
     struct book *b, uint32_t epoch, struct canon *out, struct err *err);
 
 enum book_status {

@@ -89,8 +89,10 @@ find_answer(struct rounds *s, uint16_t site, const struct exchange_next *q,
 
 	if (s->manifest == NULL)
 		return 0;
+	/* One after the other: results of each epoch are checked against the
+	   manifest that was in force. */
 	if (q->epoch < s->manifest->epoch)
-		return book_get_manifest(s->book, out, err);
+		return book_manifest_after(s->book, q->epoch, out, err);
 	if ((rv = unknown_study(s, site, q, out, err)) != 0)
 		return rv;
 	for (size_t i = 0; i < q->n; i++) {
@@ -296,14 +298,18 @@ on_request(void *self, struct msg *m, struct err *err)
 	struct canon_in in = canon_in(m->data, m->len);
 	uint8_t method = canon_get_u8(&in);
 	uint32_t site = canon_get_u32(&in);
+	const struct manifest_site *by =
+	    s->manifest != NULL && site <= UINT16_MAX
+	    ? manifest_by_id(s->manifest, (uint16_t)site)
+	    : NULL;
 	struct err why;
 
 	if (in.failed || method == 0 || method >= nitems(methods))
 		return err_set(err, ERR_PEER, "request %u", method);
-	/* The listener holds the list; a site revoked meanwhile is not on it. */
-	if (s->manifest == NULL || site > UINT16_MAX ||
-	    manifest_by_id(s->manifest, (uint16_t)site) == NULL) {
-		err_set(&why, ERR_REFUSED, "not a member");
+	/* The listener holds the list; what it has let in may be revoked
+	   meanwhile. */
+	if (by == NULL || !by->active) {
+		err_set(&why, ERR_REFUSED, "not an active member");
 		return reply_error(s, m->tag, &why, err);
 	}
 	return methods[method](

@@ -52,6 +52,9 @@ struct work {
 	uint16_t cohort[BOOK_SITES_MAX];
 	size_t n_cohort;
 	struct coord_round *round; /* the open one; NULL before it starts */
+	/* What the open round is under, if there is a newer manifest since it
+	   was certified; else NULL. */
+	struct manifest *manifest;
 	bool timer; /* the present phase has one, */
 	bool overdue; /* and it has run out */
 	struct part *parts;
@@ -83,6 +86,9 @@ struct rounds {
 int rounds_wake(struct rounds *s, struct err *err);
 
 /* rounds_studies.c */
+/* The manifest that was in force; the caller frees it. */
+struct manifest *rounds_manifest_of(
+    struct rounds *s, uint32_t epoch, struct err *err);
 int rounds_load(struct rounds *s, struct err *err);
 int rounds_send_allow_list(struct rounds *s, struct err *err);
 int rounds_show(struct rounds *s, struct err *err);
@@ -98,6 +104,12 @@ int rounds_chunk(struct rounds *s, const struct ctl_request *q,
 
 /* rounds_phases.c */
 const struct round_ctx *work_context(const struct work *w, struct context *c);
+/* The same for a round of an older epoch. */
+const struct round_ctx *work_context_under(
+    const struct work *w, const struct manifest *m, struct context *c);
+/* A result that the book has, of whatever epoch; the caller frees it. */
+struct round_result *work_result(
+    struct work *w, const struct canon *msg, struct err *err);
 /* Begin or go on: as far as it goes without waiting. */
 int work_progress(struct work *w, struct err *err);
 /* End the open round without a sum. */

@@ -31,9 +31,10 @@
 #define RETRY_S 3 /* after an abort, until the next round */
 
 const struct round_ctx *
-work_context(const struct work *w, struct context *c)
+work_context_under(
+    const struct work *w, const struct manifest *m, struct context *c)
 {
-	struct round_ctx *ctx = context_fill(c, w->rounds->manifest, w->sig,
+	struct round_ctx *ctx = context_fill(c, m, w->sig,
 	    study_suite(w->study), study_bits(w->study), study_verify(w->study),
 	    study_cohort(w->study));
 
@@ -41,6 +42,13 @@ work_context(const struct work *w, struct context *c)
 	ctx->n_cohort = w->n_cohort;
 	ctx->secret = key_secret(w->rounds->key);
 	return ctx;
+}
+
+const struct round_ctx *
+work_context(const struct work *w, struct context *c)
+{
+	return work_context_under(
+	    w, w->manifest != NULL ? w->manifest : w->rounds->manifest, c);
 }
 
 /* Bytes of an upload, and of the sum. */
@@ -504,6 +512,24 @@ unlink_public(const struct rounds *s, const uint8_t name[ROUND_DIGEST])
 	unlink(path);
 }
 
+struct round_result *
+work_result(struct work *w, const struct canon *msg, struct err *err)
+{
+	uint8_t sum[ROUND_DIGEST];
+	struct round_result *r;
+	struct manifest *m;
+	struct context c;
+	uint32_t epoch;
+
+	if (round_result_peek(msg->data, msg->len, &epoch, sum, err) < 0 ||
+	    (m = rounds_manifest_of(w->rounds, epoch, err)) == NULL)
+		return NULL;
+	r = round_result_open(
+	    work_context_under(w, m, &c), NULL, msg->data, msg->len, err);
+	manifest_free(m);
+	return r;
+}
+
 /* Uploads of the step that is keep-uploads rounds past are deleted. */
 static int
 expire_uploads(struct work *w, struct err *err)
@@ -512,7 +538,7 @@ expire_uploads(struct work *w, struct err *err)
 	struct canon result = { 0 };
 	struct round_result *r = NULL;
 	uint32_t idx = plan_index(w->plan);
-	struct err why;
+	struct err why = { 0 };
 	int rv;
 
 	if (idx <= w->study->rounds.keep_uploads)
@@ -522,12 +548,9 @@ expire_uploads(struct work *w, struct err *err)
 	rv = book_get_step(w->rounds->book, w->id,
 	    idx - (uint32_t)w->study->rounds.keep_uploads, step, NULL, &result,
 	    err);
-	if (rv == 1 && result.len != 0) {
-		struct context c;
-
-		r = round_result_open(
-		    work_context(w, &c), NULL, result.data, result.len, &why);
-	}
+	if (rv == 1 && (r = work_result(w, &result, &why)) == NULL)
+		log_fields(LOG_WARNING, WORK_FIELDS(w),
+		    "uploads of an old round stay: %s", why.msg);
 	if (r != NULL)
 		unlink_public(w->rounds, round_result_sum_root(r));
 	for (size_t i = 0; r != NULL && i < round_result_inputs(r); i++) {
@@ -645,6 +668,8 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 	    plan_done(next) ? "the study is done" : plan_kind(next));
 	coord_round_free(w->round);
 	w->round = NULL;
+	manifest_free(w->manifest);
+	w->manifest = NULL;
 	plan_free(w->plan);
 	w->plan = next;
 	next = NULL;

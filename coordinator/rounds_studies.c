@@ -39,6 +39,7 @@ work_free(struct work *w)
 		free(p);
 	}
 	coord_round_free(w->round);
+	manifest_free(w->manifest);
 	plan_free(w->plan);
 	free(w->spec);
 	study_free(w->study);
@@ -60,28 +61,36 @@ work_find(struct rounds *s, const uint8_t digest[BOOK_DIGEST])
  * Load
  */
 
-/* Study text, spec and rules: what a signed study must hold to be run. */
+/* Whether a study can be run by the rules of a manifest. */
 static int
-read_study(struct rounds *s, struct work *w, const void *object, size_t len,
-    struct err *err)
+runs_under(const struct work *w, const struct manifest *m, struct err *err)
 {
 	struct round_params params;
 	struct context c;
 
+	if (signed_study_fits(w->sig, m, err) < 0)
+		return -1;
+	return round_params(&work_context_under(w, m, &c)->rules,
+	    w->sig->n_sites, w->sig->n_sites, &params, err);
+}
+
+/* Study text and spec: what a signed study must hold to be run. */
+static int
+read_study(struct rounds *s, struct work *w, const void *object, size_t len,
+    struct err *err)
+{
 	if ((w->sig = signed_study_open(object, len, s->root, err)) == NULL ||
 	    (w->study = study_parse(
 		 "study", w->sig->text, w->sig->text_len, err)) == NULL)
 		return -1;
 	if ((w->spec = calloc(1, sizeof(*w->spec))) == NULL)
 		return err_sys(err, "study");
-	if (study_model_spec(w->study, w->sig->n_sites, w->spec, err) < 0 ||
-	    signed_study_fits(w->sig, s->manifest, err) < 0)
+	if (study_model_spec(w->study, w->sig->n_sites, w->spec, err) < 0)
 		return -1;
 	memcpy(w->digest, w->sig->digest, BOOK_DIGEST);
 	snprintf(w->name, sizeof(w->name), "%s", w->study->name);
 	w->rounds = s;
-	return round_params(&work_context(w, &c)->rules, w->sig->n_sites,
-	    w->sig->n_sites, &params, err);
+	return 0;
 }
 
 static int
@@ -118,6 +127,34 @@ out:
 	return rv;
 }
 
+struct manifest *
+rounds_manifest_of(struct rounds *s, uint32_t epoch, struct err *err)
+{
+	struct canon object = { 0 };
+	struct manifest *m = NULL;
+	int rv = book_manifest_of(s->book, epoch, &object, err);
+
+	if (rv == 1)
+		m = manifest_open(object.data, object.len, s->root, err);
+	else if (rv == 0)
+		err_set(err, ERR_FORMAT, "the manifest of epoch %u is missing",
+		    epoch);
+	canon_free(&object);
+	return m;
+}
+
+/* What the open round goes on under, when m is the newest manifest. */
+static int
+set_manifest(struct work *w, const struct manifest *m, struct err *err)
+{
+	uint32_t epoch = coord_round_epoch(w->round);
+
+	if (coord_round_phase(w->round) != COORD_UNMASKS || epoch == m->epoch)
+		return 0;
+	w->manifest = rounds_manifest_of(w->rounds, epoch, err);
+	return w->manifest != NULL ? 0 : -1;
+}
+
 static int
 load_work(struct rounds *s, const struct book_study *st, struct err *err)
 {
@@ -140,7 +177,7 @@ load_work(struct rounds *s, const struct book_study *st, struct err *err)
 	rv = book_get_round(s->book, w->id, &number, &body, err);
 	if (rv == 1) {
 		w->round = coord_round_load(body.data, body.len, err);
-		rv = w->round != NULL ? 0 : -1;
+		rv = w->round != NULL ? set_manifest(w, s->manifest, err) : -1;
 	}
 	if (rv < 0)
 		goto out;
@@ -231,6 +268,28 @@ reply(struct rounds *s, uint64_t tag, struct ctl_reply *r, struct err *err)
 	    child_peer(&s->child, PROC_CONTROL), MSG_CTL_REPLY, tag, &out, err);
 }
 
+/* A certified round whose sum needs a site that is revoked waits for ever. */
+static void
+warn_of_revoked(const struct work *w, const struct manifest *m)
+{
+	struct context c;
+	const struct round_ctx *ctx = work_context(w, &c);
+	struct coord_tally t = coord_round_tally(w->round, ctx);
+	size_t can = t.have;
+
+	for (size_t i = 0; i < m->n_sites; i++)
+		can += m->sites[i].active &&
+		    coord_round_owed(w->round, ctx, m->sites[i].id) !=
+			ROUND_NONE;
+	if (can < t.need)
+		log_fields(LOG_WARNING,
+		    (struct log_field[]){ log_field("STUDY", "%s", w->name) },
+		    1,
+		    "the sum that is being unmasked needs %zu answers, and "
+		    "only %zu can come: the manifest revokes the others",
+		    t.need, can);
+}
+
 static int
 take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
     struct err *err)
@@ -251,21 +310,23 @@ take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 		goto fail;
 	}
 	for (struct work *w = s->works; w != NULL; w = w->next) {
-		if (w->round == NULL ||
-		    coord_round_phase(w->round) != COORD_UNMASKS)
+		if (w->status != BOOK_RUNNING || runs_under(w, m, err) == 0)
 			continue;
-		err_set(err, ERR_REFUSED,
-		    "a sum of study %s is being unmasked; submit again when "
-		    "that is done",
-		    w->name);
+		err_prefix(err, "study %s could not go on", w->name);
 		goto fail;
 	}
 	snprintf(epoch, sizeof(epoch), "%u", m->epoch);
 	hex_text(m->digest, sizeof(m->digest), digest);
-	/* Rounds of the old epoch cannot go on under the new one. */
+	/* A round that is certified can only complete, under its own manifest;
+	   the others end. */
 	for (struct work *w = s->works; w != NULL; w = w->next) {
-		if (w->round != NULL &&
-		    work_abort(w, "a new membership manifest", err) < 0)
+		if (w->round == NULL || w->manifest != NULL)
+			continue;
+		if (coord_round_phase(w->round) == COORD_UNMASKS)
+			warn_of_revoked(w, m);
+		if (coord_round_phase(w->round) == COORD_UNMASKS
+			? set_manifest(w, m, err) < 0
+			: work_abort(w, "a new membership manifest", err) < 0)
 			goto fail;
 	}
 	if (audit_event(s->audit, err, "manifest", "consortium", m->consortium,
@@ -307,7 +368,8 @@ take_study(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 		err_set(err, ERR_REFUSED, "submit the manifest first");
 		goto out;
 	}
-	if (read_study(s, w, p, len, err) < 0)
+	if (read_study(s, w, p, len, err) < 0 ||
+	    runs_under(w, s->manifest, err) < 0)
 		goto out;
 	if (w->study->expires < clock_utc() / 86400) {
 		err_set(err, ERR_REFUSED, "the study has expired");

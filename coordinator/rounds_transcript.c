@@ -55,23 +55,12 @@ kept_get(struct work *w, uint32_t idx, struct err *err)
 /* One row for each upload; every row says which round it is. */
 static int
 put_rows(struct work *w, const struct kept *before, const struct kept *after,
-    const struct canon *manifest, struct ctl_reply *r, struct err *err)
+    struct ctl_reply *r, struct err *err)
 {
 	static const char *const columns[] = { "round", "before", "site",
 		"root", "bytes" };
-	struct manifest *m =
-	    manifest_open(manifest->data, manifest->len, w->rounds->root, err);
-	struct manifest *now = w->rounds->manifest;
-	struct round_result *result = NULL;
-	struct context c;
+	struct round_result *result = work_result(w, &after->result, err);
 
-	if (m == NULL)
-		return -1;
-	w->rounds->manifest = m; /* the round's, not the newest */
-	result = round_result_open(work_context(w, &c), NULL,
-	    after->result.data, after->result.len, err);
-	w->rounds->manifest = now;
-	manifest_free(m);
 	if (result == NULL)
 		return -1;
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
@@ -123,7 +112,7 @@ put_round(struct work *w, uint32_t idx, struct ctl_reply *r, struct err *err)
 		goto out;
 	canon_bytes(&body, manifest.data, manifest.len);
 	canon_bytes(&body, after->result.data, after->result.len);
-	if (put_rows(w, before, after, &manifest, r, err) < 0)
+	if (put_rows(w, before, after, r, err) < 0)
 		goto out;
 	ctl_reply_body(r, body.data, body.len);
 	rv = 0;

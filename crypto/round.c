@@ -78,6 +78,20 @@ round_words_add(unsigned bits, void *sum, const void *words, size_t n)
 }
 
 int
+round_announce_peek(
+    const void *msg, size_t len, uint32_t *epoch, struct err *err)
+{
+	uint8_t consortium[ROUND_DIGEST];
+	struct canon_in in;
+
+	if (msg_peek(msg, len, "announce", &in, err) != 0)
+		return -1;
+	canon_get_raw(&in, consortium, sizeof(consortium));
+	*epoch = canon_get_u32(&in);
+	return in.failed ? err_set(err, ERR_FORMAT, "announce: cut short") : 0;
+}
+
+int
 round_announce_open(const struct round_ctx *ctx, const void *msg, size_t len,
     struct round_about *about, struct err *err)
 {

@@ -163,6 +163,11 @@ int round_message_digest(
 int round_announce_open(const struct round_ctx *ctx, const void *msg,
     size_t len, struct round_about *about, struct err *err);
 
+/* The epoch that a T0 says it is of, without a signature check: only to find
+   out which manifest to check it against. */
+int round_announce_peek(
+    const void *msg, size_t len, uint32_t *epoch, struct err *err);
+
 /*
  * A prekey: an ephemeral key for one roster, signed by its site ahead of time.
  * The secret half is the caller's to keep (encrypted at rest), and to erase in

@@ -61,6 +61,17 @@ coord_round_about(const struct coord_round *c)
 	return &c->about;
 }
 
+uint32_t
+coord_round_epoch(const struct coord_round *c)
+{
+	const struct canon *t0 = &c->own[OWN_ANNOUNCE];
+	uint32_t epoch = 0;
+	struct err err;
+
+	round_announce_peek(t0->data, t0->len, &epoch, &err); /* our own */
+	return epoch;
+}
+
 const struct round_params *
 coord_round_params(const struct coord_round *c)
 {

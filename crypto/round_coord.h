@@ -63,6 +63,8 @@ struct coord_round *coord_round_load(
 enum coord_phase coord_round_phase(const struct coord_round *c);
 const char *coord_phase_name(enum coord_phase phase);
 const struct round_about *coord_round_about(const struct coord_round *c);
+/* Of the manifest that it began under, and is checked against to its end. */
+uint32_t coord_round_epoch(const struct coord_round *c);
 struct coord_tally coord_round_tally(
     const struct coord_round *c, const struct round_ctx *ctx);
 /* Whether a site has done its part of the present phase. */

@@ -331,8 +331,7 @@ int
 round_result_peek(const void *msg, size_t len, uint32_t *epoch,
     uint8_t sum_root[ROUND_DIGEST], struct err *err)
 {
-	uint8_t consortium[ROUND_DIGEST];
-	struct canon_in in, announce;
+	struct canon_in in;
 	struct part part;
 
 	if (msg_peek(msg, len, "result", &in, err) != 0)
@@ -341,13 +340,7 @@ round_result_peek(const void *msg, size_t len, uint32_t *epoch,
 	if (in.failed || in.end - in.p < ROUND_DIGEST)
 		return err_set(err, ERR_FORMAT, "result: cut short");
 	memcpy(sum_root, in.end - ROUND_DIGEST, ROUND_DIGEST); /* comes last */
-	if (msg_peek(part.p, part.len, "announce", &announce, err) != 0)
-		return -1;
-	canon_get_raw(&announce, consortium, sizeof(consortium));
-	*epoch = canon_get_u32(&announce);
-	return announce.failed
-	    ? err_set(err, ERR_FORMAT, "result: its announcement is cut short")
-	    : 0;
+	return round_announce_peek(part.p, part.len, epoch, err);
 }
 
 void

@@ -64,6 +64,12 @@ site_round_about(const struct site_round *s)
 }
 
 uint32_t
+site_round_epoch(const struct site_round *s)
+{
+	return s->epoch;
+}
+
+uint32_t
 site_round_prekey(const struct site_round *s)
 {
 	return s->prekey.id;
@@ -186,6 +192,7 @@ site_round_start(const struct round_ctx *ctx, const struct round_about *expect,
 	}
 	s->phase = SITE_READY;
 	s->self = ctx->self;
+	s->epoch = ctx->epoch;
 	s->about = a.about;
 	memcpy(s->announce, a.digest, ROUND_DIGEST);
 	s->prekey = *prekey;
@@ -653,10 +660,9 @@ site_round_accept(struct site_round *s, const struct round_ctx *ctx,
     const struct round_result *r, const struct round_uploads *uploads,
     void *sum, struct err *err)
 {
-	if (s != NULL && s->roster_msg.len != 0 &&
-	    !group_equal(s->roster.hash, round_result_roster(r)))
-		return err_set(err, ERR_PEER,
-		    "result: of another roster than this round's");
+	/* Of another roster than ours: a coordinator has shown two, and this
+	   is the sum of the other one.  Ours is given up, as if that one were
+	   of another round; but an upload of ours cannot be in it. */
 	for (size_t k = 0; s != NULL && k < round_result_inputs(r); k++) {
 		const struct round_input *in = round_result_input(r, k);
 

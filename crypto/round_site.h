@@ -70,6 +70,8 @@ struct site_round *site_round_load(
 enum site_phase site_round_phase(const struct site_round *s);
 const char *site_phase_name(enum site_phase phase);
 const struct round_about *site_round_about(const struct site_round *s);
+/* Of the manifest that it began under, and is checked against to its end. */
+uint32_t site_round_epoch(const struct site_round *s);
 /* The prekey that T1 offered. */
 uint32_t site_round_prekey(const struct site_round *s);
 /* NULL before SITE_SHARED. */
@@ -113,10 +115,11 @@ int site_round_certificate(struct site_round *s, const struct round_ctx *ctx,
 
 /*
  * Take a checked M8: repeat its sum from the uploads, into sum, and end.  It
- * must be of this round's roster (if the site has answered one) and have the
- * site's own upload (if it is an input).  A result of *another* round of the
- * same state is taken with s NULL, as is one of a round that the site missed;
- * the caller then gives up its own rounds of that state.  uploads NULL: the
+ * must have the site's own upload (if it is an input).  Its roster may be
+ * another one than this round's: a dishonest coordinator shows two, of which
+ * at most one comes to a sum.  A result of *another* round of the same state is
+ * taken with s NULL, as is one of a round that the site missed; the caller then
+ * gives up its own rounds of that state.  uploads NULL: the
  * caller has checked the sum as the study wants it (crypto/round_check.h).
  */
 int site_round_accept(struct site_round *s, const struct round_ctx *ctx,

@@ -30,6 +30,7 @@ enum asked {
 struct site_round {
 	enum site_phase phase;
 	uint16_t self;
+	uint32_t epoch; /* of the manifest that it began under */
 	struct round_about about;
 	uint8_t announce[ROUND_DIGEST]; /* H(T0) */
 	struct prekey prekey;

@@ -5,7 +5,7 @@
 #include "common/err.h"
 #include "crypto/round_site_state.h"
 
-#define SAVED_LABEL HASH_LABEL "site-round-1"
+#define SAVED_LABEL HASH_LABEL "site-round-2"
 
 /* sodium_malloc() fills with a pattern; nothing here may look like a share. */
 struct secrets *
@@ -27,6 +27,7 @@ site_round_save(const struct site_round *s, struct canon *out)
 	canon_text(out, SAVED_LABEL);
 	canon_u8(out, (uint8_t)s->phase);
 	canon_u16(out, s->self);
+	canon_u32(out, s->epoch);
 	msg_put_about(out, &s->about);
 	canon_raw(out, s->announce, ROUND_DIGEST);
 	prekey_put(out, &s->prekey);
@@ -122,6 +123,7 @@ site_round_load(const void *bytes, size_t len, struct err *err)
 	if (s->phase < SITE_READY || s->phase > SITE_ENDED)
 		in.failed = true;
 	s->self = canon_get_u16(&in);
+	s->epoch = canon_get_u32(&in);
 	msg_get_about(&in, &s->about);
 	canon_get_raw(&in, s->announce, ROUND_DIGEST);
 	prekey_get(&in, &s->prekey);

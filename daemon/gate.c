@@ -200,6 +200,7 @@ close_all(struct gate *g)
 	store_close(g->store);
 	audit_close(g->audit);
 	manifest_free(g->manifest);
+	manifest_free(g->older);
 	key_free(g->identity);
 	site_config_free(g->config);
 	child_free(&g->child);

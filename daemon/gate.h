@@ -88,6 +88,7 @@ struct gate {
 	struct audit *audit;
 	char state_dir[512];
 	struct manifest *manifest; /* NULL until the first one came */
+	struct manifest *older; /* the one before that was asked for last */
 	uint16_t self; /* our id in it; 0 if we are not in it */
 	struct run *runs;
 	struct job *jobs;
@@ -119,6 +120,10 @@ int gate_accept_restored(struct gate *g, struct err *err);
 int gate_load(struct gate *g, struct err *err);
 int gate_take_manifest(
     struct gate *g, const void *p, size_t len, struct err *err);
+/* The one that was in force in an epoch, or NULL; ERR_REFUSED if it never came.
+   Good until it is called again. */
+const struct manifest *gate_manifest_of(
+    struct gate *g, uint32_t epoch, struct err *err);
 int gate_take_study(struct gate *g, const void *p, size_t len, struct err *err);
 int gate_show(struct gate *g, struct err *err);
 int gate_on_control(void *self, struct msg *m, struct err *err);
@@ -136,6 +141,8 @@ struct job *gate_new_job(struct gate *g, enum job_kind kind, int64_t number,
 int run_open(struct gate *g, const struct store_study *st, struct err *err);
 void run_close(struct gate *g, int64_t study);
 struct run *run_find(struct gate *g, int64_t study);
+/* A new manifest is taken, in the caller's transaction. */
+int run_new_epoch(struct gate *g, struct run *r, struct err *err);
 /* The fewest inputs that a sum over all of the study's sites may have. */
 uint16_t run_smallest(const struct gate *g, const struct run *r);
 int gate_on_round_message(

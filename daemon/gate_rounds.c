@@ -35,6 +35,7 @@
 
 /* A result whose sum is being checked. */
 struct replay {
+	uint32_t epoch; /* that it is of */
 	struct round_result *result;
 	struct round_check *check;
 	struct canon message;
@@ -46,9 +47,10 @@ struct replay {
  */
 
 static const struct round_ctx *
-context(const struct gate *g, const struct run *r, struct context *c)
+context_under(const struct gate *g, const struct run *r,
+    const struct manifest *m, struct context *c)
 {
-	struct round_ctx *ctx = context_fill(c, g->manifest, r->sig,
+	struct round_ctx *ctx = context_fill(c, m, r->sig,
 	    study_suite(r->study), study_bits(r->study), study_verify(r->study),
 	    study_cohort(r->study));
 
@@ -57,6 +59,23 @@ context(const struct gate *g, const struct run *r, struct context *c)
 	ctx->self = g->self;
 	ctx->secret = key_secret(g->identity);
 	return ctx;
+}
+
+static const struct round_ctx *
+context(const struct gate *g, const struct run *r, struct context *c)
+{
+	return context_under(g, r, g->manifest, c);
+}
+
+/* A round is checked against the manifest that it began under, also when
+   there is a newer one.  NULL if we do not have it. */
+static const struct round_ctx *
+context_of(struct gate *g, const struct run *r, uint32_t epoch,
+    struct context *c, struct err *err)
+{
+	const struct manifest *m = gate_manifest_of(g, epoch, err);
+
+	return m != NULL ? context_under(g, r, m, c) : NULL;
 }
 
 uint16_t
@@ -293,6 +312,29 @@ keep_round(struct gate *g, struct run *r, struct err *err)
 		return -1;
 	}
 	return store_commit(g->store, err);
+}
+
+/*
+ * A round of an older epoch ends here, unless this site has confirmed its list:
+ * then it may have been certified, and can only complete.
+ */
+int
+run_new_epoch(struct gate *g, struct run *r, struct err *err)
+{
+	enum site_phase phase;
+
+	if (r->round == NULL)
+		return 0;
+	phase = site_round_phase(r->round);
+	if (phase == SITE_CONFIRMED || phase == SITE_UNMASKED ||
+	    phase == SITE_ENDED)
+		return 0;
+	site_round_give_up(r->round);
+	r->aborted = r->last_round;
+	if (audit_event(g->audit, err, "abort", "study", r->name, "why",
+		"a new membership manifest", "convicted", "0", NULL) < 0)
+		return -1;
+	return put_round(g, r, err);
 }
 
 /* Send an answer that is in the store; the run is busy until it is there. */
@@ -906,6 +948,7 @@ on_result(struct incoming *in, struct err *err)
 		return -1;
 	}
 	canon_raw(&p->message, in->msg, in->len);
+	p->epoch = in->ctx->epoch;
 	p->n = round_result_inputs(p->result);
 	p->check = round_check_new(
 	    p->result, (enum round_verify)in->ctx->rules.verify, err);
@@ -972,6 +1015,27 @@ audit_change(struct gate *g, const struct run *r, const uint16_t *sites,
 	    "round", round, "gone", gone, "new", came, NULL);
 }
 
+/* The coordinator has shown this site another roster of the round than those
+   whose sum it is: two signed messages of its, which prove that. */
+static int
+audit_other_roster(struct gate *g, const struct run *r,
+    const struct site_round *own, const char *round, struct err *err)
+{
+	const uint8_t *shown = own != NULL ? site_round_roster_hash(own) : NULL;
+	char ours[DIGEST_TEXT], theirs[DIGEST_TEXT];
+
+	if (shown == NULL ||
+	    memcmp(shown, round_result_roster(r->replay->result),
+		ROUND_DIGEST) == 0)
+		return 0;
+	hex_text(shown, ROUND_DIGEST, ours);
+	hex_text(round_result_roster(r->replay->result), ROUND_DIGEST, theirs);
+	log_fields(LOG_ERR, ROUND_FIELDS(r),
+	    "the coordinator has signed two rosters of round %s", round);
+	return audit_event(g->audit, err, "two-rosters", "study", r->name,
+	    "round", round, "shown", ours, "summed", theirs, NULL);
+}
+
 /* The sum is checked: step the model, keep both. */
 static int
 finish(
@@ -995,6 +1059,9 @@ finish(
 		own = NULL;
 	if (site_round_accept(own, ctx, p->result, NULL, NULL, err) < 0)
 		goto out;
+	snprintf(round, sizeof(round), "%" PRIu64, about->round);
+	if (audit_other_roster(g, r, own, round, err) < 0)
+		goto out;
 	plan_save(r->plan, &before);
 	next = plan_load(r->spec, before.data, before.len, err);
 	if (next == NULL || plan_step(next, sum, n, (uint32_t)p->n, err) < 0)
@@ -1007,7 +1074,6 @@ finish(
 	    step.state);
 	hex_text(step.state, sizeof(step.state), state);
 	snprintf(step.kind, sizeof(step.kind), "%s", kind);
-	snprintf(round, sizeof(round), "%" PRIu64, about->round);
 	snprintf(sites_text, sizeof(sites_text), "%zu", p->n);
 	if (audit_event(g->audit, err, "sum", "study", r->name, "round", round,
 		"kind", kind, "sites", sites_text, "state", state, "verify",
@@ -1046,6 +1112,7 @@ int
 gate_on_fetched(void *self, struct msg *m, struct err *err)
 {
 	struct gate *g = self;
+	const struct round_ctx *ctx;
 	struct run *r = g->runs;
 	struct context c;
 	struct replay *p;
@@ -1057,14 +1124,12 @@ gate_on_fetched(void *self, struct msg *m, struct err *err)
 	if (r == NULL)
 		return 0;
 	p = r->replay;
-	rv = round_check_take(
-	    p->check, context(g, r, &c), m->data, m->len, &why);
-	if (rv < 0)
+	if ((ctx = context_of(g, r, p->epoch, &c, &why)) == NULL ||
+	    round_check_take(p->check, ctx, m->data, m->len, &why) < 0)
 		goto refused;
 	if ((rv = fetch_next(g, r, err)) <= 0)
 		return rv;
-	rv = finish(g, r, context(g, r, &c), &why);
-	if (rv < 0)
+	if (finish(g, r, ctx, &why) < 0)
 		goto refused;
 	replay_free(p);
 	r->replay = NULL;
@@ -1104,9 +1169,21 @@ handle(
 {
 	enum round_type type = round_message_type(msg, len);
 	struct context c;
-	struct incoming in = { g, r, context(g, r, &c), msg, len };
+	struct incoming in = { g, r, NULL, msg, len };
+	uint32_t epoch = g->manifest->epoch;
 	struct canon again = { 0 };
 	int rv;
+
+	if (type == ROUND_RESULT) {
+		uint8_t sum[ROUND_DIGEST];
+
+		if (round_result_peek(msg, len, &epoch, sum, err) < 0)
+			return -1;
+	} else if (type != ROUND_ANNOUNCE && r->round != NULL) {
+		epoch = site_round_epoch(r->round);
+	}
+	if ((in.ctx = context_of(g, r, epoch, &c, err)) == NULL)
+		return -1;
 
 	if (r->round != NULL && site_round_again(r->round, msg, len, &again)) {
 		if (type != ROUND_SHARESET || again.len != 0)

@@ -77,6 +77,48 @@ load_manifest(struct gate *g, struct err *err)
 	return rv;
 }
 
+const struct manifest *
+gate_manifest_of(struct gate *g, uint32_t epoch, struct err *err)
+{
+	struct canon object = { 0 };
+	int rv;
+
+	if (g->manifest != NULL && g->manifest->epoch == epoch)
+		return g->manifest;
+	if (g->older != NULL && g->older->epoch == epoch)
+		return g->older;
+	manifest_free(g->older);
+	g->older = NULL;
+	rv = store_manifest_of(g->store, epoch, &object, err);
+	if (rv == 1)
+		g->older = manifest_open(object.data, object.len, g->root, err);
+	else if (rv == 0)
+		err_set(err, ERR_REFUSED,
+		    "the manifest of epoch %u is not here", epoch);
+	canon_free(&object);
+	return g->older;
+}
+
+/* What was signed or begun under the last one ends with it. */
+static int
+store_new_epoch(struct gate *g, const struct manifest *m, const void *p,
+    size_t len, struct err *err)
+{
+	if (store_begin(g->store, err) < 0)
+		return -1;
+	if (store_put_manifest(g->store, m->epoch, p, len, err) < 0 ||
+	    store_drop_prekeys(g->store, err) < 0)
+		goto fail;
+	for (struct run *r = g->runs; r != NULL; r = r->next) {
+		if (run_new_epoch(g, r, err) < 0)
+			goto fail;
+	}
+	return store_commit(g->store, err);
+fail:
+	store_rollback(g->store);
+	return -1;
+}
+
 int
 gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 {
@@ -112,7 +154,7 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 	hex_text(m->digest, sizeof(m->digest), digest);
 	if (audit_event(g->audit, err, "manifest", "consortium", m->consortium,
 		"epoch", epoch, "digest", digest, NULL) < 0 ||
-	    store_put_manifest(g->store, m->epoch, p, len, err) < 0)
+	    store_new_epoch(g, m, p, len, err) < 0)
 		goto fail;
 	manifest_free(g->manifest);
 	g->manifest = m;

@@ -159,11 +159,10 @@ store_put_manifest(struct store *s, uint32_t epoch, const void *object,
 	    (int64_t)epoch, object, len);
 }
 
-int
-store_get_manifest(struct store *s, struct canon *out, struct err *err)
+/* The first column of the one row of q, if there is one. */
+static int
+get_blob(struct db_query *q, struct canon *out, struct err *err)
 {
-	struct db_query *q = db_query(s->db, err,
-	    "SELECT object FROM manifest ORDER BY epoch DESC LIMIT 1", "");
 	int rv = ROW(q, err);
 
 	if (rv == 1) {
@@ -171,6 +170,25 @@ store_get_manifest(struct store *s, struct canon *out, struct err *err)
 		db_done(q);
 	}
 	return rv;
+}
+
+int
+store_get_manifest(struct store *s, struct canon *out, struct err *err)
+{
+	return get_blob(
+	    db_query(s->db, err,
+		"SELECT object FROM manifest ORDER BY epoch DESC LIMIT 1", ""),
+	    out, err);
+}
+
+int
+store_manifest_of(
+    struct store *s, uint32_t epoch, struct canon *out, struct err *err)
+{
+	return get_blob(
+	    db_query(s->db, err, "SELECT object FROM manifest WHERE epoch = ?",
+		"i", (int64_t)epoch),
+	    out, err);
 }
 
 static void
@@ -284,6 +302,12 @@ store_count_prekeys(
 }
 
 int
+store_drop_prekeys(struct store *s, struct err *err)
+{
+	return db_run(s->db, err, "DELETE FROM prekey", "");
+}
+
+int
 store_add_study(struct store *s, const char *name,
     const uint8_t digest[STORE_DIGEST], const void *object, size_t len,
     enum study_status status, const char *why, struct err *err)
@@ -380,15 +404,9 @@ int
 store_study_object(
     struct store *s, int64_t id, struct canon *out, struct err *err)
 {
-	struct db_query *q = db_query(
-	    s->db, err, "SELECT object FROM study WHERE id = ?", "i", id);
-	int rv = ROW(q, err);
-
-	if (rv == 1) {
-		rv = append(q, 0, out, err) < 0 ? -1 : 1;
-		db_done(q);
-	}
-	return rv;
+	return get_blob(db_query(s->db, err,
+			    "SELECT object FROM study WHERE id = ?", "i", id),
+	    out, err);
 }
 
 int

@@ -33,7 +33,10 @@ void store_rollback(struct store *s);
 /* Blobs are appended to out by the getters: 1 found, 0 none, -1 error. */
 int store_put_manifest(struct store *s, uint32_t epoch, const void *object,
     size_t len, struct err *err);
+/* The newest one, or the one of an epoch. */
 int store_get_manifest(struct store *s, struct canon *out, struct err *err);
+int store_manifest_of(
+    struct store *s, uint32_t epoch, struct canon *out, struct err *err);
 
 /*
  * Prekeys.  One that was taken is gone: the same id is never given again.
@@ -50,6 +53,8 @@ int store_take_prekey(
     struct store *s, uint32_t id, uint8_t secret[32], struct err *err);
 int store_count_prekeys(struct store *s, int64_t utc, size_t *n,
     uint32_t *next_id, struct err *err);
+/* Another epoch: what was signed for the last one is of no use. */
+int store_drop_prekeys(struct store *s, struct err *err);
 
 enum study_status {
 	STATUS_RECEIVED, /* nothing prepared yet */

@@ -746,17 +746,48 @@ abuse_12_members_that_are_none(void **state)
 	run(wrong_members);
 }
 
-/* The root revokes site 0; the coordinator uses it all the same. */
+/* A new round is announced to site 3 alone: a roster of it. */
+static struct canon
+roster_of_next_round(struct round_about about)
+{
+	struct msg_ready ready;
+	struct canon t0, *m1 = &said[0][3][ROUND_READY];
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct roster r;
+	struct context c;
+	struct err err;
+
+	true_roster(3, &r);
+	about.round++;
+	t0 = announce_of(&about);
+	canon_free(m1);
+	for (tell(&h.sites[3], &t0); m1->len == 0; pump(20))
+		assert_true(clock_mono_ms() < until);
+	wait_idle(&h.sites[3]);
+	ok(msg_get_ready(ctx_of(NULL, &c), m1->data, m1->len, &ready, &err),
+	    &err);
+	ok(round_message_digest(t0.data, t0.len, r.announce, &err), &err);
+	canon_free(&t0);
+	for (size_t i = 0; i < 3; i++)
+		sign_prekey(h.sites[i].key, h.sites[i].id, &r.site[i].prekey);
+	r.site[3].prekey = ready.prekey;
+	return roster_of(&r);
+}
+
+/* The root revokes site 0; the coordinator uses it all the same: in the round
+   that is on, then in the next. */
 static enum fate
 revoked_member(size_t site, enum round_type type, struct canon *msg)
 {
-	struct canon object = { 0 };
+	struct canon object = { 0 }, roster;
+	struct round_about about;
 	struct err err;
 	size_t n;
 
 	if (site != 3 || type != ROUND_ROSTER || stage != 0)
 		return stage == 0 ? PASS : LOSE;
 	stage = 1;
+	true_announce(3, &about);
 	h.opened->epoch = 2;
 	h.opened->sites[0].active = false;
 	ok(manifest_sign(h.opened, h.root, &object, &err), &err);
@@ -765,11 +796,11 @@ revoked_member(size_t site, enum round_type type, struct canon *msg)
 	canon_free(&object);
 	wait_for_audit("s3", "manifest", "epoch=2", n);
 	control_ok(h.sites[3].control, "status", "small", NULL, 0);
-	{
-		struct canon again = copy_of(msg);
-
-		refuses(&h.sites[3], &again, "site 10 is not an active");
-	}
+	roster = copy_of(msg);
+	refuses(&h.sites[3], &roster, "prekey 1 has been used");
+	roster = roster_of_next_round(about);
+	refuses(&h.sites[3], &roster, "site 10 is not an active");
+	stage = 2;
 	return LOSE;
 }
 
@@ -781,7 +812,7 @@ abuse_12_a_revoked_member(void **state)
 	(void)state;
 	attack = revoked_member;
 	begin();
-	while (stage == 0) {
+	while (stage < 2) {
 		assert_true(clock_mono_ms() < until);
 		pump(20);
 	}
@@ -853,6 +884,39 @@ two_rosters(size_t site, enum round_type type, struct canon *msg)
 	canon_free(msg);
 	*msg = roster_of(&r);
 	return PASS;
+}
+
+/* A roster for the victim alone; the others come to a sum without it. */
+static enum fate
+another_roster(size_t site, enum round_type type, struct canon *msg)
+{
+	struct roster r;
+
+	if (!first(site, type, ROUND_ROSTER))
+		return PASS;
+	true_roster(site, &r);
+	r.site[3].prekey.id++;
+	sign_prekey(h.sites[3].key, 13, &r.site[3].prekey);
+	canon_free(msg);
+	*msg = roster_of(&r);
+	return PASS;
+}
+
+static void
+abuse_14_a_roster_for_one_site_alone(void **state)
+{
+	(void)state;
+	victim_first = false;
+	h.missing[0] = 1u << 0;
+	run(another_roster);
+	/* Refused by the coordinator, given up when the sum came: no share of
+	   it was opened, and the model is that of all later sums. */
+	assert_int_equal(audit_lines("s0", "two-rosters", "round=1 "), 1);
+	assert_int_equal(audit_lines("s0", "two-rosters", ""), 1);
+	assert_int_equal(audit_lines("s1", "two-rosters", ""), 0);
+	assert_int_equal(audit_lines("s0", "upload", "round=1 "), 0);
+	assert_int_equal(audit_lines("s0", "unmask", "round=1 "), 0);
+	assert_int_equal(audit_lines("s0", "sum", "round=1 "), 1);
 }
 
 static void
@@ -1081,6 +1145,7 @@ main(int argc, char *argv[])
 		TEST(abuse_12_a_revoked_member),
 		TEST(abuse_13_bad_keys),
 		TEST_SHORT(abuse_14_different_rosters_to_two_groups),
+		TEST_SHORT(abuse_14_a_roster_for_one_site_alone),
 		TEST(abuse_15_downgrades_and_what_is_not_canonical),
 		TEST(abuse_18_a_partial_unmask_run_again),
 		TEST(abuse_19_values_beyond_their_bounds),

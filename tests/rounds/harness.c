@@ -58,7 +58,7 @@ static const char study_format[] = "[study]\n"
 				   "ready-wait = %u\n"
 				   "share = %u\n"
 				   "upload = %u\n"
-				   "confirm = %u\n"
+				   "confirm = %u\n%s"
 				   "[privacy]\n"
 				   "k = 1\n"
 				   "cohort = %s\n%s"
@@ -403,8 +403,10 @@ on_reply(const struct msg *m)
 		s->next_tag = 0;
 		if (status == 0 && len != 0)
 			hand_in(s, in.p, len);
-		else
+		else if (status == 0)
 			ask(s);
+		else /* revoked, perhaps not for ever */
+			s->ask_at = clock_mono_ms() + 50;
 		break;
 	case W_SEND:
 		snprintf(s->refusal, sizeof(s->refusal), "%s",
@@ -892,12 +894,10 @@ make_folders(const char *name, char state[128])
 }
 
 static void
-make_authority(void)
+make_manifest(uint32_t epoch, unsigned revoked)
 {
-	struct manifest m = { .epoch = 1 };
+	struct manifest m = { .epoch = epoch };
 	struct manifest_site sites[SITES_MAX + 1] = { 0 };
-	uint16_t ids[SITES_MAX];
-	struct signed_study ss = { .epoch = 1, .sites = ids, .n_sites = h.n };
 	struct err err;
 
 	snprintf(m.consortium, sizeof(m.consortium), "test");
@@ -908,8 +908,8 @@ make_authority(void)
 	for (uint16_t i = 0; i < h.n; i++) {
 		struct site *s = &h.sites[i];
 
-		sites[i].id = ids[i] = s->id;
-		sites[i].active = true;
+		sites[i].id = s->id;
+		sites[i].active = (revoked >> i & 1) == 0;
 		snprintf(sites[i].member.name, sizeof(sites[i].member.name),
 		    "%s", s->name);
 		memcpy(sites[i].member.key, key_public(s->key), KEY_PUBLIC);
@@ -924,8 +924,31 @@ make_authority(void)
 	memset(sites[h.n].member.tls, 0xee, MANIFEST_ID);
 	m.sites = sites;
 	m.n_sites = h.n + 1;
+	canon_free(&h.manifest);
+	manifest_free(h.opened);
 	ok(manifest_sign(&m, h.root, &h.manifest, &err), &err);
-	memcpy(ss.consortium_id, m.consortium_id, MANIFEST_ID);
+	h.opened = manifest_open(
+	    h.manifest.data, h.manifest.len, key_public(h.root), &err);
+	assert_non_null(h.opened);
+}
+
+void
+new_epoch(unsigned revoked)
+{
+	make_manifest(h.opened->epoch + 1, revoked);
+}
+
+static void
+make_authority(void)
+{
+	uint16_t ids[SITES_MAX];
+	struct signed_study ss = { .epoch = 1, .sites = ids, .n_sites = h.n };
+	struct err err;
+
+	make_manifest(1, 0);
+	for (size_t i = 0; i < h.n; i++)
+		ids[i] = h.sites[i].id;
+	memcpy(ss.consortium_id, h.opened->consortium_id, MANIFEST_ID);
 	ss.text = strdup(study_text);
 	ss.text_len = strlen(study_text);
 	ok(signed_study_sign(&ss, h.root, &h.study, &err), &err);
@@ -934,9 +957,6 @@ make_authority(void)
 	    h.study.data, h.study.len, key_public(h.root), &err);
 	assert_non_null(h.sig);
 	memcpy(h.digest, h.sig->digest, SIGNED_DIGEST);
-	h.opened = manifest_open(
-	    h.manifest.data, h.manifest.len, key_public(h.root), &err);
-	assert_non_null(h.opened);
 }
 
 int
@@ -958,7 +978,8 @@ consortium_start(struct options o)
 		snprintf(iterations, sizeof(iterations),
 		    "max-iterations = %u\n", o.iterations);
 	snprintf(study_text, sizeof(study_text), study_format, iterations,
-	    o.ready_wait_s, o.deadline_s, o.deadline_s, o.deadline_s, o.cohort,
+	    o.ready_wait_s, o.deadline_s, o.deadline_s, o.deadline_s,
+	    o.rounds != NULL ? o.rounds : "", o.cohort,
 	    o.privacy != NULL ? o.privacy : "");
 	snprintf(libexec, sizeof(libexec), "%s%s:%s/daemon:%s/coordinator",
 	    build, o.faults != NULL ? "/tests/faults" : "", build, build);

@@ -65,6 +65,7 @@ struct options {
 	size_t n; /* sites, at most SITES_MAX */
 	const char *cohort; /* "fixed" or "open" */
 	const char *privacy; /* more lines of [privacy], or NULL */
+	const char *rounds; /* and of [rounds] */
 	unsigned ready_wait_s, deadline_s; /* of each phase */
 	unsigned iterations; /* of Newton's at most; 0: the default */
 	/* If set, all run under tests/faults/shim.so, and this is called before
@@ -136,6 +137,9 @@ void start_rounds(void);
 void kill_site(struct site *s);
 void kill_rounds(void);
 
+/* Sign the manifest of the next epoch, with these sites (by bit) revoked: what
+   h.manifest is from then on. */
+void new_epoch(unsigned revoked);
 /* Submit manifest and study, prepare and approve it everywhere. */
 void begin(void);
 void approve(struct site *s);

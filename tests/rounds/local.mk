@@ -18,3 +18,6 @@ check_PROGRAMS += %D%/test_consortium
 check_PROGRAMS += %D%/test_options
 %C%_test_options_SOURCES = %D%/test_options.c
 %C%_test_options_LDADD = $(harness_libs)
+check_PROGRAMS += %D%/test_epochs
+%C%_test_epochs_SOURCES = %D%/test_epochs.c
+%C%_test_epochs_LDADD = $(harness_libs)
