@@ -41,6 +41,12 @@ static const char *const schema[] = {
 	" study INTEGER PRIMARY KEY REFERENCES study(id),"
 	" number INTEGER NOT NULL,"
 	" body BLOB NOT NULL) STRICT;",
+	"CREATE TABLE checked ("
+	" study INTEGER NOT NULL REFERENCES study(id),"
+	" idx INTEGER NOT NULL,"
+	" site INTEGER NOT NULL,"
+	" sig BLOB NOT NULL,"
+	" PRIMARY KEY (study, idx, site)) STRICT;",
 };
 
 static const char *const status_names[] = {
@@ -329,18 +335,72 @@ book_get_step(struct book *b, int64_t study, uint32_t idx,
 	return rv;
 }
 
-int
-book_find_round(struct book *b, int64_t study, uint64_t round, uint32_t *idx,
-    struct err *err)
+static int
+get_idx(struct db_query *q, uint32_t *idx, struct err *err)
 {
-	struct db_query *q = db_query(b->db, err,
-	    "SELECT idx FROM step WHERE study = ? AND round = ? AND idx > 0",
-	    "ii", study, (int64_t)round);
 	int rv = ROW(q, err);
 
 	if (rv == 1) {
 		*idx = (uint32_t)db_int(q, 0);
 		db_done(q);
+	}
+	return rv;
+}
+
+int
+book_find_round(struct book *b, int64_t study, uint64_t round, uint32_t *idx,
+    struct err *err)
+{
+	return get_idx(db_query(b->db, err,
+			   "SELECT idx FROM step"
+			   " WHERE study = ? AND round = ? AND idx > 0",
+			   "ii", study, (int64_t)round),
+	    idx, err);
+}
+
+int
+book_find_state(struct book *b, int64_t study, const uint8_t state[BOOK_DIGEST],
+    uint32_t *idx, struct err *err)
+{
+	return get_idx(db_query(b->db, err,
+			   "SELECT idx FROM step"
+			   " WHERE study = ? AND state = ? AND idx > 0",
+			   "ib", study, state, (size_t)BOOK_DIGEST),
+	    idx, err);
+}
+
+int
+book_put_checked(struct book *b, int64_t study, uint32_t idx, uint16_t site,
+    const uint8_t sig[BOOK_SIGNATURE], struct err *err)
+{
+	return db_run(b->db, err,
+	    "INSERT OR REPLACE INTO checked (study, idx, site, sig)"
+	    " VALUES (?, ?, ?, ?)",
+	    "iiib", study, (int64_t)idx, (int64_t)site, sig,
+	    (size_t)BOOK_SIGNATURE);
+}
+
+int
+book_get_checked(struct book *b, int64_t study, uint32_t idx, uint16_t *sites,
+    uint8_t (*sigs)[BOOK_SIGNATURE], size_t max, size_t *n, struct err *err)
+{
+	struct db_query *q = db_query(b->db, err,
+	    "SELECT site, sig FROM checked"
+	    " WHERE study = ? AND idx = ? ORDER BY site",
+	    "ii", study, (int64_t)idx);
+	int rv;
+
+	*n = 0;
+	if (q == NULL)
+		return -1;
+	while ((rv = db_row(q, err)) == 1) {
+		size_t len;
+		const uint8_t *sig = db_blob(q, 1, &len);
+
+		if (*n == max || len != BOOK_SIGNATURE)
+			continue;
+		sites[*n] = (uint16_t)db_int(q, 0);
+		memcpy(sigs[(*n)++], sig, len);
 	}
 	return rv;
 }

@@ -94,6 +94,19 @@ int book_get_step(struct book *b, int64_t study, uint32_t idx,
 int book_find_round(struct book *b, int64_t study, uint64_t round,
     uint32_t *idx, struct err *err);
 
+/* The step that has a state; 1, 0 or -1. */
+int book_find_state(struct book *b, int64_t study,
+    const uint8_t state[BOOK_DIGEST], uint32_t *idx, struct err *err);
+
+/* Which sites have checked the sum that led to a step: their signatures
+   (crypto/round_vouch.h), by increasing id, at most max. */
+#define BOOK_SIGNATURE 64
+int book_put_checked(struct book *b, int64_t study, uint32_t idx, uint16_t site,
+    const uint8_t sig[BOOK_SIGNATURE], struct err *err);
+int book_get_checked(struct book *b, int64_t study, uint32_t idx,
+    uint16_t *sites, uint8_t (*sigs)[BOOK_SIGNATURE], size_t max, size_t *n,
+    struct err *err);
+
 /*
  * The open round of a study: at most one.  A new one gets the next number;
  * book_put_round() keeps its state, book_drop_round() ends it.

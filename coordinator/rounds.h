@@ -102,6 +102,16 @@ int rounds_transcript(struct rounds *s, const struct ctl_request *q,
 int rounds_chunk(struct rounds *s, const struct ctl_request *q,
     struct ctl_reply *r, struct err *err);
 
+/* rounds_vouch.c */
+/* A site has checked a sum, and says what it came to. */
+int work_take_checked(struct work *w, const void *msg, size_t len,
+    uint16_t *from, struct err *err);
+/* The result that led to step idx for a site that comes back after its uploads
+   have expired, with c + 1 others that have checked it: 1; 0 if they have not
+   expired, or too few have. */
+int work_vouched(struct work *w, uint16_t site, uint32_t idx, struct canon *out,
+    struct err *err);
+
 /* rounds_phases.c */
 const struct round_ctx *work_context(const struct work *w, struct context *c);
 /* The same for a round of an older epoch. */

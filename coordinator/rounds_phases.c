@@ -471,8 +471,9 @@ publish_leaves(
 	return rv;
 }
 
-/* What sites need to check a sum becomes public: the uploads (replay), the sum
-   itself (trust), or both and the uploads' leaves (sample). */
+/* What sites need to check a sum becomes public: the sum, the uploads but for
+   trust, and their leaves (sample).  The sum stays: who comes back late takes
+   it as others have signed it. */
 static int
 publish(
     struct work *w, const struct sources *src, const void *sum, struct err *err)
@@ -481,14 +482,11 @@ publish(
 	uint8_t root[ROUND_DIGEST];
 	char path[PATH_MAX];
 
-	if (w->study->privacy.verify != STUDY_REPLAY) {
-		if (round_words_root(study_bits(w->study), sum, n, root, err) <
-		    0)
-			return -1;
-		spool_path(w->rounds, SPOOL_PUBLIC, 0, root, path);
-		if (file_write(path, sum, vector_len(w), 0600, err) < 0)
-			return -1;
-	}
+	if (round_words_root(study_bits(w->study), sum, n, root, err) < 0)
+		return -1;
+	spool_path(w->rounds, SPOOL_PUBLIC, 0, root, path);
+	if (file_write(path, sum, vector_len(w), 0600, err) < 0)
+		return -1;
 	if (w->study->privacy.verify == STUDY_TRUST)
 		return 0; /* nobody needs them any more */
 	for (size_t i = 0; i < src->n; i++) {
@@ -551,8 +549,6 @@ expire_uploads(struct work *w, struct err *err)
 	if (rv == 1 && (r = work_result(w, &result, &why)) == NULL)
 		log_fields(LOG_WARNING, WORK_FIELDS(w),
 		    "uploads of an old round stay: %s", why.msg);
-	if (r != NULL)
-		unlink_public(w->rounds, round_result_sum_root(r));
 	for (size_t i = 0; r != NULL && i < round_result_inputs(r); i++) {
 		const uint8_t *root = round_result_input(r, i)->root;
 		uint8_t name[ROUND_DIGEST];
@@ -842,6 +838,8 @@ work_message(
 	char why[96];
 	int rv;
 
+	if (type == ROUND_CHECKED)
+		return work_take_checked(w, msg, len, &from, err);
 	if (w->round == NULL)
 		return err_set(err, ERR_REFUSED, "no round is open");
 	ctx = work_context(w, &c);
@@ -891,12 +889,24 @@ work_message(
 	return keep(w, err);
 }
 
+static int
+get_result(struct work *w, uint32_t idx, struct canon *msg, struct err *err)
+{
+	struct book_step *step = calloc(1, sizeof(*step));
+	int rv;
+
+	if (step == NULL)
+		return err_sys(err, "a result");
+	rv = book_get_step(w->rounds->book, w->id, idx, step, NULL, msg, err);
+	free(step);
+	return rv;
+}
+
 int
 work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
     struct canon *out, struct err *err)
 {
 	struct canon msg = { 0 };
-	struct book_step *step;
 	enum round_type type;
 	struct context c;
 	int rv = 0;
@@ -911,11 +921,11 @@ work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
 		return 0;
 	}
 	if (q->idx < plan_index(w->plan)) {
-		if ((step = calloc(1, sizeof(*step))) == NULL)
-			return err_sys(err, "a result");
-		rv = book_get_step(
-		    w->rounds->book, w->id, q->idx + 1, step, NULL, &msg, err);
-		free(step);
+		rv = work_vouched(w, site, q->idx + 1, &msg, err);
+		if (rv < 0)
+			return -1;
+		if (rv == 0 && (rv = get_result(w, q->idx + 1, &msg, err)) < 0)
+			return -1;
 	} else if (w->round != NULL) {
 		const struct round_ctx *ctx = work_context(w, &c);
 

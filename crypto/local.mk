@@ -54,5 +54,6 @@ noinst_LIBRARIES += %D%/libround.a
 	%D%/round_site.c %D%/round_site.h \
 	%D%/round_site_state.h %D%/round_site_store.c \
 	%D%/round_sum.h \
+	%D%/round_vouch.c %D%/round_vouch.h \
 	%D%/shamir.c %D%/shamir.h
 %C%_libround_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS)

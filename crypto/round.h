@@ -60,6 +60,9 @@ enum round_type {
 	ROUND_UNMASK, /* M7 */
 	ROUND_RESULT, /* M8 */
 	ROUND_ABORT, /* coordinator to sites: this round ends without a sum */
+	ROUND_CHECKED, /* site to coordinator: what a checked sum came to */
+	ROUND_VOUCHED, /* coordinator to a site: M8, and who has checked it */
+	ROUND_TYPES
 };
 
 /* "announce", "ready", ... */

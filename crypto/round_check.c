@@ -20,8 +20,7 @@ struct round_check {
 	size_t n, words, len, chunks; /* inputs; of a vector, len in bytes */
 	size_t at; /* the input that is wanted */
 	void *sum; /* (words) */
-	void **uploads; /* (n): replay */
-	uint8_t (*leaves)[ROUND_DIGEST]; /* (n, chunks): sample */
+	uint8_t (*leaves)[ROUND_DIGEST]; /* (n, chunks); replay: (chunks) */
 	size_t sample[ROUND_SAMPLES], n_samples, sampled;
 	uint64_t part[ROUND_CHUNK / 8]; /* of the uploads' sum */
 };
@@ -92,9 +91,9 @@ round_check_new(const struct round_result *result, enum round_verify verify,
 	c->len = c->words * (c->bits / 8);
 	c->chunks = round_chunks(c->bits, c->words);
 	c->sum = calloc(c->words, c->bits / 8);
-	c->uploads = calloc(c->n, sizeof(*c->uploads));
-	c->leaves = calloc(c->n * c->chunks, sizeof(*c->leaves));
-	if (c->sum == NULL || c->uploads == NULL || c->leaves == NULL)
+	c->leaves = calloc((verify == ROUND_SAMPLE ? c->n : 1) * c->chunks,
+	    sizeof(*c->leaves));
+	if (c->sum == NULL || c->leaves == NULL)
 		goto fail;
 	if (verify == ROUND_SAMPLE)
 		choose(c);
@@ -110,9 +109,6 @@ round_check_free(struct round_check *c)
 {
 	if (c == NULL)
 		return;
-	for (size_t i = 0; c->uploads != NULL && i < c->n; i++)
-		free(c->uploads[i]);
-	free(c->uploads);
 	free(c->leaves);
 	if (c->sum != NULL)
 		explicit_bzero(c->sum, c->len);
@@ -159,33 +155,35 @@ round_check_next(const struct round_check *c, struct round_want *want)
 	return false;
 }
 
-static int
-get_upload(void *arg, uint16_t site, const void **words, struct err *err)
-{
-	const struct round_check *c = arg;
-
-	for (size_t i = 0; i < c->n; i++) {
-		if (round_result_input(c->result, i)->site != site)
-			continue;
-		*words = c->uploads[i];
-		return 0;
-	}
-	return err_set(err, ERR_PEER, "site %u is not in the sum", site);
-}
-
+/* One after the other into the one sum: n uploads take no more memory than
+   one. */
 static int
 take_upload(struct round_check *c, const struct round_ctx *ctx,
     const void *data, size_t len, struct err *err)
 {
-	struct round_uploads all = { .get = get_upload, .arg = c };
+	const struct round_input *in = round_result_input(c->result, c->at);
+	const uint8_t *p = data;
+	uint8_t root[HASH_LEN];
 
-	if ((c->uploads[c->at] = malloc(len)) == NULL)
-		return err_sys(err, "%zu bytes", len);
-	memcpy(c->uploads[c->at], data, len);
+	for (size_t at = 0; at < len; at += ROUND_CHUNK)
+		merkle_chunk(p + at, MIN(len - at, (size_t)ROUND_CHUNK),
+		    c->leaves[at / ROUND_CHUNK]);
+	merkle_root(c->leaves, c->chunks, root);
+	if (!group_equal(root, in->root))
+		return err_set(err, ERR_PEER,
+		    "the upload of site %u is not the one that it signed",
+		    (unsigned)in->site);
+	round_words_add(c->bits, c->sum, p, c->words);
 	if (++c->at < c->n)
 		return 0;
+	if (round_result_unmask(c->result, ctx, 0, c->sum, c->words, err) < 0 ||
+	    round_words_root(c->bits, c->sum, c->words, root, err) < 0)
+		return -1;
+	if (!group_equal(root, round_result_sum_root(c->result)))
+		return err_set(err, ERR_PEER,
+		    "result: its sum is not that of the uploads");
 	c->stage = CHECKED;
-	return round_result_sum(c->result, ctx, &all, c->sum, err);
+	return 0;
 }
 
 static int

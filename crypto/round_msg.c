@@ -23,6 +23,8 @@ static const char *const type_names[] = {
 	[ROUND_UNMASK] = "unmask",
 	[ROUND_RESULT] = "result",
 	[ROUND_ABORT] = "abort",
+	[ROUND_CHECKED] = "checked",
+	[ROUND_VOUCHED] = "vouched",
 };
 
 const char *
@@ -195,9 +197,8 @@ msg_member(const struct round_ctx *ctx, uint16_t id)
 	return NULL;
 }
 
-/* What a site signed: its id is where site_at says in the content. */
-static int
-open_from_site(const struct round_ctx *ctx, const void *msg, size_t len,
+int
+msg_open_from_site(const struct round_ctx *ctx, const void *msg, size_t len,
     const char *type, size_t site_at, struct canon_in *content, struct err *err)
 {
 	const struct round_member *m;
@@ -298,7 +299,8 @@ msg_get_ready(const struct round_ctx *ctx, const void *msg, size_t len,
 {
 	struct canon_in in;
 
-	if (open_from_site(ctx, msg, len, "ready", ROUND_DIGEST, &in, err) != 0)
+	if (msg_open_from_site(
+		ctx, msg, len, "ready", ROUND_DIGEST, &in, err) != 0)
 		return -1;
 	canon_get_raw(&in, r->announce, ROUND_DIGEST);
 	r->site = canon_get_u16(&in);
@@ -348,7 +350,7 @@ msg_get_upload(const struct round_ctx *ctx, const void *msg, size_t len,
 {
 	struct canon_in in;
 
-	if (open_from_site(
+	if (msg_open_from_site(
 		ctx, msg, len, "upload", 2 * ROUND_DIGEST, &in, err) != 0)
 		return -1;
 	return read_upload(&in, u, err);
@@ -460,7 +462,7 @@ msg_get_confirm(const struct round_ctx *ctx, const void *msg, size_t len,
 {
 	struct canon_in in;
 
-	if (open_from_site(
+	if (msg_open_from_site(
 		ctx, msg, len, "confirm", 3 * ROUND_DIGEST, &in, err) != 0)
 		return -1;
 	get_confirm(&in, f);
@@ -591,7 +593,7 @@ msg_get_unmask(const struct round_ctx *ctx, const struct roster *r,
 	struct canon_in in;
 	bool ok;
 
-	if (open_from_site(
+	if (msg_open_from_site(
 		ctx, msg, len, "unmask", 3 * ROUND_DIGEST, &in, err) != 0)
 		return -1;
 	get_confirm(&in, &u->of);

@@ -40,6 +40,10 @@ int msg_peek(const void *msg, size_t len, const char *type,
 /* The same, signed by pk; ERR_PEER if it is not. */
 int msg_open(const void *msg, size_t len, const char *type,
     const uint8_t pk[ROUND_KEY], struct canon_in *content, struct err *err);
+/* What a site of the study signed: its id is site_at bytes into the content. */
+int msg_open_from_site(const struct round_ctx *ctx, const void *msg, size_t len,
+    const char *type, size_t site_at, struct canon_in *content,
+    struct err *err);
 int msg_no_memory(struct err *err);
 
 /* The member with that id, in the study; NULL if there is none. */

@@ -343,6 +343,22 @@ round_result_peek(const void *msg, size_t len, uint32_t *epoch,
 	return round_announce_peek(part.p, part.len, epoch, err);
 }
 
+int
+round_result_peek_roster(
+    const void *msg, size_t len, uint8_t roster[ROUND_DIGEST], struct err *err)
+{
+	struct canon_in in;
+	struct part part;
+
+	if (msg_peek(msg, len, "result", &in, err) != 0)
+		return -1;
+	get_part(&in, ROUND_MESSAGE_MAX);
+	part = get_part(&in, ROUND_MESSAGE_MAX);
+	if (in.failed)
+		return err_set(err, ERR_FORMAT, "result: cut short");
+	return round_message_digest(part.p, part.len, roster, err);
+}
+
 void
 round_result_free(struct round_result *r)
 {

@@ -53,6 +53,9 @@ const struct round_input *round_result_input(
  */
 int round_result_peek(const void *msg, size_t len, uint32_t *epoch,
     uint8_t sum_root[ROUND_DIGEST], struct err *err);
+/* And its R_hash. */
+int round_result_peek_roster(
+    const void *msg, size_t len, uint8_t roster[ROUND_DIGEST], struct err *err);
 
 /*
  * Repeat the sum (verify = replay): check each upload against its root, add

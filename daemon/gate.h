@@ -62,6 +62,7 @@ struct run {
 	uint64_t tag; /* of what is on its way to the coordinator */
 	enum round_type sending; /* what that is */
 	struct canon trailer; /* goes when the upload has gone */
+	struct canon checked; /* goes before the next question */
 };
 
 enum job_kind { JOB_READER, JOB_TRAINER };

@@ -23,6 +23,7 @@
 #include "crypto/exchange.h"
 #include "crypto/round_check.h"
 #include "crypto/round_site.h"
+#include "crypto/round_vouch.h"
 #include "crypto/signed_study.h"
 #include "daemon/config.h"
 #include "model/spec.h"
@@ -40,6 +41,8 @@ struct replay {
 	struct round_check *check;
 	struct canon message;
 	size_t n; /* inputs */
+	bool vouched; /* others have checked it, and say that it leads to */
+	uint8_t state[ROUND_DIGEST];
 };
 
 /*
@@ -172,6 +175,7 @@ run_free(struct run *r)
 	replay_free(r->replay);
 	canon_free(&r->held);
 	canon_free(&r->trailer);
+	canon_free(&r->checked);
 	site_round_free(r->round);
 	plan_free(r->plan);
 	free(r->spec);
@@ -269,7 +273,8 @@ run_open(struct gate *g, const struct store_study *st, struct err *err)
 		goto out;
 	}
 	if (study_model_spec(r->study, r->sig->n_sites, r->spec, err) < 0 ||
-	    load_plan(g, r, err) < 0 || load_round(g, r, err) < 0)
+	    load_plan(g, r, err) < 0 || load_round(g, r, err) < 0 ||
+	    store_get_checked(g->store, r->id, &r->checked, err) < 0)
 		goto out;
 	r->next = g->runs;
 	g->runs = r;
@@ -358,9 +363,19 @@ answer(struct gate *g, struct run *r, enum round_type type,
 static int
 idle(struct gate *g, struct run *r, struct err *err)
 {
+	if (r->checked.len != 0)
+		return answer(g, r, ROUND_CHECKED, &r->checked, err);
 	r->busy = false;
 	r->sending = ROUND_NONE;
 	return gate_poll(g, err);
+}
+
+/* It was told, or is of no use to the coordinator. */
+static int
+drop_checked(struct gate *g, struct run *r, struct err *err)
+{
+	canon_free(&r->checked);
+	return store_set_checked(g->store, r->id, NULL, 0, err);
 }
 
 int
@@ -380,6 +395,9 @@ gate_on_delivered(void *self, struct msg *m, struct err *err)
 		r = r->next;
 	if (r == NULL)
 		return 0; /* of a run that is closed */
+	if (r->sending == ROUND_CHECKED && code != ERR_SYSTEM &&
+	    drop_checked(g, r, err) < 0)
+		return -1;
 	if (code != ERR_NONE) {
 		log_fields(LOG_WARNING, ROUND_FIELDS(r), "%s not taken: %.*s",
 		    round_type_name(r->sending), (int)len, (const char *)why);
@@ -399,8 +417,10 @@ gate_on_delivered(void *self, struct msg *m, struct err *err)
 		canon_free(&trailer);
 		return rv;
 	}
-	log_fields(
-	    LOG_INFO, ROUND_FIELDS(r), "sent %s", round_type_name(r->sending));
+	/* (what was checked is of the round before: no step of this one) */
+	if (r->sending != ROUND_CHECKED)
+		log_fields(LOG_INFO, ROUND_FIELDS(r), "sent %s",
+		    round_type_name(r->sending));
 	return idle(g, r, err);
 }
 
@@ -934,36 +954,91 @@ fetch_next(struct gate *g, struct run *r, struct err *err)
 	    child_peer(&g->child, PROC_UPLINK), MSG_FETCH, r->tag, &out, err);
 }
 
+/* A result that is in order but for its sum, which is to be checked so. */
+static struct replay *
+replay_new(const struct run *r, const struct round_ctx *ctx, const void *msg,
+    size_t len, enum round_verify verify, struct err *err)
+{
+	struct round_about expect = expected(r);
+	struct replay *p = calloc(1, sizeof(*p));
+
+	if (p == NULL) {
+		err_sys(err, "result");
+		return NULL;
+	}
+	canon_raw(&p->message, msg, len);
+	p->epoch = ctx->epoch;
+	p->result = round_result_open(ctx, &expect, msg, len, err);
+	if (p->result == NULL ||
+	    (p->check = round_check_new(p->result, verify, err)) == NULL) {
+		replay_free(p);
+		return NULL;
+	}
+	p->n = round_result_inputs(p->result);
+	return p;
+}
+
 static int
 on_result(struct incoming *in, struct err *err)
 {
-	struct round_about expect = expected(in->r);
-	struct replay *p = calloc(1, sizeof(*p));
+	struct replay *p = replay_new(in->r, in->ctx, in->msg, in->len,
+	    (enum round_verify)in->ctx->rules.verify, err);
 
 	if (p == NULL)
-		return err_sys(err, "result");
-	p->result = round_result_open(in->ctx, &expect, in->msg, in->len, err);
-	if (p->result == NULL) {
-		replay_free(p);
 		return -1;
-	}
-	canon_raw(&p->message, in->msg, in->len);
-	p->epoch = in->ctx->epoch;
-	p->n = round_result_inputs(p->result);
-	p->check = round_check_new(
-	    p->result, (enum round_verify)in->ctx->rules.verify, err);
-	if (p->check == NULL) {
-		replay_free(p);
-		return -1;
-	}
 	replay_free(in->r->replay);
 	in->r->replay = p;
 	return fetch_next(in->g, in->r, err);
 }
 
+/* The uploads have expired; enough others have checked their sum. */
+static int
+on_vouched(struct incoming *in, struct err *err)
+{
+	static struct round_vouched v; /* 64 KiB */
+	const struct round_ctx *ctx;
+	uint8_t sum[ROUND_DIGEST];
+	struct replay *p;
+	struct context c;
+	uint32_t epoch;
+
+	if (round_vouched_open(in->ctx, in->msg, in->len, &v, err) < 0 ||
+	    round_result_peek(v.result, v.result_len, &epoch, sum, err) < 0 ||
+	    (ctx = context_of(in->g, in->r, epoch, &c, err)) == NULL ||
+	    (p = replay_new(
+		 in->r, ctx, v.result, v.result_len, ROUND_TRUST, err)) == NULL)
+		return -1;
+	if (round_vouched_check(&v, in->ctx, p->result, err) < 0) {
+		replay_free(p);
+		return -1;
+	}
+	p->vouched = true;
+	memcpy(p->state, v.state, ROUND_DIGEST);
+	replay_free(in->r->replay);
+	in->r->replay = p;
+	return fetch_next(in->g, in->r, err);
+}
+
+/* What this site says of a sum that it has checked. */
+static int
+make_checked(const struct run *r, const struct round_ctx *ctx,
+    const uint8_t state[ROUND_DIGEST], struct canon *out, struct err *err)
+{
+	const struct round_result *result = r->replay->result;
+	struct round_checked c = { .site = ctx->self };
+
+	if (r->replay->vouched || ctx->rules.verify == ROUND_TRUST)
+		return 0;
+	memcpy(c.roster, round_result_roster(result), ROUND_DIGEST);
+	memcpy(c.sum, round_result_sum_root(result), ROUND_DIGEST);
+	memcpy(c.state, state, ROUND_DIGEST);
+	return round_checked_put(ctx, &c, out, err);
+}
+
 static int
 store_next(struct gate *g, struct run *r, const struct store_step *step,
-    const struct canon *plan, const uint16_t *sites, bool done, struct err *err)
+    const struct canon *plan, const uint16_t *sites,
+    const struct canon *checked, bool done, struct err *err)
 {
 	const struct canon *m = &r->replay->message;
 
@@ -972,6 +1047,8 @@ store_next(struct gate *g, struct run *r, const struct store_step *step,
 	if (store_add_step(g->store, r->id, step, plan->data, plan->len, sites,
 		m->data, m->len, err) < 0 ||
 	    store_drop_rounds(g->store, r->id, UINT64_MAX, err) < 0 ||
+	    store_set_checked(
+		g->store, r->id, checked->data, checked->len, err) < 0 ||
 	    (r->last_round < step->round &&
 		store_set_last_round(g->store, r->id, step->round, err) < 0) ||
 	    (r->study->privacy.cohort == STUDY_FIXED && r->n_cohort == 0 &&
@@ -1047,7 +1124,8 @@ finish(
 	struct store_step step = { .n_sites = p->n, .round = about->round };
 	size_t n = plan_words(r->plan);
 	const void *sum = round_check_sum(p->check);
-	struct canon before = { 0 }, after = { 0 };
+	const char *how = p->vouched ? "vouched" : study_verify_name(r->study);
+	struct canon before = { 0 }, after = { 0 }, checked = { 0 };
 	struct plan *next = NULL;
 	char path[700], round[24], state[DIGEST_TEXT], kind[33], sites_text[16];
 	uint16_t sites[ROUND_STUDY_MAX];
@@ -1072,14 +1150,23 @@ finish(
 	round_state_next(r->digest, step.idx, plan_kind(next), r->state,
 	    round_result_sum_root(p->result), after.data, after.len,
 	    step.state);
+	if (p->vouched && memcmp(p->state, step.state, ROUND_DIGEST) != 0) {
+		err_set(err, ERR_PEER,
+		    "vouched: the sum does not lead to the state that was "
+		    "signed");
+		goto out;
+	}
+	if (make_checked(r, ctx, step.state, &checked, err) < 0)
+		goto out;
 	hex_text(step.state, sizeof(step.state), state);
 	snprintf(step.kind, sizeof(step.kind), "%s", kind);
 	snprintf(sites_text, sizeof(sites_text), "%zu", p->n);
 	if (audit_event(g->audit, err, "sum", "study", r->name, "round", round,
 		"kind", kind, "sites", sites_text, "state", state, "verify",
-		study_verify_name(r->study), NULL) < 0 ||
+		how, NULL) < 0 ||
 	    audit_change(g, r, sites, p->n, round, err) < 0 ||
-	    store_next(g, r, &step, &after, sites, plan_done(next), err) < 0)
+	    store_next(
+		g, r, &step, &after, sites, &checked, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the store is ahead; memory follows. */
 	spool_path(g, r, path, sizeof(path));
@@ -1089,6 +1176,9 @@ finish(
 	r->plan = next;
 	next = NULL;
 	memcpy(r->state, step.state, STORE_DIGEST);
+	canon_free(&r->checked);
+	r->checked = checked;
+	checked = (struct canon){ 0 };
 	r->last_round = MAX(r->last_round, about->round);
 	if (r->study->privacy.cohort == STUDY_FIXED && r->n_cohort == 0) {
 		memcpy(r->cohort, sites, p->n * sizeof(*sites));
@@ -1098,13 +1188,13 @@ finish(
 	r->round = NULL;
 	log_event(EVENT_ROUND_SUM, LOG_INFO, ROUND_FIELDS(r),
 	    "sum of round %s (%s) over %zu sites accepted (%s); %s", round,
-	    kind, p->n, study_verify_name(r->study),
-	    plan_done(r->plan) ? "the study is done" : "next");
+	    kind, p->n, how, plan_done(r->plan) ? "the study is done" : "next");
 	rv = 0;
 out:
 	plan_free(next);
 	canon_free(&before);
 	canon_free(&after);
+	canon_free(&checked);
 	return rv;
 }
 
@@ -1152,6 +1242,7 @@ static const struct {
 	{ ROUND_CERTIFICATE, true, on_certificate },
 	{ ROUND_ABORT, true, on_abort },
 	{ ROUND_RESULT, false, on_result },
+	{ ROUND_VOUCHED, false, on_vouched },
 };
 
 /* What each message is answered with. */
@@ -1179,7 +1270,8 @@ handle(
 
 		if (round_result_peek(msg, len, &epoch, sum, err) < 0)
 			return -1;
-	} else if (type != ROUND_ANNOUNCE && r->round != NULL) {
+	} else if (type != ROUND_ANNOUNCE && type != ROUND_VOUCHED &&
+	    r->round != NULL) {
 		epoch = site_round_epoch(r->round);
 	}
 	if ((in.ctx = context_of(g, r, epoch, &c, err)) == NULL)

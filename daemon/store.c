@@ -74,6 +74,7 @@ static const char *const schema[] = {
 	" restored INTEGER NOT NULL) STRICT;"
 	"INSERT INTO counter VALUES (1, 0, 0);"
 	"ALTER TABLE study ADD COLUMN answer_from INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE study ADD COLUMN checked BLOB NOT NULL DEFAULT x'';",
 };
 
 static const char *const status_names[] = {
@@ -446,6 +447,24 @@ store_set_cohort(struct store *s, int64_t study, const uint16_t *sites,
 	    "bi", c.data, c.len, study);
 	canon_free(&c);
 	return rv;
+}
+
+int
+store_set_checked(struct store *s, int64_t study, const void *msg, size_t len,
+    struct err *err)
+{
+	return db_run(s->db, err, "UPDATE study SET checked = ? WHERE id = ?",
+	    "bi", len != 0 ? msg : "", len, study);
+}
+
+int
+store_get_checked(
+    struct store *s, int64_t study, struct canon *out, struct err *err)
+{
+	return get_blob(
+	    db_query(s->db, err, "SELECT checked FROM study WHERE id = ?", "i",
+		study),
+	    out, err);
 }
 
 int

@@ -110,6 +110,13 @@ int store_set_prepared(struct store *s, int64_t study, int64_t job,
 int store_add_decision(struct store *s, int64_t study, const void *object,
     size_t len, struct err *err);
 
+/* What is to be told of the last sum (crypto/round_vouch.h), until it has been;
+   len 0: nothing. */
+int store_set_checked(struct store *s, int64_t study, const void *msg,
+    size_t len, struct err *err);
+int store_get_checked(
+    struct store *s, int64_t study, struct canon *out, struct err *err);
+
 /* The chain of states: step idx of a study. */
 struct store_step {
 	uint32_t idx;

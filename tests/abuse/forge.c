@@ -11,8 +11,8 @@
 #include "common/macros.h"
 #include "crypto/round_keys.h"
 
-struct canon told[2][SITES_MAX][ROUND_ABORT + 1];
-struct canon said[2][SITES_MAX][ROUND_ABORT + 1];
+struct canon told[2][SITES_MAX][ROUND_TYPES];
+struct canon said[2][SITES_MAX][ROUND_TYPES];
 uint32_t at_step[SITES_MAX];
 enum fate (*attack)(size_t site, enum round_type type, struct canon *msg);
 enum fate (*lie)(size_t site, enum round_type type, struct canon *msg);
@@ -77,7 +77,7 @@ forge_stop(void)
 {
 	for (size_t k = 0; k < 2; k++) {
 		for (size_t i = 0; i < SITES_MAX; i++) {
-			for (size_t j = 0; j <= ROUND_ABORT; j++) {
+			for (size_t j = 0; j < ROUND_TYPES; j++) {
 				canon_free(&told[k][i][j]);
 				canon_free(&said[k][i][j]);
 			}

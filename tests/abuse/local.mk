@@ -5,7 +5,7 @@ check_LIBRARIES += %D%/libforge.a
 %C%_libforge_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CMOCKA_CFLAGS)
 
 abuse_cases = %D%/cases_coordinator %D%/cases_crash %D%/cases_dropouts \
-	%D%/cases_interleavings %D%/cases_sites
+	%D%/cases_interleavings %D%/cases_library %D%/cases_sites
 EXTRA_PROGRAMS += $(abuse_cases)
 %C%_cases_coordinator_SOURCES = %D%/cases_coordinator.c
 %C%_cases_coordinator_LDADD = tests/abuse/libforge.a $(harness_libs)
@@ -19,6 +19,8 @@ EXTRA_PROGRAMS += $(abuse_cases)
 %C%_cases_interleavings_LDADD = crypto/libround.a crypto/librandom.a \
 	crypto/libhash.a common/libcommon.a $(SODIUM_LIBS) $(CRYPTO_LIBS) \
 	$(CMOCKA_LIBS)
+%C%_cases_library_SOURCES = %D%/cases_library.c
+%C%_cases_library_LDADD = $(round_libs) -lm
 
 check_DATA += $(abuse_cases)
 check_SCRIPTS += %D%/abuse.sh

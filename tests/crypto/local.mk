@@ -34,7 +34,8 @@ check_PROGRAMS += %D%/test_golden
 EXTRA_DIST += tests/reference/oracle.py \
 	tests/vectors/round/complaint.txt tests/vectors/round/n3.txt \
 	tests/vectors/round/n4.txt tests/vectors/round/n5.txt \
-	tests/vectors/round/n3-b32.txt tests/vectors/round/n5-b32.txt
+	tests/vectors/round/n3-b32.txt tests/vectors/round/n5-b32.txt \
+	tests/vectors/round/n10.txt tests/vectors/round/n10-chacha20.txt
 check_PROGRAMS += %D%/test_noise
 %C%_test_noise_SOURCES = %D%/test_noise.c
 %C%_test_noise_LDADD = $(round_libs) -lm

@@ -7,13 +7,14 @@
 #include "common/hex.h"
 #include "crypto/hash.h"
 #include "crypto/round_msg.h"
+#include "crypto/round_vouch.h"
 #include "tests/crypto/random_fixed.h"
 #include "tests/crypto/world.h"
 
 static enum round_type
 type_of(const char *name)
 {
-	for (int t = ROUND_ANNOUNCE; t <= ROUND_ABORT; t++)
+	for (int t = ROUND_ANNOUNCE; t < ROUND_TYPES; t++)
 		if (strcmp(name, round_type_name((enum round_type)t)) == 0)
 			return (enum round_type)t;
 	fail_msg("no message \"%s\"", name);
@@ -108,6 +109,76 @@ compare(const struct world *w, const char *name, size_t n_lines)
 	fclose(f);
 }
 
+/* Its share set is sent, whether it is there or not. */
+static void
+give_shareset(struct world *w, unsigned id)
+{
+	assert_int_equal(
+	    coord_round_message(w->coord, &w->ctx, ROUND_SHARESET, (uint16_t)id,
+		&w->site[id / 10 - 1].got[ROUND_SHARESET], &w->err),
+	    0);
+}
+
+/* All that have confirmed sign the sum; the first c + 1 vouch for it. */
+static void
+vouch(struct world *w, unsigned late)
+{
+	struct round_vouched *v = calloc(1, sizeof(*v));
+	struct world_site *to = &w->site[late / 10 - 1];
+	struct canon *out = &to->got[ROUND_VOUCHED], m8 = { 0 };
+	struct round_checked c, again;
+	struct round_result *result;
+	const uint8_t *sig;
+
+	assert_non_null(v);
+	memcpy(c.roster, coord_round_roster_hash(w->coord), ROUND_DIGEST);
+	assert_int_equal(round_words_root(w->ctx.rules.bits, w->sum,
+			     w->about.words, c.sum, &w->err),
+	    0);
+	round_state_next(w->ctx.study, w->about.step + 1, "moments",
+	    w->about.state, c.sum, "model", 5, c.state);
+	for (size_t i = 0; i < w->n; i++) {
+		struct world_site *s = &w->site[i];
+		struct canon *msg = &s->sent[ROUND_CHECKED];
+		struct round_ctx ctx = w->ctx;
+
+		if (s->sent[ROUND_CONFIRM].len == 0 || w->members[i].id == late)
+			continue;
+		ctx.secret = s->sk;
+		c.site = w->members[i].id;
+		assert_int_equal(round_checked_put(&ctx, &c, msg, &w->err), 0);
+		assert_int_equal(round_checked_open(&w->ctx, msg->data,
+				     msg->len, &again, &sig, &w->err),
+		    0);
+		assert_memory_equal(&c, &again, sizeof(c));
+		if (v->n > w->ctx.rules.corrupted)
+			continue;
+		v->by[v->n].site = c.site;
+		memcpy(v->by[v->n++].sig, sig, ROUND_SIGNATURE);
+	}
+	assert_int_equal(coord_round_message(
+			     w->coord, &w->ctx, ROUND_RESULT, 0, &m8, &w->err),
+	    0);
+	v->result = m8.data;
+	v->result_len = m8.len;
+	memcpy(v->state, c.state, ROUND_DIGEST);
+	assert_int_equal(round_vouched_put(&w->ctx, v, out, &w->err), 0);
+	/* The late site takes it; with one less it does not. */
+	to->ctx = w->ctx;
+	to->ctx.self = (uint16_t)late;
+	assert_int_equal(
+	    round_vouched_open(&to->ctx, out->data, out->len, v, &w->err), 0);
+	result = round_result_open(
+	    &to->ctx, &w->about, v->result, v->result_len, &w->err);
+	assert_non_null(result);
+	assert_int_equal(round_vouched_check(v, &to->ctx, result, &w->err), 0);
+	v->n--;
+	assert_int_equal(round_vouched_check(v, &to->ctx, result, &w->err), -1);
+	round_result_free(result);
+	canon_free(&m8);
+	free(v);
+}
+
 static void
 three_sites_one_silent_at_the_end(void **state)
 {
@@ -116,7 +187,8 @@ three_sites_one_silent_at_the_end(void **state)
 	(void)state;
 	w->site[2].leaves = LEAVES_BEFORE_UNMASK;
 	assert_int_equal(world_run(w), 0);
-	compare(w, "n3.txt", 23);
+	vouch(w, 30);
+	compare(w, "n3.txt", 26);
 	world_free(w);
 }
 
@@ -130,14 +202,13 @@ four_sites_one_gone_before_its_upload(void **state)
 	/* It is sent a share set, as the others are. */
 	assert_int_equal(world_ready(w), 0);
 	assert_int_equal(world_shares(w), 0);
-	assert_int_equal(coord_round_message(w->coord, &w->ctx, ROUND_SHARESET,
-			     30, &w->site[2].got[ROUND_SHARESET], &w->err),
-	    0);
+	give_shareset(w, 30);
 	assert_int_equal(world_uploads(w), 0);
 	assert_int_equal(world_confirms(w), 0);
 	assert_int_equal(world_unmasks(w), 0);
 	assert_int_equal(world_result(w), 0);
-	compare(w, "n4.txt", 27);
+	vouch(w, 30);
+	compare(w, "n4.txt", 31);
 	world_free(w);
 }
 
@@ -156,14 +227,65 @@ five_of_six_sites_suite_2_one_gone(void **state)
 	w->site[1].leaves = LEAVES_BEFORE_UPLOAD;
 	assert_int_equal(world_ready(w), 0);
 	assert_int_equal(world_shares(w), 0);
-	assert_int_equal(coord_round_message(w->coord, &w->ctx, ROUND_SHARESET,
-			     20, &w->site[1].got[ROUND_SHARESET], &w->err),
-	    0);
+	give_shareset(w, 20);
 	assert_int_equal(world_uploads(w), 0);
 	assert_int_equal(world_confirms(w), 0);
 	assert_int_equal(world_unmasks(w), 0);
 	assert_int_equal(world_result(w), 0);
-	compare(w, "n5.txt", 33);
+	vouch(w, 20);
+	compare(w, "n5.txt", 38);
+	world_free(w);
+}
+
+static void
+ten_sites_one_gone_in_each_phase(void **state)
+{
+	struct world *w = world_new(10, 40);
+
+	(void)state;
+	w->ctx.rules.verify = ROUND_SAMPLE;
+	w->site[1].leaves = LEAVES_BEFORE_SHARES;
+	w->site[9].leaves = LEAVES_BEFORE_UPLOAD;
+	w->site[3].leaves = LEAVES_BEFORE_CONFIRM;
+	w->site[6].leaves = LEAVES_BEFORE_UNMASK;
+	assert_int_equal(world_ready(w), 0);
+	assert_int_equal(world_shares(w), 0);
+	give_shareset(w, 100);
+	assert_int_equal(world_uploads(w), 0);
+	assert_int_equal(world_confirms(w), 0);
+	assert_int_equal(world_unmasks(w), 0);
+	assert_int_equal(world_result(w), 0);
+	vouch(w, 100);
+	compare(w, "n10.txt", 63);
+	world_free(w);
+}
+
+static void
+nine_of_ten_sites_with_other_options(void **state)
+{
+	struct world *w = world_new(10, 7);
+
+	(void)state;
+	w->ctx.rules.suite = ROUND_CHACHA20;
+	w->ctx.rules.corrupted = 3;
+	w->ctx.rules.verify = ROUND_TRUST;
+	w->ctx.rules.cohort = ROUND_FIXED;
+	w->about.round = 3;
+	w->about.step = 2;
+	strcpy(w->about.kind, "evaluation");
+	hash_sha256("some state", 10, w->about.state);
+	w->site[4].leaves = LEAVES_BEFORE_READY;
+	w->site[0].leaves = LEAVES_BEFORE_UPLOAD;
+	w->site[6].leaves = LEAVES_BEFORE_UNMASK;
+	assert_int_equal(world_ready(w), 0);
+	assert_int_equal(world_shares(w), 0);
+	give_shareset(w, 10);
+	assert_int_equal(world_uploads(w), 0);
+	assert_int_equal(world_confirms(w), 0);
+	assert_int_equal(world_unmasks(w), 0);
+	assert_int_equal(world_result(w), 0);
+	vouch(w, 10);
+	compare(w, "n10-chacha20.txt", 65);
 	world_free(w);
 }
 
@@ -177,7 +299,8 @@ narrow_words_of_three_sites(void **state)
 	world_narrow(w);
 	w->site[2].leaves = LEAVES_BEFORE_UNMASK;
 	assert_int_equal(world_run(w), 0);
-	compare(w, "n3-b32.txt", 23);
+	vouch(w, 30);
+	compare(w, "n3-b32.txt", 26);
 	world_free(w);
 }
 
@@ -199,7 +322,8 @@ narrow_words_of_five_sites_suite_2_one_gone(void **state)
 	assert_int_equal(world_confirms(w), 0);
 	assert_int_equal(world_unmasks(w), 0);
 	assert_int_equal(world_result(w), 0);
-	compare(w, "n5-b32.txt", 33);
+	vouch(w, 20);
+	compare(w, "n5-b32.txt", 38);
 	world_free(w);
 }
 
@@ -293,6 +417,8 @@ main(void)
 		cmocka_unit_test(five_of_six_sites_suite_2_one_gone),
 		cmocka_unit_test(narrow_words_of_three_sites),
 		cmocka_unit_test(narrow_words_of_five_sites_suite_2_one_gone),
+		cmocka_unit_test(ten_sites_one_gone_in_each_phase),
+		cmocka_unit_test(nine_of_ten_sites_with_other_options),
 		cmocka_unit_test(a_swapped_share_is_complained_of),
 	};
 

@@ -50,7 +50,7 @@ hmac_of_known_texts(void **state)
 	    "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
-/* RFC 5869, A.1 and A.2 (the end of it). */
+/* RFC 5869, A.1, A.2 (the end of it), and A.3: no salt, no info. */
 static void
 hkdf_of_known_inputs(void **state)
 {
@@ -79,6 +79,13 @@ hkdf_of_known_inputs(void **state)
 	hkdf_expand(prk, info, 80, okm, 82);
 	assert_hex(okm + 50,
 	    "75600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87");
+	memset(ikm, 0x0b, 22);
+	hkdf_extract(salt, 0, ikm, 22, prk);
+	assert_hex(prk,
+	    "19ef24a32c717b167f33a91d6f648bdf96596776afdb6377ac434c1c293ccb04");
+	hkdf_expand(prk, info, 0, okm, 42);
+	assert_hex(okm,
+	    "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
 }
 
 /* The layout of common/canon.h. */

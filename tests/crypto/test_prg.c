@@ -1,5 +1,7 @@
 #include "tests/check.h"
 
+#include <openssl/evp.h>
+
 #include "common/err.h"
 #include "common/hex.h"
 #include "crypto/prg.h"
@@ -28,6 +30,50 @@ suite_1_begins_with_aes_of_zeros(void **state)
 	assert_int_equal(
 	    prg_apply(PRG_AES256CTR, key, 64, 0, words, 2, PRG_ADD, &err), 0);
 	assert_memory_equal(words, want, 16);
+}
+
+/* NIST SP 800-38A, F.5.5: libcrypto's counter mode, which is suite 1 with a
+   counter that begins at 0. */
+static void
+suite_1_is_the_counter_mode_of_sp_800_38a(void **state)
+{
+	EVP_CIPHER_CTX *evp = EVP_CIPHER_CTX_new();
+	uint8_t key[PRG_KEY], counter[16], plain[64], want[64], got[64];
+	uint64_t words[8] = { 0 };
+	struct err err;
+	int n;
+
+	(void)state;
+	key_of(
+	    "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4",
+	    key);
+	assert_int_equal(
+	    hex_bytes("f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", counter, 16), 0);
+	assert_int_equal(hex_bytes("6bc1bee22e409f96e93d7e117393172a"
+				   "ae2d8a571e03ac9c9eb76fac45af8e51"
+				   "30c81c46a35ce411e5fbc1191a0a52ef"
+				   "f69f2445df4f9b17ad2b417be66c3710",
+			     plain, 64),
+	    0);
+	assert_int_equal(hex_bytes("601ec313775789a5b7a7f504bbf3d228"
+				   "f443e3ca4d62b59aca84e990cacaf5c5"
+				   "2b0930daa23de94ce87017ba2d84988d"
+				   "dfc9c58db67aada613c2dd08457941a6",
+			     want, 64),
+	    0);
+	assert_non_null(evp);
+	assert_int_equal(
+	    EVP_EncryptInit_ex(evp, EVP_aes_256_ctr(), NULL, key, counter), 1);
+	assert_int_equal(EVP_EncryptUpdate(evp, got, &n, plain, 64), 1);
+	assert_memory_equal(got, want, 64);
+	memset(counter, 0, sizeof(counter));
+	memset(plain, 0, sizeof(plain));
+	assert_int_equal(EVP_EncryptInit_ex(evp, NULL, NULL, key, counter), 1);
+	assert_int_equal(EVP_EncryptUpdate(evp, got, &n, plain, 64), 1);
+	assert_int_equal(
+	    prg_apply(PRG_AES256CTR, key, 64, 0, words, 8, PRG_ADD, &err), 0);
+	assert_memory_equal(words, got, 64);
+	EVP_CIPHER_CTX_free(evp);
 }
 
 /* RFC 8439, A.1, vectors 1 and 2: key and nonce zero, blocks 0 and 1. */
@@ -139,6 +185,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(suite_1_begins_with_aes_of_zeros),
+		cmocka_unit_test(suite_1_is_the_counter_mode_of_sp_800_38a),
 		cmocka_unit_test(suite_2_is_chacha20_from_block_0),
 		cmocka_unit_test(pieces_fit_together),
 		cmocka_unit_test(narrow_words_are_the_same_stream),

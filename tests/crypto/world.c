@@ -94,7 +94,7 @@ forget_round(struct world *w)
 	for (size_t i = 0; i < w->n; i++) {
 		site_round_free(w->site[i].round);
 		w->site[i].round = NULL;
-		for (size_t t = 0; t <= ROUND_ABORT; t++) {
+		for (size_t t = 0; t < ROUND_TYPES; t++) {
 			canon_free(&w->site[i].sent[t]);
 			canon_free(&w->site[i].got[t]);
 		}

@@ -14,7 +14,7 @@
 #include "crypto/round_coord.h"
 #include "crypto/round_site.h"
 
-#define WORLD_MAX 8
+#define WORLD_MAX 10
 #define WORLD_NOW 1800000000
 #define WORLD_EXPIRY 1900000000
 
@@ -37,8 +37,8 @@ struct world_site {
 	uint64_t last_round;
 	struct site_round *round;
 	uint64_t *z, *y; /* (words); of 32 bits after world_narrow() */
-	struct canon sent[ROUND_ABORT + 1]; /* what it answered, by type */
-	struct canon got[ROUND_ABORT + 1]; /* to what */
+	struct canon sent[ROUND_TYPES]; /* what it answered, by type */
+	struct canon got[ROUND_TYPES]; /* to what */
 };
 
 struct world {

@@ -402,7 +402,7 @@ class Round:
     """A study of N sites, of which ready are there, all honest."""
 
     def __init__(self, n_study, ready, words, suite=1, rnd=1, step=0,
-                 kind="counts", state=None, bits=64):
+                 kind="counts", state=None, c=1, verify=1, cohort=2, bits=64):
         self.coordinator = Signer(sha(b"coordinator"))
         self.consortium, self.study = sha(b"consortium"), sha(b"study")
         self.epoch, self.suite, self.words = 7, suite, words
@@ -411,6 +411,7 @@ class Round:
         self.signers = {i: Signer(sha(b"site %d" % i)) for i in self.ids}
         self.rnd, self.step, self.kind = rnd, step, kind
         self.bits = bits
+        self.c, self.verify, self.cohort = c, verify, cohort
         self.state = state or H("first-state", self.study)
         self.transcript = []
 
@@ -460,21 +461,25 @@ class Round:
                 digest(self.t0) + u16(site) + self.prekeys[-1]))
 
     def roster(self):
-        n, big, c, h_min = self.n, self.n_study, 1, 2
+        n, big, c, h_min = self.n, self.n_study, self.c, 2
         q, t = (big + c) // 2 + 1, -(-(big + c) // 2)
         u_min = max(c + h_min, -(-3 * n // 4), q)
         assert u_min <= n and c + n - u_min < t
-        self.t = t
+        self.t, self.q, self.u_min = t, q, u_min
         params = b"".join(map(u16, (big, n, c, h_min))) + u32(750000)
         params += b"".join(map(u16, (q, t, u_min, n - u_min, n - 1)))
-        params += u8(self.suite) + u8(self.bits) + u8(1) + u8(2)
+        params += u8(self.suite) + u8(self.bits)
+        params += u8(self.verify) + u8(self.cohort)
         entries = b"".join(u16(s) + p for s, p in zip(self.ids, self.prekeys))
         self.m0 = self.emit("roster", 0, signed(
             self.coordinator, "roster", digest(self.t0) + params + entries))
         self.r_hash = digest(self.m0)
 
-    def shares(self, spoil=None):
-        """spoil: (from, to) by place: a bit of that sealed share is wrong."""
+    def shares(self, gone=(), spoil=None):
+        """Those at the places in gone have left.  spoil: (from, to) by place:
+        a bit of that sealed share is wrong."""
+        self.u2 = [i for i in range(self.n) if i not in gone]
+        assert len(self.u2) >= self.u_min
         self.beta, self.f, self.g = [], [], []
         self.headers, self.points, self.sealed, self.trees = [], [], [], []
         for i, site in enumerate(self.ids):
@@ -502,9 +507,10 @@ class Round:
                 self.signers[site], "dealing", self.r_hash + u16(site)
                 + base(beta) + tree[-1][0]
                 + H("commitments", u16(self.t), points))
-            self.emit("shares", site, label("shares") + lp(header)
-                      + u16(self.t) + points + u16(self.n - 1)
-                      + b"".join(sealed))
+            if i in self.u2:
+                self.emit("shares", site, label("shares") + lp(header)
+                          + u16(self.t) + points + u16(self.n - 1)
+                          + b"".join(sealed))
             self.beta.append(beta)
             self.f.append(f)
             self.g.append(g)
@@ -512,8 +518,8 @@ class Round:
             self.points.append(points)
             self.sealed.append(sealed)
             self.trees.append(tree)
-        self.u2_hash = H("u2", self.r_hash, u16(self.n), *[
-            u16(s) + digest(h) for s, h in zip(self.ids, self.headers)])
+        self.u2_hash = H("u2", self.r_hash, u16(len(self.u2)), *[
+            u16(self.ids[i]) + digest(self.headers[i]) for i in self.u2])
 
     def dealt(self, i, j):
         """What j is shown of i's dealing."""
@@ -522,11 +528,12 @@ class Round:
                 + u8(len(path)) + b"".join(path))
 
     def sharesets(self):
-        for j, site in enumerate(self.ids):
+        for j in self.u2:
+            site = self.ids[j]
             self.emit("shareset", site, signed(
                 self.coordinator, "shareset", self.r_hash + u16(site)
-                + u16(self.n)
-                + b"".join(self.dealt(i, j) for i in range(self.n))))
+                + u16(len(self.u2))
+                + b"".join(self.dealt(i, j) for i in self.u2)))
 
     def complaint(self, dealer, j):
         """The site at j complains about dealer; the coordinator gives up."""
@@ -553,7 +560,8 @@ class Round:
 
     def uploads(self, gone):
         """Those at the places in gone have left."""
-        self.alive = [i for i in range(self.n) if i not in gone]
+        self.alive = [i for i in self.u2 if i not in gone]
+        assert len(self.alive) >= self.u_min
         self.y, self.trailers, roots = {}, {}, {}
         for i in self.alive:
             site = self.ids[i]
@@ -562,7 +570,7 @@ class Round:
                 "self", self.r_hash, self.u2_hash, u16(site), u32(0)))
             masks = [(1, key)]
             masks += [(1 if i < j else -1, self.mask_key(i, j))
-                      for j in range(self.n) if j != i]
+                      for j in self.u2 if j != i]
             for sign, key in masks:
                 stream = self.stream(key, self.words)
                 y = [(v + sign * s) % 2**self.bits for v, s in zip(y, stream)]
@@ -576,59 +584,76 @@ class Round:
             + b"".join(u16(self.ids[i]) + roots[i] for i in self.alive)))
         self.hashes = self.r_hash + self.u2_hash + digest(self.list)
 
-    def confirms(self):
+    def confirms(self, gone=()):
         sigs = b""
-        for i in self.alive:
+        self.confirmed = [i for i in self.alive if i not in gone]
+        assert len(self.confirmed) >= self.q
+        for i in self.confirmed:
             site = self.ids[i]
             sigs += u16(site) + self.emit("confirm", site, signed(
                 self.signers[site], "confirm",
                 self.hashes + u16(site)))[-64:]
         self.certificate = self.emit("certificate", 0, signed(
             self.coordinator, "certificate",
-            self.hashes + u16(len(self.alive)) + sigs))
+            self.hashes + u16(len(self.confirmed)) + sigs))
 
     def unmasks(self, silent):
         self.answers = []
-        for i in self.alive:
+        for i in self.confirmed:
             if i in silent:
                 continue
-            content = self.hashes + u16(self.ids[i]) + u16(self.n)
-            got = []
-            for j in range(self.n):
+            content = self.hashes + u16(self.ids[i]) + u16(len(self.u2))
+            got = {}
+            for j in self.u2:
                 poly = self.g[j] if j in self.alive else self.f[j]
-                got.append(evaluate(poly, i + 1))
+                got[j] = evaluate(poly, i + 1)
                 content += (u16(self.ids[j])
                             + u8(1 if j in self.alive else 2)
-                            + scalar(got[-1]))
+                            + scalar(got[j]))
             self.emit("unmask", self.ids[i], signed(
                 self.signers[self.ids[i]], "unmask", content))
             self.answers.append((i + 1, got))
 
     def result(self):
-        secrets = [interpolate([(x, got[j]) for x, got in
-                                self.answers[-self.t:]])
-                   for j in range(self.n)]
+        secrets = {j: interpolate([(x, got[j]) for x, got in
+                                   self.answers[-self.t:]])
+                   for j in self.u2}
         total = [sum(self.value(self.ids[i], k) for i in self.alive)
                  % 2**self.bits for k in range(self.words)]
         self.check_unmasking(secrets, total)
         opened = b""
-        for j in range(self.n):
+        for j in self.u2:
             opened += lp(self.headers[j]) + u8(1 if j in self.alive else 2)
             opened += scalar(secrets[j])
         trailers = b"".join(lp(self.trailers[i]) for i in self.alive)
-        self.emit("result", 0, signed(
+        self.sum = words_root(total, self.bits)
+        self.m8 = self.emit("result", 0, signed(
             self.coordinator, "result", lp(self.t0) + lp(self.m0)
-            + u16(self.n) + opened + lp(self.list) + lp(self.certificate)
+            + u16(len(self.u2)) + opened + lp(self.list) + lp(self.certificate)
             + u16(len(self.alive)) + trailers + u64(self.words)
-            + words_root(total, self.bits)))
-        self.emit("state", 0, H(
+            + self.sum))
+        self.next = self.emit("state", 0, H(
             "state", self.study, u32(self.step + 1), lp(b"moments"),
-            self.state, words_root(total, self.bits), lp(b"model")))
+            self.state, self.sum, lp(b"model")))
+
+    def checked(self, late):
+        """All that have confirmed sign the sum; c + 1 of them vouch for it."""
+        sigs = []
+        for i in self.confirmed:
+            site = self.ids[i]
+            if i != late:
+                sigs.append(u16(site) + self.emit("checked", site, signed(
+                    self.signers[site], "checked", self.r_hash + u16(site)
+                    + self.sum + self.next))[-64:])
+        n = self.c + 1
+        self.emit("vouched", self.ids[late], signed(
+            self.coordinator, "vouched", lp(self.m8) + self.next + u16(n)
+            + b"".join(sigs[:n])))
 
     def check_unmasking(self, secrets, total):
         """The sum by the uploads and the opened secrets, as M8 lets it."""
         acc = [0] * self.words
-        for j in range(self.n):
+        for j in self.u2:
             if j in self.alive:
                 assert secrets[j] == self.beta[j]
                 key = hkdf(self.salt("self-salt"), scalar(secrets[j]), H(
@@ -645,16 +670,17 @@ class Round:
                        for a, s in zip(acc, self.stream(key, self.words))]
         assert [a % 2**self.bits for a in acc] == total
 
-    def run(self, gone=(), silent=()):
+    def run(self, before_shares=(), gone=(), before_confirm=(), silent=()):
         self.announce()
         self.ready()
         self.roster()
-        self.shares()
+        self.shares(before_shares)
         self.sharesets()
         self.uploads(gone)
-        self.confirms()
+        self.confirms(before_confirm)
         self.unmasks(silent)
         self.result()
+        self.checked((tuple(gone) + tuple(silent))[0])
 
     def write(self, path, comment, whole):
         """A line for each message: type, site (0: the coordinator), bytes.
@@ -742,6 +768,18 @@ def main():
     r.write(os.path.join(out, "n5-b32.txt"),
             "N = n = 5, 65541 words of 32 bits, suite 2; site 20 gone before "
             "its upload", False)
+    r = Round(10, range(10), 40, verify=2)
+    r.run(before_shares=[1], gone=[9], before_confirm=[3], silent=[6])
+    r.write(os.path.join(out, "n10.txt"),
+            "N = n = 10, 40 words, verify sample; one gone in each phase",
+            False)
+    r = Round(10, [0, 1, 2, 3, 5, 6, 7, 8, 9], 7, suite=2, rnd=3, step=2,
+              kind="evaluation", state=sha(b"some state"), c=3, verify=3,
+              cohort=1)
+    r.run(gone=[0], silent=[5])
+    r.write(os.path.join(out, "n10-chacha20.txt"),
+            "N = 10, n = 9, c = 3, 7 words, suite 2, verify trust, cohort "
+            "fixed", False)
     r = Round(3, range(3), 5)
     r.announce()
     r.ready()

@@ -21,3 +21,6 @@ check_PROGRAMS += %D%/test_options
 check_PROGRAMS += %D%/test_epochs
 %C%_test_epochs_SOURCES = %D%/test_epochs.c
 %C%_test_epochs_LDADD = $(harness_libs)
+check_PROGRAMS += %D%/test_vouched
+%C%_test_vouched_SOURCES = %D%/test_vouched.c
+%C%_test_vouched_LDADD = $(harness_libs)

@@ -1,0 +1,134 @@
+/*
+ * Uploads are kept for a while.  Sites that have checked a sum say so; to one
+ * that comes back later, their signatures stand in place of the uploads.
+ */
+#include "coordinator/rounds.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "crypto/round_vouch.h"
+#include "model/step/plan.h"
+#include "study/study.h"
+
+/* What a site that has checked the sum which led to step idx signs.  1, or 0 if
+   there is no such step. */
+static int
+expected(struct work *w, uint32_t idx, struct round_checked *c,
+    struct canon *result, struct err *err)
+{
+	struct book_step *step = calloc(1, sizeof(*step));
+	uint32_t epoch;
+	int rv;
+
+	if (step == NULL)
+		return err_sys(err, "a step");
+	rv =
+	    book_get_step(w->rounds->book, w->id, idx, step, NULL, result, err);
+	if (rv == 1) {
+		memcpy(c->state, step->state, ROUND_DIGEST);
+		if (round_result_peek(
+			result->data, result->len, &epoch, c->sum, err) < 0 ||
+		    round_result_peek_roster(
+			result->data, result->len, c->roster, err) < 0)
+			rv = -1;
+	}
+	free(step);
+	return rv;
+}
+
+int
+work_take_checked(struct work *w, const void *msg, size_t len, uint16_t *from,
+    struct err *err)
+{
+	struct round_checked got, want = { 0 };
+	struct canon result = { 0 };
+	const struct round_ctx *ctx;
+	const uint8_t *sig;
+	struct context c;
+	uint32_t idx;
+	int rv;
+
+	*from = 0;
+	ctx = work_context_under(w, w->rounds->manifest, &c);
+	if (round_checked_open(ctx, msg, len, &got, &sig, err) < 0)
+		return -1;
+	*from = want.site = got.site;
+	rv = book_find_state(w->rounds->book, w->id, got.state, &idx, err);
+	if (rv == 1)
+		rv = expected(w, idx, &want, &result, err);
+	canon_free(&result);
+	if (rv < 0)
+		return -1;
+	if (rv == 0 || memcmp(want.roster, got.roster, ROUND_DIGEST) != 0 ||
+	    memcmp(want.sum, got.sum, ROUND_DIGEST) != 0)
+		return err_set(err, ERR_PEER,
+		    "checked: site %u has come to another sum or state",
+		    (unsigned)got.site);
+	return book_put_checked(
+	    w->rounds->book, w->id, idx, got.site, sig, err);
+}
+
+/* Those whose signature is good under the newest manifest, but for one. */
+static int
+collect(struct work *w, uint32_t idx, uint16_t but, struct round_checked c,
+    struct round_vouched *v, struct err *err)
+{
+	uint8_t(*sigs)[BOOK_SIGNATURE] = calloc(BOOK_SITES_MAX, sizeof(*sigs));
+	uint16_t sites[BOOK_SITES_MAX];
+	const struct round_ctx *ctx;
+	struct context k;
+	size_t n, need;
+	int rv;
+
+	if (sigs == NULL)
+		return err_sys(err, "signatures");
+	ctx = work_context_under(w, w->rounds->manifest, &k);
+	need = (size_t)ctx->rules.corrupted + 1;
+	rv = book_get_checked(
+	    w->rounds->book, w->id, idx, sites, sigs, BOOK_SITES_MAX, &n, err);
+	v->n = 0;
+	for (size_t i = 0; rv == 0 && i < n && v->n < need; i++) {
+		c.site = sites[i];
+		if (sites[i] == but || !round_checked_by(ctx, &c, sigs[i]))
+			continue;
+		v->by[v->n].site = sites[i];
+		memcpy(v->by[v->n++].sig, sigs[i], ROUND_SIGNATURE);
+	}
+	free(sigs);
+	return rv < 0 ? -1 : v->n == need;
+}
+
+int
+work_vouched(struct work *w, uint16_t site, uint32_t idx, struct canon *out,
+    struct err *err)
+{
+	struct round_vouched *v;
+	struct canon result = { 0 };
+	struct round_checked c;
+	struct context k;
+	int rv;
+
+	/* Nobody needs them yet, or ever. */
+	if (plan_index(w->plan) < idx + w->study->rounds.keep_uploads ||
+	    w->study->privacy.verify == STUDY_TRUST)
+		return 0;
+	if ((v = calloc(1, sizeof(*v))) == NULL)
+		return err_sys(err, "signatures");
+	rv = expected(w, idx, &c, &result, err);
+	if (rv == 1)
+		rv = collect(w, idx, site, c, v, err);
+	if (rv == 1) {
+		v->result = result.data;
+		v->result_len = result.len;
+		memcpy(v->state, c.state, ROUND_DIGEST);
+		if (round_vouched_put(
+			work_context_under(w, w->rounds->manifest, &k), v, out,
+			err) < 0)
+			rv = -1;
+	}
+	canon_free(&result);
+	free(v);
+	return rv;
+}
