@@ -68,6 +68,24 @@ family_of(const struct study_model *m)
 	return m->kind == STUDY_GLM ? families[m->family] : POOLED_BINOMIAL;
 }
 
+static struct pooled_factor
+factor_of(const struct study *s, const struct study_factor *f)
+{
+	struct pooled_factor out = {
+		.column = s->columns[f->column].name,
+		.level = f->fn == STUDY_LEVEL ? f->level : POOLED_NUMBER,
+		.log = f->fn == STUDY_LOG,
+		.power = f->fn == STUDY_POWER ? f->power : 1,
+	};
+
+	if (f->fn == STUDY_SPLINE) {
+		out.knots = f->knots;
+		out.n_knots = f->n_knots;
+		out.spline = f->spline;
+	}
+	return out;
+}
+
 /* The study's model in the words of the plain fit. */
 static int
 make_model(struct check *c, struct err *err)
@@ -83,16 +101,17 @@ make_model(struct check *c, struct err *err)
 		return err_sys(err, "the check");
 	for (size_t i = 0; cells && i < s->n_variables; i++)
 		c->terms[i] = (struct pooled_term){
-			.column = s->columns[s->variables[i]].name,
-			.level = POOLED_NUMBER,
+			.factors[0] = { .column =
+					    s->columns[s->variables[i]].name,
+			    .level = POOLED_NUMBER },
+			.n_factors = 1,
 		};
-	for (size_t i = 0; !cells && i < s->n_terms; i++)
-		c->terms[i] = (struct pooled_term){
-			.column = s->columns[s->terms[i].column].name,
-			.level = s->terms[i].level == STUDY_NONE
-			    ? POOLED_NUMBER
-			    : s->terms[i].level,
-		};
+	for (size_t i = 0; !cells && i < s->n_terms; i++) {
+		c->terms[i].n_factors = s->terms[i].n_factors;
+		for (size_t k = 0; k < s->terms[i].n_factors; k++)
+			c->terms[i].factors[k] =
+			    factor_of(s, &s->terms[i].factors[k]);
+	}
 	for (size_t i = 0; i < m->n_strata_columns; i++) {
 		const struct study_column *column =
 		    &s->columns[m->strata_columns[i]];
@@ -118,12 +137,13 @@ make_model(struct check *c, struct err *err)
 	if (study_has_time(s))
 		c->model.time = s->columns[m->time].name;
 	c->model.theta = m->theta;
+	c->model.offset_is_log = m->offset_is_log;
 	if (m->offset != STUDY_NONE)
 		c->model.offset = s->columns[m->offset].name;
 	if (m->weights != STUDY_NONE)
 		c->model.weights = s->columns[m->weights].name;
 	c->model.event = study_outcome(s) == STUDY_NONE
-	    ? c->terms[0].column
+	    ? c->terms[0].factors[0].column
 	    : s->columns[study_outcome(s)].name;
 	return 0;
 }

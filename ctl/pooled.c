@@ -181,7 +181,8 @@ find(const struct file *t, const char *path, const char *name, size_t *column,
 /* Where the columns of the model are in a table. */
 struct columns {
 	size_t time, event, offset, weights;
-	size_t *terms, *strata;
+	size_t *terms; /* (n_terms, POOLED_FACTORS_MAX) */
+	size_t *strata;
 };
 
 static int
@@ -196,13 +197,50 @@ find_all(const struct pooled_model *m, const struct file *t, const char *path,
 	    (m->weights != NULL &&
 		find(t, path, m->weights, &c->weights, err) < 0))
 		return -1;
-	for (size_t i = 0; i < m->n_terms; i++)
-		if (find(t, path, m->terms[i].column, &c->terms[i], err) < 0)
-			return -1;
+	for (size_t i = 0; i < m->n_terms; i++) {
+		size_t *at = c->terms + i * POOLED_FACTORS_MAX;
+
+		for (size_t k = 0; k < m->terms[i].n_factors; k++) {
+			if (find(t, path, m->terms[i].factors[k].column, at + k,
+				err) < 0)
+				return -1;
+		}
+	}
 	for (size_t i = 0; i < m->n_strata; i++)
 		if (find(t, path, m->strata[i].column, &c->strata[i], err) < 0)
 			return -1;
 	return 0;
+}
+
+static long double
+plus_cubed(long double x)
+{
+	return x > 0 ? x * x * x : 0;
+}
+
+/* Harrell's restricted cubic spline, from its truncated powers. */
+static long double
+spline(const struct pooled_factor *f, long double x)
+{
+	long double first = f->knots[0], t = f->knots[f->spline];
+	long double b = f->knots[f->n_knots - 2], a = f->knots[f->n_knots - 1];
+
+	return (plus_cubed(x - t) -
+		   (plus_cubed(x - b) * (a - t) - plus_cubed(x - a) * (b - t)) /
+		       (a - b)) /
+	    powl(a - first, 2);
+}
+
+static long double
+factor(const struct pooled_factor *f, double v)
+{
+	if (f->level != POOLED_NUMBER)
+		return v == (double)f->level;
+	if (f->n_knots > 0)
+		return spline(f, v);
+	if (f->log)
+		return logl(v);
+	return f->power > 1 ? powl(v, (long double)f->power) : v;
 }
 
 static int
@@ -219,17 +257,22 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 	r->y = table_value(t, c->event, i);
 	r->event = r->y != 0;
 	r->offset = m->offset != NULL ? table_value(t, c->offset, i) : 0;
+	if (m->offset_is_log)
+		r->offset = log(r->offset);
 	r->weight = m->weights != NULL ? table_value(t, c->weights, i) : 1;
 	r->stratum = m->strata_by_site ? site : 0;
 	for (size_t k = 0; k < m->n_strata; k++)
 		r->stratum = r->stratum * m->strata[k].n_levels +
 		    (size_t)table_value(t, c->strata[k], i);
 	for (size_t k = 0; k < m->n_terms; k++) {
-		double v = table_value(t, c->terms[k], i);
+		const struct pooled_term *term = &m->terms[k];
+		long double v = 1;
 
-		r->x[k] = m->terms[k].level == POOLED_NUMBER ? v
-		    : v == (double)m->terms[k].level         ? 1
-							     : 0;
+		for (size_t j = 0; j < term->n_factors; j++)
+			v *= factor(&term->factors[j],
+			    table_value(
+				t, c->terms[k * POOLED_FACTORS_MAX + j], i));
+		r->x[k] = (double)v;
 	}
 	return 0;
 }
@@ -243,7 +286,7 @@ pooled_add(struct pooled *p, size_t site, const char *path, struct err *err)
 	struct row *rows;
 	int rv = -1;
 
-	c.terms = calloc(m->n_terms + 1, sizeof(*c.terms));
+	c.terms = calloc(m->n_terms * POOLED_FACTORS_MAX + 1, sizeof(*c.terms));
 	c.strata = calloc(m->n_strata + 1, sizeof(*c.strata));
 	if (c.terms == NULL || c.strata == NULL) {
 		err_sys(err, "pooled fit");

@@ -15,10 +15,24 @@ struct pooled;
 
 #define POOLED_NUMBER ((size_t)-1) /* the column's value itself */
 
-/* One number per row that gets a coefficient. */
-struct pooled_term {
+/* A number of a row, from one column. */
+struct pooled_factor {
 	const char *column;
 	size_t level; /* 1 where the column is this level, else 0 */
+	/* If the level is POOLED_NUMBER: */
+	bool log; /* its logarithm */
+	size_t power; /* 2 or more: its power */
+	/* n_knots > 0: part number spline of its restricted cubic spline. */
+	const double *knots; /* (n_knots) */
+	size_t n_knots, spline;
+};
+
+#define POOLED_FACTORS_MAX 4
+
+/* One number per row that gets a coefficient: a product. */
+struct pooled_term {
+	struct pooled_factor factors[POOLED_FACTORS_MAX];
+	size_t n_factors;
 };
 
 /* A column that rows are stratified by, and how many levels it has. */
@@ -47,6 +61,7 @@ struct pooled_model {
 	const char *event; /* or the outcome */
 	double theta; /* POOLED_NEGBIN */
 	const char *offset, *weights; /* columns, or NULL */
+	bool offset_is_log; /* its logarithm is added */
 	const struct pooled_term *terms; /* (n_terms) */
 	size_t n_terms;
 	/* cox: strata by site, or by columns: the first one counts most. */

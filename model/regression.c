@@ -208,6 +208,100 @@ set_f(const struct plan *p, struct result *r, uint32_t df)
 	r->f.p = tail_f(r->f.f, df, (double)r->df_residual);
 }
 
+/* The part of a packed (n, n) matrix in the rows and columns that are in. */
+static uint32_t
+submatrix(const double *a, uint32_t n, const bool *in, double *out)
+{
+	uint32_t at[PAR_MAX], m = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (in[i])
+			at[m++] = i;
+	}
+	for (uint32_t i = 0; i < m; i++) {
+		for (uint32_t j = i; j < m; j++)
+			out[packed_at(m, i, j)] = a[packed_at(n, at[i], at[j])];
+	}
+	return m;
+}
+
+/* The logarithm of its determinant; NAN if it is not positive. */
+static double
+log_determinant(const double *a, uint32_t n, const bool *in)
+{
+	double f[PACKED(PAR_MAX)], sum = 0.0;
+	uint32_t m = submatrix(a, n, in, f);
+
+	if (ldl_factor(f, m, 0.0) >= 0)
+		return NAN;
+	for (uint32_t i = 0; i < m; i++)
+		sum += log(f[packed_at(m, i, i)]);
+	return sum;
+}
+
+/* b' A^-1 b of the part that is in. */
+static double
+inverse_form(const double *a, uint32_t n, const bool *in, const double *b)
+{
+	double f[PACKED(PAR_MAX)], x[PAR_MAX], y[PAR_MAX], sum = 0.0;
+	uint32_t m = submatrix(a, n, in, f), k = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (in[i])
+			x[k] = y[k] = b[i], k++;
+	}
+	if (ldl_factor(f, m, 0.0) >= 0)
+		return NAN;
+	ldl_solve(f, m, x);
+	for (uint32_t i = 0; i < m; i++)
+		sum += x[i] * y[i];
+	return sum;
+}
+
+/*
+ * Both are the same in whatever units the terms are.  Nothing of an effect that
+ * runs away.
+ */
+static void
+set_effect(const struct plan *p, struct result *r, uint32_t effect,
+    const double *beta, const double *variance)
+{
+	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
+	uint32_t off = plan_has_intercept(p), n = a + off;
+	bool in[PAR_MAX] = { false }, others[PAR_MAX] = { false };
+	bool all[PAR_MAX] = { false };
+	struct result_effect *e = &r->effects[effect];
+	double chi2, whole;
+	unsigned df = 0;
+
+	for (uint32_t k = 0; k < a; k++) {
+		bool own = p->spec.terms[active[k]].effect == effect;
+
+		if (own && (p->blamed >> active[k] & 1) != 0)
+			return;
+		in[k + off] = own;
+		others[k + off] = !own;
+		all[k + off] = true;
+		df += own;
+	}
+	if (df == 0)
+		return;
+	chi2 = inverse_form(variance, n, in, beta);
+	whole = log_determinant(variance, n, in) +
+	    log_determinant(variance, n, others) -
+	    log_determinant(variance, n, all);
+	if (!isfinite(chi2) || !isfinite(whole))
+		return;
+	e->vif = exp(whole / df);
+	set_test(&e->wald, chi2, df);
+	if (!r->has_dispersion)
+		return;
+	if (scales_y(p))
+		chi2 *= p->y_sd * p->y_sd;
+	e->wald.chi2 = chi2 / r->dispersion;
+	e->wald.p = tail_f(e->wald.chi2 / df, df, (double)r->df_residual);
+}
+
 static void
 set_fit(const struct plan *p, struct result *r)
 {
@@ -231,6 +325,8 @@ set_fit(const struct plan *p, struct result *r)
 	if (report_kind_of(p)->family != NULL && set_glm(p, r, n) == -1)
 		return;
 	set_terms(p, r, beta, v);
+	for (uint32_t i = 0; i < r->n_effects; i++)
+		set_effect(p, r, i, beta, v);
 	if (r->has_dispersion) {
 		set_f(p, r, n - off);
 		return;
@@ -270,6 +366,10 @@ read_regression(const struct plan *p, struct result *r)
 	for (uint32_t i = 0; i < p->spec.n_terms; i++)
 		memcpy(r->terms[i + off].name, p->spec.terms[i].name,
 		    sizeof(r->terms[i + off].name));
+	r->n_effects = p->spec.n_effects;
+	for (uint32_t i = 0; i < p->spec.n_effects; i++)
+		memcpy(r->effects[i].name, p->spec.effects[i],
+		    sizeof(r->effects[i].name));
 	if (p->status == FIT_OK || p->status == FIT_SEPARATED ||
 	    p->status == FIT_NOT_CONVERGED)
 		set_fit(p, r);
@@ -312,6 +412,25 @@ json_test(struct json *j, const char *key, const struct result_test *t)
 }
 
 static void
+json_effects(struct json *j, const struct result *r)
+{
+	json_array(j, "effects");
+	for (size_t i = 0; i < r->n_effects; i++) {
+		const struct result_effect *e = &r->effects[i];
+		bool there = e->wald.df > 0;
+
+		json_object(j, NULL);
+		json_text(j, "name", e->name);
+		report_number(j, "chi2", there, e->wald.chi2);
+		json_int(j, "df", e->wald.df);
+		report_number(j, "p", there, e->wald.p);
+		report_number(j, "vif", there, e->vif);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
 json_glm(struct json *j, const struct plan *p, const struct result *r)
 {
 	bool estimated = r->fitted && r->df_residual > 0;
@@ -351,6 +470,7 @@ json_fit(const struct plan *p, const struct result *r, struct json *j,
 		json_int(j, "events", (int64_t)r->n_events);
 	json_int(j, "sites", p->spec.n_sites);
 	json_terms(j, r);
+	json_effects(j, r);
 	report_number(j, "loglik", r->fitted, r->loglik);
 	report_number(j, "null_loglik", r->fitted, r->null_loglik);
 	report_number(j, "aic", r->fitted && kind->has_likelihood, r->aic);
@@ -475,6 +595,35 @@ text_glm(struct canon *out, const struct result *r)
 		    report_p(r->f.p, p));
 }
 
+static void
+text_effects(struct canon *out, const struct result *r)
+{
+	int width = 12;
+	char p[16];
+
+	for (size_t i = 0; i < r->n_effects; i++)
+		width = MAX(width, width_of(r->effects[i].name));
+	if (r->n_effects == 0)
+		return;
+	report_print(out, "%-*s %14s %4s %9s %8s\n", width, "effect",
+	    r->has_dispersion ? "F (Wald)" : "chi2 (Wald)", "df", "p", "VIF");
+	for (size_t i = 0; i < r->n_effects; i++) {
+		const struct result_effect *e = &r->effects[i];
+
+		report_print(
+		    out, "%s%*s", e->name, width - width_of(e->name), "");
+		if (e->wald.df == 0) {
+			report_print(out, "  not estimated, see below\n");
+			continue;
+		}
+		report_print(out, " %14.4f %4u %9s %8.3f\n",
+		    r->has_dispersion ? e->wald.chi2 / e->wald.df
+				      : e->wald.chi2,
+		    e->wald.df, report_p(e->wald.p, p), e->vif);
+	}
+	report_print(out, "\n");
+}
+
 static int
 text_fit(const struct plan *p, const struct result *r, struct canon *out,
     struct err *err)
@@ -482,8 +631,10 @@ text_fit(const struct plan *p, const struct result *r, struct canon *out,
 	const struct report_kind *kind = report_kind_of(p);
 
 	(void)err;
-	if (r->fitted)
+	if (r->fitted) {
 		text_terms(out, kind, r);
+		text_effects(out, r);
+	}
 	report_print(out, "n = %" PRIu64, r->n);
 	if (kind->events != NULL)
 		report_print(out, ", %s = %" PRIu64, kind->events, r->n_events);

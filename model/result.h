@@ -59,6 +59,19 @@ struct result_test {
 	unsigned df;
 };
 
+/*
+ * All coefficients of an effect (spec.h) at once: Wald's test that they are 0,
+ * given all others; with a dispersion chi2 / df is an F.  The generalized
+ * variance inflation factor (Fox and Monette 1992) to the power of 1 / df: by
+ * what the square of a confidence ellipsoid's radius is larger than if the
+ * effect were orthogonal to all others.
+ */
+struct result_effect {
+	char name[MODEL_NAME_SIZE];
+	struct result_test wald; /* df 0: not estimated */
+	double vif;
+};
+
 #define RESULT_WARNINGS_MAX 8
 #define RESULT_WARNING_SIZE 512
 
@@ -72,6 +85,8 @@ struct result {
 	uint32_t iterations, halvings;
 	size_t n_terms;
 	struct result_term terms[MODEL_TERMS_MAX + 1];
+	size_t n_effects;
+	struct result_effect effects[MODEL_TERMS_MAX];
 	double loglik, null_loglik, aic;
 	struct result_test lr, score, wald;
 	/* All but Cox. */

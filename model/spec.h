@@ -64,6 +64,7 @@ enum model_strata {
 struct model_term {
 	char name[MODEL_NAME_SIZE];
 	double min, max; /* the codebook's range, min <= max */
+	uint32_t effect; /* which of the effects it is part of */
 };
 
 /* What a summary describes: a number, or one of n_levels levels. */
@@ -83,6 +84,12 @@ struct model_spec {
 	   one. */
 	uint32_t n_terms;
 	struct model_term terms[MODEL_TERMS_MAX];
+	/*
+	 * What is tested and named as one: a column with all its levels, a
+	 * spline, a product.  Terms of one effect stand together.
+	 */
+	uint32_t n_effects;
+	char effects[MODEL_TERMS_MAX][MODEL_NAME_SIZE];
 
 	/* The outcome's range, where it is a number. */
 	double y_min, y_max;

@@ -163,6 +163,42 @@ check_reference(struct draft *d, struct draft_column *dc, struct err *err)
 	return 0;
 }
 
+/* Of a spline, 3 or more, in order. */
+static int
+check_knots(struct draft *d, struct draft_column *dc, struct err *err)
+{
+	struct study_column *c = &dc->c;
+	char *p = dc->knots, *item, stop = ',';
+
+	if (p == NULL)
+		return 0;
+	if (!is_number(c))
+		return ini_error(
+		    d->ini, p, err, "knots: only numbers have them");
+	c->knots = ini_alloc(d->ini, STUDY_KNOTS_MAX, sizeof(double), err);
+	if (c->knots == NULL)
+		return -1;
+	while (stop == ',') {
+		double v;
+
+		if (ini_item(d->ini, &p, ",", &item, &stop, NULL, err) < 0)
+			return -1;
+		if (c->n_knots == STUDY_KNOTS_MAX)
+			return ini_error(d->ini, item, err,
+			    "knots: more than %d", STUDY_KNOTS_MAX);
+		if (ini_number(item, &v) < 0 || v < -1e15 || v > 1e15 ||
+		    (c->n_knots > 0 && v <= c->knots[c->n_knots - 1]))
+			return ini_error(d->ini, item, err,
+			    "knots: expected numbers, each larger than the "
+			    "one before");
+		c->knots[c->n_knots++] = v;
+	}
+	if (c->n_knots < 3)
+		return ini_error(d->ini, dc->knots, err,
+		    "knots: %zu of them, expected at least 3", c->n_knots);
+	return 0;
+}
+
 /* Could one text be both?  "05/06/2020" is, as DD/MM/YYYY and MM/DD/YYYY. */
 static bool
 same_shape(const char *a, const char *b)
@@ -459,6 +495,7 @@ codebook_check(struct draft *d, struct err *err)
 		if (check_use(d, dc, err) < 0 || check_range(d, dc, err) < 0 ||
 		    check_levels(d, dc, err) < 0 ||
 		    check_reference(d, dc, err) < 0 ||
+		    check_knots(d, dc, err) < 0 ||
 		    check_formats(d, dc, err) < 0 ||
 		    check_interval(d, dc, err) < 0 ||
 		    check_privacy(d, dc, err) < 0)

@@ -7,10 +7,13 @@
 
 #include "study/study.h"
 
+struct formula;
+struct formula_effect;
+
 struct draft_column {
 	struct study_column c;
-	char *range, *levels, *reference, *level, *from, *to, *diversity,
-	    *closeness;
+	char *range, *levels, *reference, *knots, *level, *from, *to,
+	    *diversity, *closeness;
 };
 
 struct draft_hierarchy {
@@ -20,7 +23,9 @@ struct draft_hierarchy {
 
 struct draft_model {
 	struct study_model m;
-	char *time, *event, *outcome, *event_level, *offset, *weights;
+	char *time, *event, *outcome, *event_level, *offset, *weights,
+	    *formula_text;
+	struct formula *formula; /* NULL: a list of terms */
 	struct ini_list terms, strata, groups;
 };
 
@@ -42,6 +47,12 @@ int recode_compile(struct draft *d, struct draft_column *dc,
 
 /* Outcome, strata and terms, and which columns the table has. */
 int model_check(struct draft *d, struct err *err);
+
+/* The terms of an effect whose columns are known; names as in R, or with "=". */
+int term_expand(struct draft *d, const struct formula_effect *e, bool formula,
+    struct err *err);
+/* Finds the columns of a formula, and adds the terms of all its effects. */
+int terms_of_formula(struct draft *d, struct formula *f, struct err *err);
 
 /* Is it made of YYYY, MM and DD, each once, and punctuation? */
 bool date_format_valid(const char *format);

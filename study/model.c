@@ -7,6 +7,7 @@
 #include "common/macros.h"
 #include "model/spec.h"
 #include "study/draft.h"
+#include "study/formula.h"
 #include "study/study.h"
 
 static const char *const use_names[] = { "ignored", "feature", "outcome",
@@ -139,22 +140,25 @@ check_number_key(struct draft *d, const char *key, const char *name, size_t *at,
 	return 0;
 }
 
-/* The bounds of a number after recoding. */
-static void
-bounds_of(const struct study_column *c, double *lo, double *hi)
-{
-	const struct study_recode *r = study_recode(c);
-
-	*lo = r != NULL ? r->numbers[0] : c->lo;
-	*hi = r != NULL ? r->numbers[r->n_groups - 1] : c->hi;
-}
-
 static double
 largest_of(const struct study_column *c)
 {
 	double lo, hi;
 
-	bounds_of(c, &lo, &hi);
+	study_bounds(c, &lo, &hi);
+	return MAX(fabs(lo), fabs(hi));
+}
+
+static double
+largest_offset(const struct study *s)
+{
+	const struct study_column *c = &s->columns[s->model.offset];
+	double lo, hi;
+
+	if (!s->model.offset_is_log)
+		return largest_of(c);
+	study_bounds(c, &lo, &hi);
+	study_log_bounds(lo, hi, &lo, &hi);
 	return MAX(fabs(lo), fabs(hi));
 }
 
@@ -172,8 +176,16 @@ check_row_numbers(struct draft *d, struct err *err)
 	    (m->kind == STUDY_KM || m->kind == STUDY_SUMMARY))
 		return ini_error(d->ini, dm->offset, err,
 		    "offset: kind = km and kind = summary have none");
+	if (m->offset != STUDY_NONE && m->offset_is_log) {
+		study_bounds(&d->s->columns[m->offset], &lo, &hi);
+		if (!(lo >= 1e-100))
+			return ini_error(d->ini, dm->offset, err,
+			    "offset: the range of \"%s\" is not above 0, as a "
+			    "logarithm needs it",
+			    d->s->columns[m->offset].name);
+	}
 	if (m->offset != STUDY_NONE && m->family != STUDY_GAUSSIAN &&
-	    largest_of(&d->s->columns[m->offset]) > 20)
+	    largest_offset(d->s) > 20)
 		return ini_error(d->ini, dm->offset, err,
 		    "offset: the range of \"%s\" is not within -20..20, which "
 		    "is the scale of a logarithm",
@@ -184,7 +196,7 @@ check_row_numbers(struct draft *d, struct err *err)
 		return ini_error(d->ini, dm->weights, err,
 		    "weights: only kind = glm has them (for yes or no: "
 		    "family = quasibinomial)");
-	bounds_of(&d->s->columns[m->weights], &lo, &hi);
+	study_bounds(&d->s->columns[m->weights], &lo, &hi);
 	if (lo < 0 || !(hi > 0) || hi > 1e9)
 		return ini_error(d->ini, dm->weights, err,
 		    "weights: the range of \"%s\" is not within 0..1e9",
@@ -443,59 +455,21 @@ study_reference(const struct study_column *c)
 	return r != NULL ? study_group(r, (double)c->reference) : c->reference;
 }
 
-static int
-add_term(struct draft *d, const char *at, struct study_term t, struct err *err)
-{
-	struct study *s = d->s;
-
-	if (t.name == NULL)
-		return -1;
-	if (strlen(t.name) >= MODEL_NAME_SIZE)
-		return ini_error(d->ini, at, err,
-		    "term \"%.80s\" has a name of %zu bytes, expected at most "
-		    "%d",
-		    t.name, strlen(t.name), MODEL_NAME_SIZE - 1);
-	if (s->n_terms == MODEL_TERMS_MAX)
-		return ini_error(
-		    d->ini, at, err, "more than %d terms", MODEL_TERMS_MAX);
-	for (size_t i = 0; i < s->n_terms; i++) {
-		if (strcmp(s->terms[i].name, t.name) == 0)
-			return ini_error(d->ini, at, err,
-			    "two terms would be called \"%s\"", t.name);
-	}
-	s->terms[s->n_terms++] = t;
-	return 0;
-}
-
 /* A number is one term; levels are one each, but for the reference. */
 static int
 expand(struct draft *d, const char *at, size_t column, struct err *err)
 {
 	const struct study_column *c = &d->s->columns[column];
-	const struct study_recode *r = study_recode(c);
-	struct study_term t = { c->name, column, STUDY_NONE, c->lo, c->hi };
+	struct formula_effect e = {
+		.atoms[0] = { .fn = c->type == STUDY_LEVELS ? STUDY_LEVEL
+							    : STUDY_VALUE,
+		    .at = at,
+		    .name = c->name,
+		    .column = column },
+		.n_atoms = 1,
+	};
 
-	if (c->type != STUDY_LEVELS) {
-		bounds_of(c, &t.min, &t.max);
-		return add_term(d, at, t, err);
-	}
-	for (size_t g = 0; g < study_n_groups(c); g++) {
-		const char *label =
-		    r != NULL ? r->labels[g] : c->levels[g].value;
-
-		if (g == study_reference(c))
-			continue;
-
-		t = (struct study_term){
-			.name = draft_printf(d, err, "%s=%s", c->name, label),
-			.column = column,
-			.level = g,
-			.max = 1,
-		};
-		if (add_term(d, at, t, err) < 0)
-			return -1;
-	}
-	return 0;
+	return term_expand(d, &e, false, err);
 }
 
 /* What a summary describes, within the plan's own limits (model/spec.h). */
@@ -549,10 +523,14 @@ check_terms(struct draft *d, struct err *err)
 	s->terms = ini_alloc(d->ini, MODEL_TERMS_MAX, sizeof(*s->terms), err);
 	s->variables =
 	    ini_alloc(d->ini, s->n_columns + 1, sizeof(*s->variables), err);
-	if (s->terms == NULL || s->variables == NULL)
+	s->effects =
+	    ini_alloc(d->ini, MODEL_TERMS_MAX, sizeof(*s->effects), err);
+	if (s->terms == NULL || s->variables == NULL || s->effects == NULL)
 		return -1;
 	if (s->model.kind == STUDY_SUMMARY)
 		return check_variables(d, err);
+	if (d->model.formula != NULL)
+		return terms_of_formula(d, d->model.formula, err);
 	for (size_t i = 0; i < l->n; i++) {
 		if (find_column(
 			d, "terms", l->items[i], STUDY_FEATURE, &at, err) < 0 ||
@@ -574,6 +552,41 @@ check_terms(struct draft *d, struct err *err)
 	return 0;
 }
 
+/* A formula instead of the keys that it stands for. */
+static int
+take_formula(struct draft *d, struct err *err)
+{
+	struct draft_model *dm = &d->model;
+	char *text = dm->formula_text;
+	struct formula *f;
+
+	if (text == NULL)
+		return 0;
+	if (d->s->model.kind == STUDY_KM || d->s->model.kind == STUDY_SUMMARY)
+		return ini_error(d->ini, text, err,
+		    "formula: kind = km and kind = summary have none; use "
+		    "groups");
+	if (dm->terms.n > 0 || dm->outcome != NULL || dm->time != NULL ||
+	    dm->event != NULL)
+		return ini_error(d->ini, text, err,
+		    "formula: stands for terms, outcome, time and event, which "
+		    "may not be there too");
+	if ((f = ini_alloc(d->ini, 1, sizeof(*f), err)) == NULL ||
+	    formula_parse(d, text, f, err) < 0)
+		return -1;
+	if (f->offset != NULL && dm->offset != NULL)
+		return ini_error(d->ini, dm->offset, err,
+		    "offset: the formula has one already");
+	if (f->offset != NULL)
+		dm->offset = f->offset;
+	d->s->model.offset_is_log = f->offset_is_log;
+	dm->time = f->time;
+	dm->event = f->event;
+	dm->outcome = f->outcome;
+	dm->formula = f;
+	return 0;
+}
+
 int
 model_check(struct draft *d, struct err *err)
 {
@@ -581,11 +594,16 @@ model_check(struct draft *d, struct err *err)
 	struct study_model *m = &s->model;
 
 	*m = d->model.m;
-	if (check_outcome(d, err) < 0 || check_row_numbers(d, err) < 0 ||
-	    check_strata(d, err) < 0 || check_terms(d, err) < 0)
+	if (take_formula(d, err) < 0 || check_outcome(d, err) < 0 ||
+	    check_row_numbers(d, err) < 0 || check_strata(d, err) < 0 ||
+	    check_terms(d, err) < 0)
 		return -1;
-	for (size_t i = 0; i < s->n_terms; i++)
-		s->columns[s->terms[i].column].in_table = true;
+	for (size_t i = 0; i < s->n_terms; i++) {
+		const struct study_term *t = &s->terms[i];
+
+		for (size_t k = 0; k < t->n_factors; k++)
+			s->columns[t->factors[k].column].in_table = true;
+	}
 	for (size_t i = 0; i < s->n_variables; i++)
 		s->columns[s->variables[i]].in_table = true;
 	for (size_t i = 0; i < m->n_strata_columns; i++)
@@ -814,7 +832,7 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 	spec->theta = m->theta;
 	spec->has_offset = m->offset != STUDY_NONE;
 	if (spec->has_offset)
-		spec->offset_max = largest_of(&s->columns[m->offset]);
+		spec->offset_max = largest_offset(s);
 	spec->has_weights = m->weights != STUDY_NONE;
 	if (spec->has_weights)
 		spec->weight_max = largest_of(&s->columns[m->weights]);
@@ -822,11 +840,16 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		spec->y_min = s->columns[m->outcome].lo;
 		spec->y_max = s->columns[m->outcome].hi;
 	}
+	spec->n_effects = (uint32_t)s->n_effects;
+	for (size_t i = 0; i < s->n_effects; i++)
+		snprintf(
+		    spec->effects[i], MODEL_NAME_SIZE, "%s", s->effects[i]);
 	for (size_t i = 0; i < s->n_terms; i++) {
 		snprintf(spec->terms[i].name, MODEL_NAME_SIZE, "%s",
 		    s->terms[i].name);
 		spec->terms[i].min = s->terms[i].min;
 		spec->terms[i].max = s->terms[i].max;
+		spec->terms[i].effect = (uint32_t)s->terms[i].effect;
 	}
 	if (m->feasibility == STUDY_YES)
 		only_count(s, spec);

@@ -378,13 +378,9 @@ study_keep_numbers(struct study *s)
 		if (c->level == 0 || study_recode(c)->kind != STUDY_CUT)
 			continue;
 		c->level = 0;
-		for (size_t t = 0; t < s->n_terms; t++) {
-			if (s->terms[t].column != i)
-				continue;
-			s->terms[t].min = c->lo;
-			s->terms[t].max = c->hi;
-		}
 	}
+	for (size_t t = 0; t < s->n_terms; t++)
+		study_term_bounds(s, &s->terms[t]);
 }
 
 const char *

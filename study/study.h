@@ -23,6 +23,7 @@ struct model_spec;
 #define STUDY_COLUMNS_MAX 1024
 #define STUDY_COLUMN_NAME_MAX 63 /* bytes */
 #define STUDY_LEVELS_MAX 4096 /* of one column */
+#define STUDY_KNOTS_MAX 10 /* of a spline */
 #define STUDY_HIERARCHY_MAX 9 /* levels, beside 0 (as it is) and the top */
 
 #define STUDY_NONE SIZE_MAX /* no such column */
@@ -136,6 +137,8 @@ struct study_column {
 	struct study_value *levels; /* (n_levels) */
 	size_t n_levels;
 	size_t reference; /* the level that has no term */
+	double *knots; /* (n_knots), increasing; of rcs() in a formula */
+	size_t n_knots;
 	const struct study_value **by_value; /* (n_levels), sorted */
 	struct ini_list missing; /* codes; NA and the empty cell by default */
 	struct ini_list formats; /* dates, e.g. DD.MM.YYYY; any of them */
@@ -152,12 +155,26 @@ struct study_column {
 	bool in_k; /* a quasi-identifier that is held to k */
 };
 
+/* One number of a row, from one column. */
+struct study_factor {
+	enum study_fn {
+		STUDY_VALUE, /* the number itself */
+		STUDY_LEVEL, /* 1 if the row's level (group) is level, else 0 */
+		STUDY_LOG, /* natural logarithm */
+		STUDY_POWER, /* the number to the power of power, 2 to 9 */
+		STUDY_SPLINE, /* study_spline() */
+	} fn;
+	size_t column, level, power;
+	const double *knots; /* (n_knots), increasing */
+	size_t n_knots, spline;
+};
+
 /* One number per patient that the model gives a coefficient. */
 struct study_term {
-	char *name; /* "age", or "size=20-50" for a level */
-	size_t column;
-	size_t level; /* 1 if the row's level (group) is this one, else 0;
-			 or STUDY_NONE: the value itself */
+	char *name; /* "age", "size=20-50"; of a formula "size20-50:age" */
+	struct study_factor *factors; /* (n_factors) it is the product of */
+	size_t n_factors;
+	size_t effect; /* which of study->effects it is part of */
 	double min, max; /* bounds that the codebook and the recoding prove */
 };
 
@@ -182,6 +199,7 @@ struct study {
 		size_t outcome; /* logistic, glm: column */
 		double theta; /* glm, negative binomial; 0: not said */
 		size_t offset, weights; /* columns, or STUDY_NONE */
+		bool offset_is_log; /* the logarithm of offset is added */
 		size_t event_level; /* the level of event or outcome that
 				       means 1 */
 		size_t concordance_bins;
@@ -192,6 +210,8 @@ struct study {
 	} model;
 	struct study_term *terms; /* in the order of the results */
 	size_t n_terms;
+	char **effects; /* (n_effects) columns, or products, of the terms */
+	size_t n_effects;
 	size_t n_strata; /* 1 for none; 0 for site: one per site;
 			    km: groups in strata */
 	char **groups; /* km, summary: (n_groups) names, "sex=1" */
@@ -283,6 +303,15 @@ size_t study_outcome(const struct study *s);
  */
 /* The recode that the study chose, or NULL: as it is. */
 const struct study_recode *study_recode(const struct study_column *c);
+/* Numbers: the range after recoding. */
+void study_bounds(const struct study_column *c, double *lo, double *hi);
+/* Sets a term's min and max. */
+void study_term_bounds(const struct study *s, struct study_term *t);
+/* Bounds of log(x) for 0 < lo <= x <= hi, the same on every machine. */
+void study_log_bounds(double lo, double hi, double *min, double *max);
+/* Nonlinear part i (0 to n - 3) of the restricted cubic spline with n knots. */
+double study_spline(const double *knots, size_t n, size_t i, double x);
+double study_power(double x, size_t power);
 /* Levels: the level, or the group of it, that has no term. */
 size_t study_reference(const struct study_column *c);
 /* How many values the column has after recoding; 0: as many as there are

@@ -144,11 +144,16 @@ like_r(const char *which, const struct pooled_fit *fit)
 }
 
 static const struct pooled_term lung_terms[] = {
-	{ "age", POOLED_NUMBER },
-	{ "sex", POOLED_NUMBER },
-	{ "ecog", POOLED_NUMBER },
-	{ "karno", POOLED_NUMBER },
-	{ "wtloss", POOLED_NUMBER },
+	{ .factors[0] = { .column = "age", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
+	{ .factors[0] = { .column = "sex", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
+	{ .factors[0] = { .column = "ecog", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
+	{ .factors[0] = { .column = "karno", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
+	{ .factors[0] = { .column = "wtloss", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
 };
 static const struct pooled_model lung = {
 	.cox = true,
@@ -294,13 +299,18 @@ a_sites_own_grid_keeps_the_smallest_step(void **state)
 }
 
 static const struct pooled_term birth_terms[] = {
-	{ "age", POOLED_NUMBER },
-	{ "lwt", POOLED_NUMBER },
-	{ "race", 2 },
-	{ "race", 3 },
-	{ "smoke", POOLED_NUMBER },
-	{ "ht", POOLED_NUMBER },
-	{ "ui", POOLED_NUMBER },
+	{ .factors[0] = { .column = "age", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
+	{ .factors[0] = { .column = "lwt", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
+	{ .factors[0] = { .column = "race", .level = 2 }, .n_factors = 1 },
+	{ .factors[0] = { .column = "race", .level = 3 }, .n_factors = 1 },
+	{ .factors[0] = { .column = "smoke", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
+	{ .factors[0] = { .column = "ht", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
+	{ .factors[0] = { .column = "ui", .level = POOLED_NUMBER },
+	    .n_factors = 1 },
 };
 static const struct pooled_model birth = {
 	.event = "low",
@@ -349,10 +359,14 @@ static void
 linear_and_poisson_regression_are_r(void **state)
 {
 	static const struct pooled_term epil[] = {
-		{ "trt", POOLED_NUMBER },
-		{ "base", POOLED_NUMBER },
-		{ "age", POOLED_NUMBER },
-		{ "V4", POOLED_NUMBER },
+		{ .factors[0] = { .column = "trt", .level = POOLED_NUMBER },
+		    .n_factors = 1 },
+		{ .factors[0] = { .column = "base", .level = POOLED_NUMBER },
+		    .n_factors = 1 },
+		{ .factors[0] = { .column = "age", .level = POOLED_NUMBER },
+		    .n_factors = 1 },
+		{ .factors[0] = { .column = "V4", .level = POOLED_NUMBER },
+		    .n_factors = 1 },
 	};
 
 	(void)state;
@@ -405,8 +419,10 @@ static void
 a_term_twice_is_singular(void **state)
 {
 	static const struct pooled_term twice[] = {
-		{ "age", POOLED_NUMBER },
-		{ "age", POOLED_NUMBER },
+		{ .factors[0] = { .column = "age", .level = POOLED_NUMBER },
+		    .n_factors = 1 },
+		{ .factors[0] = { .column = "age", .level = POOLED_NUMBER },
+		    .n_factors = 1 },
 	};
 	struct pooled_model m = lung;
 	struct pooled *p;

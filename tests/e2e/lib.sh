@@ -46,7 +46,8 @@ like_r() {
 	awk -F'[,:]' -v fit="$1" '
 	function number(s) { gsub(/[ "]/, "", s); return s + 0 }
 	FILENAME ~ /figures.csv$/ {
-		if ($1 == fit) { n++; b[n] = $3 + 0; se[n] = $4 + 0 }
+		split($0, f, ",")
+		if (f[1] == fit) { n++; b[n] = f[3] + 0; se[n] = f[4] + 0 }
 		next
 	}
 	/"terms"/ { inside = 1 }

@@ -55,7 +55,7 @@ CLEANFILES += $(EXTRA_LIBRARIES)
 %C%_fuzz_study_LDADD = $(fuzz_main) study/libstudy.a common/libcommon.a
 %C%_fuzz_table_SOURCES = %D%/fuzz_table.c
 %C%_fuzz_table_LDFLAGS = $(fuzz_link)
-%C%_fuzz_table_LDADD = $(fuzz_main) study/libstudy.a common/libcommon.a
+%C%_fuzz_table_LDADD = $(fuzz_main) study/libstudy.a common/libcommon.a -lm
 EXTRA_DIST += %D%/corpus/fuzz_config %D%/corpus/fuzz_control \
 	%D%/corpus/fuzz_csv %D%/corpus/fuzz_envelope %D%/corpus/fuzz_exchange \
 	%D%/corpus/fuzz_json %D%/corpus/fuzz_plan %D%/corpus/fuzz_round \

@@ -24,7 +24,9 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += \
-	%D%/test_families %D%/test_glm %D%/test_golden %D%/test_km %D%/test_plan %D%/test_result %D%/test_textbook
+	%D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km %D%/test_plan %D%/test_result %D%/test_textbook
+%C%_test_effects_SOURCES = %D%/test_effects.c
+%C%_test_effects_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_families_SOURCES = %D%/test_families.c
 %C%_test_families_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_glm_SOURCES = %D%/test_glm.c
@@ -51,6 +53,7 @@ check_PROGRAMS += %D%/test_disclosure %D%/test_summary
 EXTRA_DIST += \
 	tests/reference/auc_sklearn.py \
 	tests/reference/diabetes.py \
+	tests/reference/effects.R \
 	tests/reference/families.R \
 	tests/reference/glm.R \
 	tests/reference/km.R \
@@ -64,6 +67,7 @@ EXTRA_DIST += \
 	tests/vectors/model/colon.csv \
 	tests/vectors/model/diabetes.csv \
 	tests/vectors/model/epil.csv \
+	tests/vectors/model/effects.csv \
 	tests/vectors/model/families_birthweight.csv \
 	tests/vectors/model/families_birthwt.csv \
 	tests/vectors/model/families_coef.csv \

@@ -78,4 +78,31 @@ ll0 <- as.numeric(logLik(glm(y ~ 1, poisson, e, epsilon = 1e-15)))
 add("poisson", summary(m)$coefficients[, 1:2], names, ll0, ll)
 phi <- sum(resid(m, "pearson")^2) / m$df.residual
 add("quasi", summary(m, dispersion = phi)$coefficients[, 1:2], names, ll0, ll)
+
+# Formulas.  Harrell's restricted cubic spline by its truncated powers.
+rcs <- function(x, t) {
+	k <- length(t)
+	p <- function(v) pmax(v, 0)^3
+	b <- sapply(1:(k - 2), function(j) (p(x - t[j]) - p(x - t[k - 1]) *
+	    (t[k] - t[j]) / (t[k] - t[k - 1]) + p(x - t[k]) *
+	    (t[k - 1] - t[j]) / (t[k] - t[k - 1])) / (t[k] - t[1])^2)
+	cbind(x, b)
+}
+named <- function(fit, m, s, ll0, ll1) {
+	n <- sub("rcs\\(lwt, [^)]*\\)\\)x", "lwt", names(coef(m)))
+	n <- sub("rcs\\(lwt, [^)]*\\)\\)$", "lwt'", n)
+	add(fit, s, sub("factor\\(([a-z]*)\\)", "\\1", n), ll0, ll1)
+}
+b$race <- relevel(factor(b$race), ref = "2")
+m <- lm(bwt ~ smoke + age * race + rcs(lwt, c(100, 120, 150, 180)) + ht:smoke, b)
+named("formula", m, summary(m)$coefficients[, 1:2],
+    as.numeric(logLik(lm(bwt ~ 1, b))), as.numeric(logLik(m)))
+m <- NULL
+for (i in 1:3)
+	m <- glm(y ~ trt * log(base) + I(age^2) + offset(log(age)), poisson, e,
+	    start = coef(m), epsilon = 1e-15, maxit = 50)
+named("offset", m, summary(m)$coefficients[, 1:2],
+    as.numeric(logLik(glm(y ~ 1 + offset(log(age)), poisson, e,
+    epsilon = 1e-15))), as.numeric(logLik(m)))
+cox("surv", Surv(time, event) ~ age + sex * karno + ecog, "efron")
 save(out, "figures.csv")

@@ -6,4 +6,4 @@ check_PROGRAMS += %D%/test_recode %D%/test_study %D%/test_table
 %C%_test_study_SOURCES = %D%/test_study.c $(study_test_small)
 %C%_test_study_LDADD = $(study_test_libs)
 %C%_test_table_SOURCES = %D%/test_table.c $(study_test_small)
-%C%_test_table_LDADD = $(study_test_libs)
+%C%_test_table_LDADD = $(study_test_libs) -lm

@@ -330,6 +330,9 @@ static const struct {
 	    "s:12:8: time: a logistic model has none" },
 	{ "levels = alive, dead", "levels = alive, dead\nreference = gone",
 	    "s:46:13: reference: \"gone\" is no level of \"dead\"" },
+	{ "range = 10..80", "range = 10..80\nknots = 20, 30, 25",
+	    "s:60:17: knots: expected numbers, each larger than the one "
+	    "before" },
 	{ "strata = sex\n", "strata = sex\nweights = age\n",
 	    "s:15:11: weights: only kind = glm has them (for yes or no: family "
 	    "= quasibinomial)" },
@@ -500,7 +503,7 @@ static const struct {
 	{ "[column note]\n", "[column note]\nsecret = yes\n",
 	    "s:78:1: unknown key \"secret\" in [column], expected one of: "
 	    "title, type, privacy, use, unit, range, levels, reference, "
-	    "missing, format, "
+	    "knots, missing, format, "
 	    "from, to, level, weight, diversity, closeness" },
 	{ "[column note]\n", "[column note]\nrange = 1..2\n",
 	    "s:78:9: range: only numbers, dates and intervals have one" },
