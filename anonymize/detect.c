@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/catalogue.h"
 #include "common/macros.h"
 #include "study/study.h"
 
@@ -20,17 +21,17 @@ static const struct kind {
 	const char *word;
 	double share;
 } kinds[DETECT_KINDS] = {
-	[DETECT_NAME] = { "names of people", 0.8 },
-	[DETECT_RECORD] = { "record numbers", 0.9 },
-	[DETECT_EMAIL] = { "e-mail addresses", 0.02 },
-	[DETECT_PHONE] = { "telephone numbers", 0.5 },
-	[DETECT_NATIONAL] = { "national identifiers", 0.8 },
-	[DETECT_IBAN] = { "bank accounts (IBAN)", 0.02 },
-	[DETECT_IP] = { "IP addresses", 0.02 },
-	[DETECT_URL] = { "web addresses", 0.02 },
-	[DETECT_DATE] = { "dates", 0.8 },
-	[DETECT_POSTCODE] = { "postcodes", 0.8 },
-	[DETECT_COORDINATES] = { "coordinates", 0.5 },
+	[DETECT_NAME] = { N_("names of people"), 0.8 },
+	[DETECT_RECORD] = { N_("record numbers"), 0.9 },
+	[DETECT_EMAIL] = { N_("e-mail addresses"), 0.02 },
+	[DETECT_PHONE] = { N_("telephone numbers"), 0.5 },
+	[DETECT_NATIONAL] = { N_("national identifiers"), 0.8 },
+	[DETECT_IBAN] = { N_("bank accounts (IBAN)"), 0.02 },
+	[DETECT_IP] = { N_("IP addresses"), 0.02 },
+	[DETECT_URL] = { N_("web addresses"), 0.02 },
+	[DETECT_DATE] = { N_("dates"), 0.8 },
+	[DETECT_POSTCODE] = { N_("postcodes"), 0.8 },
+	[DETECT_COORDINATES] = { N_("coordinates"), 0.5 },
 };
 
 /* The cell's digits; how many, or 0 if there is anything but digits and
@@ -261,6 +262,24 @@ is_postcode(const char *s)
 	    isupper((unsigned char)s[n - 1]) && isupper((unsigned char)*s);
 }
 
+/*
+ * 45 CFR 164.514(b)(2)(i)(B): a ZIP code may keep its first three digits unless
+ * 20,000 people or fewer live where it begins with them.  By the census of
+ * 2010: the first three digits that must become 000.
+ */
+static bool
+is_small_zip(const char *s)
+{
+	static const char *const starts[] = { "036", "059", "102", "202", "203",
+		"204", "205", "369", "556", "692", "753", "772", "821", "823",
+		"878", "879", "884", "893" };
+
+	for (size_t i = 0; i < nitems(starts); i++)
+		if (strncmp(s, starts[i], 3) == 0)
+			return true;
+	return false;
+}
+
 /* Two numbers with three decimals or more, in degrees. */
 static bool
 is_coordinates(const char *s)
@@ -389,6 +408,11 @@ detect_cell(struct detect *d, unsigned which, const char *text, size_t len)
 		else if (len >= looks[k].len && (found & looks[k].any) != 0)
 			d->hits[k] += looks[k].is(cell);
 	}
+	if (len >= 5 && (which >> DETECT_POSTCODE & 1) != 0 &&
+	    is_postcode(cell) && strspn(cell, "0123456789") == 5) {
+		d->zips++;
+		d->small_zips += is_small_zip(cell);
+	}
 	if (cell == copy)
 		explicit_bzero(copy, sizeof(copy));
 }
@@ -453,26 +477,27 @@ const struct detect_harbor *
 detect_harbor(void)
 {
 	static const struct detect_harbor items[DETECT_HARBOR] = {
-		{ "names", 1u << DETECT_NAME },
-		{ "geographic units smaller than a state",
+		{ N_("names"), 1u << DETECT_NAME },
+		{ N_("geographic units smaller than a state"),
 		    1u << DETECT_POSTCODE | 1u << DETECT_COORDINATES },
-		{ "dates other than the year, ages over 89",
+		{ N_("dates other than the year, ages over 89"),
 		    1u << DETECT_DATE },
-		{ "telephone numbers", 1u << DETECT_PHONE },
-		{ "fax numbers", 1u << DETECT_PHONE },
-		{ "e-mail addresses", 1u << DETECT_EMAIL },
-		{ "social security numbers", 1u << DETECT_NATIONAL },
-		{ "medical record numbers", 1u << DETECT_RECORD },
-		{ "health plan beneficiary numbers", 1u << DETECT_NATIONAL },
-		{ "account numbers", 1u << DETECT_IBAN },
-		{ "certificate and license numbers", 0 },
-		{ "vehicle identifiers and plates", 0 },
-		{ "device identifiers and serial numbers", 0 },
-		{ "web addresses (URL)", 1u << DETECT_URL },
-		{ "IP addresses", 1u << DETECT_IP },
-		{ "finger and voice prints, other biometry", 0 },
-		{ "full-face photographs", 0 },
-		{ "any other unique number or code", 1u << DETECT_RECORD },
+		{ N_("telephone numbers"), 1u << DETECT_PHONE },
+		{ N_("fax numbers"), 1u << DETECT_PHONE },
+		{ N_("e-mail addresses"), 1u << DETECT_EMAIL },
+		{ N_("social security numbers"), 1u << DETECT_NATIONAL },
+		{ N_("medical record numbers"), 1u << DETECT_RECORD },
+		{ N_("health plan beneficiary numbers"),
+		    1u << DETECT_NATIONAL },
+		{ N_("account numbers"), 1u << DETECT_IBAN },
+		{ N_("certificate and license numbers"), 0 },
+		{ N_("vehicle identifiers and plates"), 0 },
+		{ N_("device identifiers and serial numbers"), 0 },
+		{ N_("web addresses (URL)"), 1u << DETECT_URL },
+		{ N_("IP addresses"), 1u << DETECT_IP },
+		{ N_("finger and voice prints, other biometry"), 0 },
+		{ N_("full-face photographs"), 0 },
+		{ N_("any other unique number or code"), 1u << DETECT_RECORD },
 	};
 
 	return items;

@@ -27,6 +27,9 @@ enum detect_kind {
 struct detect {
 	size_t cells; /* that are not empty */
 	size_t hits[DETECT_KINDS];
+	size_t zips; /* shaped like a ZIP code of the United States */
+	size_t small_zips; /* of those, from an area that Safe Harbor does not
+			      let be named by three digits */
 	double last; /* number, for DETECT_RECORD */
 };
 

@@ -8,15 +8,12 @@
 #include <string.h>
 
 #include "anonymize/rows.h"
+#include "anonymize/words.h"
+#include "common/catalogue.h"
 #include "common/err.h"
 #include "common/macros.h"
 #include "study/study.h"
 #include "study/table.h"
-
-/* A share of patients with a value of their own that deserves a look. */
-#define UNIQUE_SHARE 0.10
-/* So much of the suppression limit used up deserves one too. */
-#define LIMIT_SHARE 0.5
 
 const char *
 facts_type(int type)
@@ -86,46 +83,115 @@ spread(const double *values, size_t n, size_t *distinct, double *bits,
 	return 0;
 }
 
+static void label(struct bin *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+label(struct bin *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(b->label, sizeof(b->label), fmt, ap);
+	va_end(ap);
+	words_fit(b->label);
+}
+
+/* Ten of the column's range, or one for each of few whole numbers. */
+static size_t
+range_bins(const struct study_column *c, struct bin *bins)
+{
+	size_t n = 10;
+	double width;
+
+	if (!c->has_range || !(c->hi > c->lo) || c->type == STUDY_DATE)
+		return 0;
+	if (c->type == STUDY_INTEGER && c->hi - c->lo < 10)
+		n = (size_t)(c->hi - c->lo) + 1;
+	width = (c->hi - c->lo) / (double)n;
+	for (size_t g = 0; g < n; g++) {
+		double from = c->lo + (double)g * width;
+
+		if (n < 10)
+			label(&bins[g], "%g", c->lo + (double)g);
+		else
+			label(&bins[g], _("%g to %g"), from, from + width);
+	}
+	return n;
+}
+
+static size_t
+range_bin(const struct study_column *c, size_t n, double v)
+{
+	if (n < 10)
+		return (size_t)MAX(v - c->lo, 0);
+	return (size_t)MAX((v - c->lo) / (c->hi - c->lo) * 10, 0);
+}
+
 /* Bins that the study's text alone fixes: groups, levels, or ten of a range. */
 static void
 make_bins(const struct study *s, size_t column, struct column_facts *f)
 {
 	const struct study_column *c = &s->columns[column];
 	const struct study_recode *r = study_recode(c);
-	bool outcome = study_is_event(s, column);
 	size_t groups = study_n_groups(c);
 
-	if (outcome) { /* 0 or 1 in the table */
+	if (study_is_event(s, column)) { /* 0 or 1 in the table */
 		f->n_bins = 2;
-		snprintf(f->bins[0].label, FACTS_LABEL_SIZE, "otherwise");
-		snprintf(f->bins[1].label, FACTS_LABEL_SIZE, "%.60s",
+		label(&f->bins[0], "%s", _("otherwise"));
+		label(&f->bins[1], "%s",
 		    s->model.event_level < c->n_levels
 			? c->levels[s->model.event_level].label
-			: "event");
+			: _("event"));
 		return;
 	}
-	if (groups > 0) {
-		f->n_bins = groups <= FACTS_BINS_MAX ? groups : 0;
-		for (size_t g = 0; g < f->n_bins; g++)
-			snprintf(f->bins[g].label, FACTS_LABEL_SIZE, "%.60s",
-			    r != NULL ? r->labels[g] : c->levels[g].label);
+	if (groups == 0) {
+		f->n_bins = range_bins(c, f->bins);
 		return;
 	}
-	if (!c->has_range || !(c->hi > c->lo))
-		return;
-	f->n_bins = 10;
-	if (c->type == STUDY_INTEGER && c->hi - c->lo < 10)
-		f->n_bins = (size_t)(c->hi - c->lo) + 1;
-	for (size_t g = 0; g < f->n_bins; g++) {
-		double width = (c->hi - c->lo) / (double)f->n_bins;
-		double from = c->lo + (double)g * width;
+	f->n_bins = groups <= FACTS_BINS_MAX ? groups : 0;
+	for (size_t g = 0; g < f->n_bins; g++)
+		label(&f->bins[g], "%s",
+		    r != NULL ? r->labels[g] : c->levels[g].label);
+}
 
-		if (f->n_bins < 10)
-			snprintf(f->bins[g].label, FACTS_LABEL_SIZE, "%g",
-			    c->lo + (double)g);
-		else
-			snprintf(f->bins[g].label, FACTS_LABEL_SIZE, "%g to %g",
-			    from, from + width);
+/*
+ * The complete rows as they were.  These numbers are for a picture alone, and
+ * rounded to multiples of k: with the table's exact ones they must not tell how
+ * many of a value were suppressed.
+ */
+static void
+make_before(struct report *r, size_t column)
+{
+	const struct study_column *c = &r->in.study->columns[column];
+	const double *v = r->in.rows->columns[column].values;
+	struct column_facts *f = &r->columns[column];
+	size_t k = r->in.k;
+
+	if (v == NULL || c->privacy == STUDY_DIRECT || c->type == STUDY_TEXT)
+		return;
+	if (c->type != STUDY_LEVELS)
+		f->n_before = range_bins(c, f->before);
+	else if (c->n_levels <= FACTS_BINS_MAX)
+		f->n_before = c->n_levels;
+	for (size_t g = 0; c->type == STUDY_LEVELS && g < f->n_before; g++)
+		label(&f->before[g], "%s", c->levels[g].label);
+	if (f->n_before == 0)
+		return;
+	for (size_t i = 0; i < r->in.rows->n; i++) {
+		size_t g;
+
+		if (v[i] == STUDY_MISSING)
+			continue;
+		g = c->type == STUDY_LEVELS ? (size_t)v[i]
+					    : range_bin(c, f->n_before, v[i]);
+		f->before[MIN(g, f->n_before - 1)].count++;
+	}
+	for (size_t g = 0; g < f->n_before; g++) {
+		struct bin *b = &f->before[g];
+
+		b->hidden = b->count > 0 && b->count < k;
+		b->count = b->hidden ? 1 : (b->count + k / 2) / k * k;
 	}
 }
 
@@ -143,9 +209,7 @@ bin_of(const struct study *s, size_t column, const struct column_facts *f,
 		return (size_t)v;
 	if (r != NULL)
 		return study_group(r, v);
-	if (f->n_bins < 10)
-		return (size_t)(v - c->lo);
-	return MIN((size_t)((v - c->lo) / (c->hi - c->lo) * 10), 9);
+	return range_bin(c, f->n_bins, v);
 }
 
 /*
@@ -193,6 +257,7 @@ say(char *out, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(out, FACTS_TEXT_SIZE, fmt, ap);
 	va_end(ap);
+	words_fit(out);
 }
 
 static void
@@ -204,22 +269,25 @@ say_group(const struct study *s, size_t column, struct column_facts *f)
 	switch (r->kind) {
 	case STUDY_MASK:
 		say(f->done,
-		    "cut to its first %zu characters to form groups of "
-		    "patients, then removed",
+		    P_("cut to its first character to form groups of patients, "
+		       "then removed",
+			"cut to its first %zu characters to form groups of "
+			"patients, then removed",
+			r->keep),
 		    r->keep);
 		return;
 	case STUDY_TOP:
-		say(f->done, "removed: nothing of it is left");
+		say(f->done, "%s", _("removed: nothing of it is left"));
 		return;
 	case STUDY_CUT:
 		say(f->done,
-		    "%zu groups; a group counts as one number that the study "
-		    "states, such as %g for %.40s",
+		    _("put into %1$zu groups; each group counts as one number "
+		      "that the study states, such as %2$g for %3$s"),
 		    r->n_groups, r->numbers[0], r->labels[0]);
 		return;
 	default:
-		say(f->done, "%zu levels put into %zu groups", c->n_levels,
-		    r->n_groups);
+		say(f->done, _("%1$zu values put into %2$zu groups"),
+		    c->n_levels, r->n_groups);
 	}
 }
 
@@ -229,27 +297,29 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 	const struct study_column *c = &s->columns[column];
 
 	if (c->privacy == STUDY_DIRECT)
-		say(f->done, "removed");
+		say(f->done, "%s", _("removed"));
 	else if (study_recode(c) != NULL)
 		say_group(s, column, f);
 	else if (c->type == STUDY_INTERVAL)
 		say(f->done,
-		    "the number of days between \"%s\" and \"%s\", which are "
-		    "removed",
+		    _("the number of days between \"%1$s\" and \"%2$s\", which "
+		      "are removed"),
 		    s->columns[c->from].title, s->columns[c->to].title);
 	else if (c->in_table)
-		say(f->done, "kept as it is");
+		say(f->done, "%s", _("kept as it is"));
 	else if (c->in_k)
-		say(f->done, "used to form groups of patients, then removed");
+		say(f->done, "%s",
+		    _("used to form groups of patients, then removed"));
 	else if (c->type == STUDY_DATE)
-		say(f->done, "removed; no date is kept");
+		say(f->done, "%s", _("removed; no date is kept"));
 	else
-		say(f->done, "removed: the study does not use it");
+		say(f->done, "%s", _("removed: the study does not use it"));
 	if (column == s->model.time && s->model.time_step > 1) {
 		size_t n = strlen(f->done);
 
 		snprintf(f->done + n, FACTS_TEXT_SIZE - n,
-		    "; rounded to steps of %g", s->model.time_step);
+		    _("; rounded to steps of %g"), s->model.time_step);
+		words_fit(f->done);
 	}
 }
 
@@ -445,163 +515,6 @@ measure_sizes(struct report *r)
 	}
 }
 
-/*
- * Findings.
- */
-
-static void find(struct report *r, const char *id, bool decide, const char *fmt,
-    ...) __attribute__((format(printf, 4, 5)));
-
-static void
-find(struct report *r, const char *id, bool decide, const char *fmt, ...)
-{
-	struct finding *f;
-	va_list ap;
-
-	if (r->n_findings == FACTS_FINDINGS_MAX)
-		return;
-	f = &r->findings[r->n_findings++];
-	f->id = id;
-	f->decide = decide;
-	va_start(ap, fmt);
-	vsnprintf(f->text, sizeof(f->text), fmt, ap);
-	va_end(ap);
-}
-
-static void
-find_unique(struct report *r)
-{
-	const struct study *s = r->in.study;
-	char names[320] = "";
-	size_t n = 0, len = 0;
-
-	for (size_t t = 0; t < s->n_table; t++) {
-		size_t column = s->table[t];
-		int m;
-
-		if (s->columns[column].in_k ||
-		    r->columns[column].unique < UNIQUE_SHARE)
-			continue;
-		m = snprintf(names + len, sizeof(names) - len,
-		    "%s%.60s (%.0f%% of the patients)", n++ > 0 ? ", " : "",
-		    s->columns[column].title, 100 * r->columns[column].unique);
-		len = MIN(len + (size_t)m, sizeof(names) - 1);
-	}
-	if (n > 0)
-		find(r, "values-of-one-patient", true,
-		    "These columns are not counted among what an intruder "
-		    "could know, yet many patients have a value that nobody "
-		    "else has: %s. Somebody who knows such a value exactly, "
-		    "from a patient file or a letter, could find the row in "
-		    "the table. The table stays in this hospital; decide "
-		    "whether that is protection enough.",
-		    names);
-}
-
-bool
-facts_looks_like(const struct rows_seen *seen, unsigned kinds)
-{
-	if ((seen->header & kinds) != 0)
-		return true;
-	for (unsigned k = 0; k < DETECT_KINDS; k++)
-		if ((kinds >> k & 1) != 0 && detect_found(&seen->cells, k))
-			return true;
-	return false;
-}
-
-bool
-facts_undeclared(const struct report *r, const struct rows_seen *seen)
-{
-	return (seen->column == STUDY_NONE ||
-		   r->in.study->columns[seen->column].privacy != STUDY_QUASI) &&
-	    facts_looks_like(seen, DETECT_ALL);
-}
-
-static void
-find_undeclared(struct report *r)
-{
-	const struct rows *rows = r->in.rows;
-	char names[320] = "";
-	size_t n = 0, len = 0;
-
-	for (size_t i = 0; i < rows->n_seen; i++) {
-		const struct rows_seen *seen = &rows->seen[i];
-		unsigned k = 0;
-		int m;
-
-		if (!facts_undeclared(r, seen))
-			continue;
-		while (!facts_looks_like(seen, 1u << k))
-			k++;
-		m = snprintf(names + len, sizeof(names) - len, "%s%.60s (%s)",
-		    n++ > 0 ? ", " : "", seen->name, detect_word(k));
-		len = MIN(len + (size_t)m, sizeof(names) - 1);
-	}
-	if (n > 0)
-		find(r, "undeclared-identifiers", true,
-		    "These columns of the source look like identifiers, and "
-		    "the study does not call them so: %s. None of them is a "
-		    "feature. What the study does not read was removed; decide "
-		    "whether the export should have them at all.",
-		    names);
-}
-
-static void
-find_source(struct report *r)
-{
-	const struct rows *rows = r->in.rows;
-
-	if (rows->n_rejected > 0)
-		find(r, "rejected-rows", true,
-		    "%zu of %zu rows hold a value that the study's codebook "
-		    "does not allow, and were left out. The log of the "
-		    "preparation names the places. If the export is wrong, "
-		    "correct it and prepare again.",
-		    rows->n_rejected, rows->n_read);
-	if (rows->open_end)
-		find(r, "no-line-end", true,
-		    "The source does not end with a line end. Its last row is "
-		    "complete, but its last value may be cut short: look "
-		    "whether the export was finished.");
-	if (rows->n_extra > 0)
-		find(r, "extra-columns", false,
-		    "The source has %zu columns that the study does not name; "
-		    "they were removed. They are listed below.",
-		    rows->n_extra);
-}
-
-static void
-find_all(struct report *r)
-{
-	const struct study *s = r->in.study;
-
-	if (s->n_quasi == 0)
-		find(r, "no-quasi-identifier", true,
-		    "The study declares nothing that an intruder could know "
-		    "about a patient, so that no groups of similar patients "
-		    "are formed. Ask the study's contact why.");
-	if (s->privacy.cohort == STUDY_OPEN)
-		find(r, "open-cohort", true,
-		    "The set of hospitals may change during the "
-		    "study: " STUDY_OPEN_WARNING ".");
-	find_source(r);
-	find_undeclared(r);
-	find_unique(r);
-	if (r->in.suppressed > 0 &&
-	    (double)r->in.suppressed >
-		LIMIT_SHARE * (double)r->in.most_suppressed)
-		find(r, "much-suppressed", true,
-		    "%zu rows were removed because too few others resemble "
-		    "them; the study allows up to %zu. Patients with rare "
-		    "traits are then missing from the result.",
-		    r->in.suppressed, r->in.most_suppressed);
-	if (r->in.smallest_k > s->privacy.k)
-		find(r, "stricter-k", false,
-		    "This hospital's policy asks for groups of at least %zu "
-		    "patients, the study for %zu; the policy was followed.",
-		    r->in.smallest_k, s->privacy.k);
-}
-
 struct report *
 report_make(const struct report_input *in, struct err *err)
 {
@@ -615,8 +528,10 @@ report_make(const struct report_input *in, struct err *err)
 		return NULL;
 	}
 	r->in = *in;
-	for (size_t i = 0; i < in->study->n_columns; i++)
+	for (size_t i = 0; i < in->study->n_columns; i++) {
 		say_done(in->study, i, &r->columns[i]);
+		make_before(r, i);
+	}
 	for (size_t t = 0; t < in->study->n_table; t++)
 		if (measure_column(r, t, err) == -1) {
 			report_free(r);
@@ -627,7 +542,12 @@ report_make(const struct report_input *in, struct err *err)
 		return NULL;
 	}
 	measure_sizes(r);
-	find_all(r);
+	findings_make(r);
+	if (changes_find(r, in->last_report, in->last_report_len, &r->changes,
+		err) == -1) {
+		report_free(r);
+		return NULL;
+	}
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "anonymize/changes.h"
 #include "anonymize/classes.h"
 #include "anonymize/disclosure.h"
 #include "anonymize/population.h"
@@ -17,9 +18,9 @@
 
 #define FACTS_BINS_MAX 12
 #define FACTS_SIZES 5
-#define FACTS_FINDINGS_MAX 16
-#define FACTS_LABEL_SIZE 64
-#define FACTS_TEXT_SIZE 640
+#define FACTS_FINDINGS_MAX 24
+#define FACTS_LABEL_SIZE 96
+#define FACTS_TEXT_SIZE 1536
 
 /* Patients of the table whose values lie together. */
 struct bin {
@@ -44,6 +45,10 @@ struct column_facts {
 	struct disclosure known_before, known_after;
 	struct bin bins[FACTS_BINS_MAX];
 	size_t n_bins; /* 0: no picture */
+	/* Of the complete rows, before recoding: counts are multiples of k, and
+	   those below k hidden. */
+	struct bin before[FACTS_BINS_MAX];
+	size_t n_before;
 };
 
 /* Classes by size: from <= size <= to; to 0 is without end. */
@@ -81,6 +86,7 @@ struct report {
 	struct class_sizes sizes[FACTS_SIZES];
 	struct finding findings[FACTS_FINDINGS_MAX];
 	size_t n_findings;
+	struct changes changes;
 };
 
 /* Which of the bins must not be shown. */
@@ -92,6 +98,9 @@ bool facts_looks_like(const struct rows_seen *seen, unsigned kinds);
 /* The same, where the study declares the column to be something harmless, or
    does not know it. */
 bool facts_undeclared(const struct report *r, const struct rows_seen *seen);
+
+/* findings.c: what deserves the reader's attention. */
+void findings_make(struct report *r);
 
 /* What an enum of the study is called in the study's file. */
 const char *facts_type(int type);

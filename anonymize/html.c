@@ -43,7 +43,9 @@ put_escaped(struct html *h, const char *s)
 			put(h, "&#39;");
 			break;
 		default:
-			canon_raw(h->out, s, 1);
+			/* HTML has no control characters. */
+			if ((unsigned char)*s >= ' ' || *s == '\n')
+				canon_raw(h->out, s, 1);
 		}
 	}
 }
@@ -106,6 +108,51 @@ html_element(struct html *h, const char *tag, const char *attributes,
 	put_format(h, put_escaped, fmt, ap);
 	va_end(ap);
 	html_close(h);
+}
+
+/* What stands for <b> and </b> while a text is made; no text has these. */
+#define STRONG '\001'
+#define WEAK '\002'
+
+static void
+put_rich(struct html *h, const char *s)
+{
+	char one[2] = "";
+
+	for (; *s != '\0'; s++) {
+		one[0] = *s;
+		if (*s == STRONG)
+			put(h, "<strong>");
+		else if (*s == WEAK)
+			put(h, "</strong>");
+		else
+			put_escaped(h, one);
+	}
+}
+
+void
+html_rich(struct html *h, const char *fmt, ...)
+{
+	size_t len = strlen(fmt), at = 0;
+	char *marked = malloc(len + 1);
+	va_list ap;
+
+	if (marked == NULL) {
+		h->out->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < len;) {
+		size_t weak = strncmp(fmt + i, "</b>", 4) == 0 ? 4 : 0;
+		size_t strong = strncmp(fmt + i, "<b>", 3) == 0 ? 3 : 0;
+
+		marked[at++] = strong ? STRONG : weak ? WEAK : fmt[i];
+		i += strong + weak > 0 ? strong + weak : 1;
+	}
+	marked[at] = '\0';
+	va_start(ap, fmt);
+	put_format(h, put_rich, marked, ap);
+	va_end(ap);
+	free(marked);
 }
 
 void

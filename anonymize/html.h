@@ -27,6 +27,12 @@ void html_text(struct html *h, const char *fmt, ...)
 /* An element with nothing but text in it. */
 void html_element(struct html *h, const char *tag, const char *attributes,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/*
+ * The same with <b> and </b> in fmt, which make an element strong; those in the
+ * arguments are text as any other.
+ */
+void html_rich(struct html *h, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Markup as it is; the arguments are numbers and the program's own words. */
 void html_markup(struct html *h, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

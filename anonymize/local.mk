@@ -8,6 +8,9 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/disclosure.c %D%/disclosure.h \
 	%D%/facts.c %D%/facts.h \
 	%D%/hierarchy.c %D%/hierarchy.h \
+	%D%/changes.c %D%/changes.h \
+	%D%/charts.c %D%/charts.h \
+	%D%/findings.c \
 	%D%/html.c %D%/html.h \
 	%D%/lattice.c %D%/lattice.h \
 	%D%/models.c %D%/models.h \
@@ -18,6 +21,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/report_html.c \
 	%D%/rows.c %D%/rows.h \
 	%D%/rules.c %D%/rules.h \
-	%D%/separation.c %D%/separation.h
+	%D%/separation.c %D%/separation.h \
+	%D%/words.c %D%/words.h
 EXTRA_DIST += %D%/README.md
-dist_doc_DATA += docs/REPORT.md
+dist_doc_DATA += docs/REPORT.md docs/report.schema.json

@@ -411,6 +411,8 @@ write_reports(struct job *j, struct err *err)
 		.site = j->p->site,
 		.source = j->p->source,
 		.utc = j->p->utc,
+		.last_report = j->p->last_report,
+		.last_report_len = j->p->last_report_len,
 		.smallest_k = j->p->smallest_k,
 		.k = j->result->k,
 		.rows = j->rows,

@@ -20,6 +20,8 @@
 struct err;
 struct study;
 
+#define PREPARE_REPORT_MAX ((size_t)16 << 20) /* bytes of a report */
+
 struct prepare {
 	const struct study *study;
 	const uint8_t *study_digest; /* TABLE_DIGEST_LEN */
@@ -30,6 +32,9 @@ struct prepare {
 			      from then on the preparation's; else NULL */
 	size_t smallest_k; /* the hospital's policy; the stricter holds */
 	int64_t utc; /* when, for the report */
+	const char *last_report; /* report.json of this study's last
+				    preparation, or NULL */
+	size_t last_report_len;
 	/* Where to; opened for reading and writing, empty. */
 	int table_fd;
 	int json_fd, html_fd; /* -1: no report */

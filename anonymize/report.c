@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "anonymize/report.h"
 
 #include <math.h>
@@ -7,6 +9,7 @@
 #include "anonymize/rows.h"
 #include "anonymize/rules.h"
 #include "common/canon.h"
+#include "common/catalogue.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/hex.h"
@@ -231,6 +234,23 @@ put_disclosure(struct json *j, const char *key, const struct disclosure *d)
 }
 
 static void
+put_values_before(struct json *j, const struct column_facts *f)
+{
+	json_array(j, "values_before");
+	for (size_t g = 0; g < f->n_before; g++) {
+		json_object(j, NULL);
+		json_text(j, "label", f->before[g].label);
+		if (f->before[g].hidden)
+			json_null(j, "patients_about");
+		else
+			json_int(
+			    j, "patients_about", (int64_t)f->before[g].count);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void
 put_column(struct json *j, const struct report *r, size_t i)
 {
 	const struct study_column *c = &r->in.study->columns[i];
@@ -244,6 +264,8 @@ put_column(struct json *j, const struct report *r, size_t i)
 	json_text(j, "use", facts_use(c->use));
 	json_bool(j, "in_table", f->in_table);
 	json_text(j, "done", f->done);
+	if (f->n_before > 0)
+		put_values_before(j, f);
 	if (f->in_table) {
 		json_int(j, "distinct_before", (int64_t)f->distinct_before);
 		json_int(j, "distinct_after", (int64_t)f->distinct_after);
@@ -303,6 +325,26 @@ put_findings(struct json *j, const struct report *r)
 	json_end_array(j);
 }
 
+static void
+put_changes(struct json *j, const struct changes *c)
+{
+	if (!c->any)
+		return;
+	json_object(j, "last");
+	json_text(j, "made", c->made);
+	json_bool(j, "same_table", c->same_table);
+	json_array(j, "changes");
+	for (size_t i = 0; i < c->n; i++) {
+		json_object(j, NULL);
+		json_text(j, "what", c->list[i].key);
+		json_real(j, "last", c->list[i].last);
+		json_real(j, "now", c->list[i].now);
+		json_end_object(j);
+	}
+	json_end_array(j);
+	json_end_object(j);
+}
+
 int
 report_json(const struct report *r, const uint8_t *html_digest,
     struct canon *out, struct err *err)
@@ -315,6 +357,8 @@ report_json(const struct report *r, const uint8_t *html_digest,
 	json_text(&j, "format", "consilium-report");
 	json_int(&j, "version", REPORT_VERSION);
 	json_text(&j, "made", made);
+	json_text(&j, "language", catalogue_language());
+	json_text(&j, "program", "consilium " PACKAGE_VERSION);
 	json_text(&j, "site", r->in.site);
 	put_study(&j, r);
 	put_rows(&j, r);
@@ -329,6 +373,7 @@ report_json(const struct report *r, const uint8_t *html_digest,
 	json_end_array(&j);
 	put_harbor(&j, r);
 	put_findings(&j, r);
+	put_changes(&j, &r->changes);
 	digest(&j, "table_digest", r->in.table_digest);
 	digest(&j, "html_digest", html_digest);
 	json_end_object(&j);

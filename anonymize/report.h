@@ -33,6 +33,8 @@ struct report_input {
 	const uint8_t *study_digest, *table_digest; /* SHA-256 */
 	const char *site, *source;
 	int64_t utc;
+	const char *last_report; /* report.json, or NULL */
+	size_t last_report_len;
 	size_t smallest_k; /* the hospital's policy */
 	size_t k; /* what was held to: the stricter of study and policy */
 	const struct rows *rows;

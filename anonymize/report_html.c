@@ -1,15 +1,20 @@
 /* The report for people: one page, no script, nothing from outside. */
+#include "config.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "anonymize/attack.h"
+#include "anonymize/charts.h"
 #include "anonymize/facts.h"
 #include "anonymize/html.h"
 #include "anonymize/report.h"
 #include "anonymize/rows.h"
 #include "anonymize/rules.h"
+#include "anonymize/words.h"
 #include "common/canon.h"
+#include "common/catalogue.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/hex.h"
@@ -18,27 +23,31 @@
 #include "study/study.h"
 #include "study/table.h"
 
+#define FONTS                                                                  \
+	"system-ui,'Segoe UI',Roboto,'Liberation Sans','PingFang SC',"         \
+	"'Microsoft YaHei','Noto Sans CJK SC',sans-serif"
+
 static const char style[] =
-    ":root{--ink:#1d2733;--soft:#5b6876;--line:#d5dce3;--pale:#f3f6f8;"
-    "--main:#14616f;--mid:#8fb9c1;--warn:#a4480b;--warnbg:#fdf3ea;"
+    ":root{--ink:#1d2733;--soft:#4f5b68;--line:#d5dce3;--pale:#f3f6f8;"
+    "--main:#14616f;--mid:#6fa3ad;--warn:#a4480b;--warnbg:#fdf3ea;"
     "--ok:#1d6b3f;--okbg:#edf7f0}"
     "*{box-sizing:border-box}"
-    "body{font:1rem/1.5 system-ui,'Segoe UI',Roboto,'Liberation Sans',"
-    "sans-serif;color:var(--ink);margin:0;background:#fff}"
+    "body{font:1rem/1.55 " FONTS ";color:var(--ink);margin:0;background:#fff}"
     "main{max-width:62rem;margin:0 auto;padding:2rem 1.25rem 3rem}"
     "h1{font-size:1.7rem;line-height:1.25;margin:.1rem 0 .4rem}"
-    "h2{font-size:1.2rem;margin:2.4rem 0 .7rem;padding-bottom:.25rem;"
+    "h2{font-size:1.25rem;margin:2.6rem 0 .8rem;padding-bottom:.25rem;"
     "border-bottom:2px solid var(--main)}"
-    "h3{font-size:1rem;margin:0 0 .3rem}"
+    "h3{font-size:1rem;margin:1.4rem 0 .3rem}.card h3{margin-top:0}"
     "p{margin:.4rem 0 .8rem;max-width:48rem}"
-    "ul{margin:.3rem 0;padding-left:1.2rem}li{margin:.2rem 0}"
-    ".over{color:var(--main);font-weight:600;letter-spacing:.02em;margin:0}"
-    ".soft{color:var(--soft)}.small{font-size:.86rem}"
+    "ul{margin:.3rem 0;padding-left:1.2rem}li{margin:.25rem 0}"
+    ".over{color:var(--main);font-weight:600;margin:0}"
+    ".soft{color:var(--soft)}.small{font-size:.88rem}"
     ".facts{display:grid;grid-template-columns:repeat(4,1fr);gap:.8rem;"
     "margin:1.3rem 0}"
     ".fact{background:var(--pale);border-radius:.4rem;padding:.75rem .9rem}"
-    ".fact b{display:block;font-size:1.55rem;line-height:1.2;"
+    ".fact b{display:block;font-size:1.55rem;line-height:1.25;"
     "color:var(--main)}"
+    ".fact.warn{background:var(--warnbg)}.fact.warn b{color:var(--warn)}"
     ".two{display:grid;grid-template-columns:1fr 1fr;gap:1rem}"
     ".card{border:1px solid var(--line);border-radius:.4rem;"
     "padding:.8rem 1rem}"
@@ -46,243 +55,84 @@ static const char style[] =
     ".finding{border-left:.3rem solid var(--warn);background:var(--warnbg);"
     "padding:.6rem .9rem;margin:.6rem 0;border-radius:0 .4rem .4rem 0}"
     ".note{border-color:var(--mid);background:var(--pale)}"
-    ".finding p{margin:0;max-width:none}"
+    ".finding p{margin:0;max-width:none;overflow-wrap:anywhere}"
     "dl{display:grid;grid-template-columns:12rem 1fr;gap:.35rem 1rem;"
     "margin:.5rem 0}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}"
-    "table{border-collapse:collapse;width:100%;font-size:.9rem}"
+    "table{border-collapse:collapse;width:100%;font-size:.92rem;"
+    "margin:.4rem 0 1rem}"
     "th{text-align:left;font-weight:600;color:var(--soft);"
-    "border-bottom:1px solid var(--ink);padding:.3rem .6rem .3rem 0;"
+    "border-bottom:1px solid var(--ink);padding:.3rem .7rem .3rem 0;"
     "vertical-align:bottom}"
-    "td{border-bottom:1px solid var(--line);padding:.45rem .6rem .45rem 0;"
-    "vertical-align:top}"
+    "td{border-bottom:1px solid var(--line);padding:.45rem .7rem .45rem 0;"
+    "vertical-align:top;overflow-wrap:break-word}"
     "td.n,th.n{text-align:right;white-space:nowrap}"
-    ".tag{display:inline-block;font-size:.78rem;border-radius:.8rem;"
-    "padding:.05rem .55rem;background:var(--pale);white-space:nowrap}"
+    "tr.who td{padding-top:.9rem;border-bottom:0;font-weight:600}"
+    "tr.who+tr td,tr.in td:first-child{padding-left:0}"
+    "tr.in td:first-child{padding-left:1rem}"
+    ".tag{display:inline-block;font-size:.82rem;border-radius:.8rem;"
+    "padding:.05rem .6rem;background:var(--pale);white-space:nowrap}"
     ".direct-identifier{background:#fbe3e0;color:#8c1d10}"
-    ".quasi-identifier{background:#fdf0d2;color:#7a4b00}"
+    ".quasi-identifier{background:#fdf0d2;color:#6f4400}"
     ".sensitive{background:#e6e9f8;color:#2f3b8f}"
     "code,.hex{font-family:ui-monospace,'Liberation Mono',monospace;"
-    "font-size:.84rem;overflow-wrap:anywhere}"
+    "font-size:.88rem;overflow-wrap:anywhere}"
     "pre{background:var(--pale);padding:.7rem .9rem;border-radius:.4rem;"
     "overflow-x:auto;white-space:pre-wrap;margin:.4rem 0}"
     "svg{max-width:100%;height:auto;display:block}"
-    "svg text{font-family:system-ui,'Segoe UI',Roboto,'Liberation Sans',"
-    "sans-serif;fill:var(--ink)}"
-    ".wide{overflow-x:auto}"
-    "@media(max-width:640px){.facts{grid-template-columns:1fr 1fr}"
+    "svg text{font-family:" FONTS ";fill:var(--ink)}"
+    ".flow{max-width:46rem}"
+    ".box{border:1px solid var(--main);border-radius:.4rem;padding:.5rem 1rem;"
+    "width:23rem;max-width:100%}.box b{font-size:1.2rem;margin-right:.3rem}"
+    ".last{background:#e3f0f2}"
+    ".step{display:grid;grid-template-columns:5rem 5rem 1fr;"
+    "align-items:stretch}"
+    ".down{border-right:2px solid var(--main);position:relative}"
+    ".down::after{content:'';position:absolute;right:-.36rem;bottom:0;"
+    "border:.3rem solid transparent;border-top:.5rem solid var(--main);"
+    "border-bottom:0}"
+    ".side{align-self:center;border-top:2px solid var(--line)}"
+    ".out{border:1px solid var(--line);border-radius:.4rem;"
+    "padding:.4rem .9rem;margin:.6rem 0}"
+    ".bars{display:grid;grid-template-columns:max-content 1fr max-content;"
+    "gap:.45rem .8rem;align-items:center;max-width:48rem;font-size:.92rem}"
+    ".of{text-align:right}.track{height:1.5rem}"
+    ".bar{height:100%;min-width:2px;background:var(--main);"
+    "border-radius:.15rem}.bad{background:var(--warn)}"
+    ".cols{table-layout:fixed}.cols svg+svg{margin-top:.3rem}"
+    ".cols th:nth-child(1){width:22%}.cols th:nth-child(2){width:17%}"
+    ".cols th:nth-child(3){width:25%}.cols th:nth-child(4){width:13%}"
+    ".cols .n{white-space:normal;padding-right:1.2rem}"
+    "@media(max-width:700px){main{padding:1.2rem 1rem 2rem}"
+    "h1{font-size:1.4rem}.facts{grid-template-columns:1fr 1fr}"
     ".two{grid-template-columns:1fr}dl{grid-template-columns:1fr;gap:0}"
-    "dd{margin-bottom:.5rem}.wide table,.wide>svg{min-width:40rem}}"
+    "dd{margin-bottom:.5rem}.step{grid-template-columns:1.5rem 1rem 1fr}"
+    ".bars{grid-template-columns:max-content 1fr}"
+    ".bars>:nth-child(3n){grid-column:1/3;text-align:right;"
+    "margin-top:-.4rem;color:var(--soft)}"
+    ".cols thead{display:none}"
+    ".cols,.cols tbody,.cols tr,.cols td{display:block;width:auto!important}"
+    ".cols td{border:0;padding:.15rem 0;text-align:left!important}"
+    ".cols tr{border-bottom:1px solid var(--line);padding:.7rem 0}"
+    ".cols td[data-is]::before{content:attr(data-is)': ';"
+    "color:var(--soft)}"
+    "td.n,th.n{white-space:normal}}"
     "@page{size:A4;margin:16mm 15mm}"
-    "@media print{html{font-size:9.6pt}main{padding:0;max-width:none}"
-    ".wide>svg{width:145mm}"
-    "h2{margin-top:1.4rem}h2,h3{break-after:avoid}"
-    ".card,.finding,.fact,tr,svg{break-inside:avoid}"
+    "@media print{body{font-size:9.6pt}main{padding:0;max-width:none}"
+    "html{font-size:9.6pt}h2{margin-top:1.6rem}h2,h3{break-after:avoid}"
+    ".card,.finding,.fact,tr,svg,.step,.box,.bars,dl,pre{"
+    "break-inside:avoid}"
+    "table:not(.cols){break-inside:avoid}"
+    "thead{display:table-header-group}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
 
-/* "1 row", "2 rows" */
-static void
-counted(struct html *h, size_t n, const char *one, const char *many)
-{
-	html_text(h, "%zu %s", n, n == 1 ? one : many);
-}
-
 /*
- * Pictures.
+ * Small pieces.
  */
 
 static void
-svg_box(struct html *h, int y, size_t n, const char *what, const char *fill)
+heading(struct html *h, const char *text)
 {
-	html_markup(h,
-	    "<rect x=\"4\" y=\"%d\" width=\"330\" height=\"46\" rx=\"6\" "
-	    "fill=\"%s\" stroke=\"#14616f\"/>",
-	    y, fill);
-	html_markup(h,
-	    "<text x=\"24\" y=\"%d\" font-size=\"19\" font-weight=\"700\">%zu"
-	    "</text>",
-	    y + 30, n);
-	html_markup(h, "<text x=\"100\" y=\"%d\" font-size=\"14\">", y + 28);
-	html_text(h, "%s", what);
-	html_markup(h, "</text>\n");
-}
-
-/* An arrow down from the box at y, and what leaves the flow on its way. */
-static void
-svg_step(struct html *h, int y, size_t n, const char *what, const char *why)
-{
-	html_markup(h,
-	    "<path d=\"M169 %d v64 m-5 -7 l5 7 l5 -7\" fill=\"none\" "
-	    "stroke=\"#14616f\" stroke-width=\"1.6\"/>"
-	    "<path d=\"M169 %d h203 m-7 -5 l7 5 l-7 5\" fill=\"none\" "
-	    "stroke=\"#5b6876\" stroke-width=\"1.2\"/>",
-	    y + 46, y + 76);
-	html_markup(h,
-	    "<rect x=\"376\" y=\"%d\" width=\"400\" height=\"52\" rx=\"6\" "
-	    "fill=\"#fff\" stroke=\"#d5dce3\"/>"
-	    "<text x=\"392\" y=\"%d\" font-size=\"15\" font-weight=\"700\">%zu"
-	    "</text>",
-	    y + 50, y + 71, n);
-	html_markup(h, "<text x=\"440\" y=\"%d\" font-size=\"14\">", y + 71);
-	html_text(h, "%s", what);
-	html_markup(h,
-	    "</text><text x=\"440\" y=\"%d\" font-size=\"12.5\" "
-	    "style=\"fill:#5b6876\">",
-	    y + 90);
-	html_text(h, "%s", why);
-	html_markup(h, "</text>\n");
-}
-
-static void
-flow(struct html *h, const struct report *r)
-{
-	const struct rows *rows = r->in.rows;
-	char why[96];
-
-	html_open(h, "svg",
-	    "viewBox=\"0 0 780 384\" width=\"780\" role=\"img\" "
-	    "aria-label=\"From the source's rows to the table's\"");
-	svg_step(h, 0, rows->n_rejected, "rejected",
-	    "a value that the codebook does not allow");
-	svg_step(h, 110, rows->n_incomplete, "incomplete",
-	    "a value is missing that the study needs");
-	snprintf(
-	    why, sizeof(why), "fewer than %zu patients are like them", r->in.k);
-	svg_step(h, 220, r->in.suppressed, "suppressed", why);
-	svg_box(h, 0, rows->n_read, "rows read from the source", "#fff");
-	svg_box(h, 110, rows->n_read - rows->n_rejected,
-	    "rows as the codebook asks", "#fff");
-	svg_box(h, 220, rows->n, "complete rows", "#fff");
-	svg_box(h, 330, r->in.table->n_rows, "rows in the anonymized table",
-	    "#e3f0f2");
-	html_close(h);
-}
-
-static void
-sizes_chart(struct html *h, const struct report *r)
-{
-	size_t most = 1;
-
-	for (size_t i = 0; i < FACTS_SIZES; i++)
-		most = MAX(most, r->sizes[i].patients);
-	html_open(h, "svg",
-	    "viewBox=\"0 0 780 190\" width=\"780\" role=\"img\" "
-	    "aria-label=\"Patients by the size of their group\"");
-	for (size_t i = 0; i < FACTS_SIZES; i++) {
-		const struct class_sizes *c = &r->sizes[i];
-		int y = 4 + 37 * (int)i;
-		double width = 400 * (double)c->patients / (double)most;
-
-		html_markup(h,
-		    "<text x=\"150\" y=\"%d\" font-size=\"14\" "
-		    "text-anchor=\"end\">",
-		    y + 19);
-		if (i == 0)
-			html_text(h, "fewer than %zu alike", c->to + 1);
-		else if (c->to == 0)
-			html_text(h, "%zu or more alike", c->from);
-		else
-			html_text(h, "%zu to %zu alike", c->from, c->to);
-		html_markup(h,
-		    "</text><rect x=\"162\" y=\"%d\" width=\"%.1f\" "
-		    "height=\"28\" rx=\"3\" fill=\"%s\"/>",
-		    y, MAX(width, 1.5), i == 0 ? "#a4480b" : "#14616f");
-		html_markup(h, "<text x=\"%.1f\" y=\"%d\" font-size=\"14\">",
-		    172 + width, y + 19);
-		if (c->patients == 0)
-			html_text(h, "nobody");
-		else
-			html_text(h, "%zu patients in %zu %s", c->patients,
-			    c->classes, c->classes == 1 ? "group" : "groups");
-		html_markup(h, "</text>\n");
-	}
-	html_close(h);
-}
-
-/* Bars of a column's values; a hidden one is hatched and of one height. */
-static void
-bins_chart(struct html *h, const struct column_facts *f)
-{
-	size_t most = 1;
-	double step = 170.0 / (double)f->n_bins;
-
-	for (size_t g = 0; g < f->n_bins; g++)
-		if (!f->bins[g].hidden)
-			most = MAX(most, f->bins[g].count);
-	html_open(h, "svg",
-	    "viewBox=\"0 0 172 58\" width=\"172\" role=\"img\" "
-	    "aria-label=\"Patients by value\"");
-	html_markup(
-	    h, "<path d=\"M0 42.5 h172\" stroke=\"#5b6876\" fill=\"none\"/>");
-	for (size_t g = 0; g < f->n_bins; g++) {
-		const struct bin *b = &f->bins[g];
-		double height =
-		    b->hidden ? 7 : 40 * (double)b->count / (double)most;
-
-		if (b->count == 0)
-			continue;
-		html_markup(h,
-		    "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-		    "height=\"%.1f\" fill=\"%s\"><title>",
-		    1 + (double)g * step, 42 - MAX(height, 0.8),
-		    MAX(step - 2, 2), MAX(height, 0.8),
-		    b->hidden ? "url(#few)" : "#14616f");
-		if (b->hidden)
-			html_text(h, "%s: too few to show", b->label);
-		else
-			html_text(h, "%s: %zu patients", b->label, b->count);
-		html_markup(h, "</title></rect>");
-	}
-	html_markup(h, "<text x=\"0\" y=\"55\" font-size=\"11\">");
-	html_text(h, "%.20s", f->bins[0].label);
-	html_markup(h,
-	    "</text><text x=\"172\" y=\"55\" font-size=\"11\" "
-	    "text-anchor=\"end\">");
-	if (f->n_bins > 1)
-		html_text(h, "%.20s", f->bins[f->n_bins - 1].label);
-	html_markup(h, "</text>");
-	html_close(h);
-}
-
-/*
- * Sections.
- */
-
-static void
-fact(struct html *h, const char *number, const char *what)
-{
-	html_open(h, "div", "class=\"fact\"");
-	html_element(h, "b", NULL, "%s", number);
-	html_text(h, "%s", what);
-	html_close(h);
-}
-
-static void
-head(struct html *h, const struct report *r)
-{
-	char made[CLOCK_TEXT_SIZE], text[48];
-	size_t decide = 0;
-
-	clock_text(r->in.utc, made);
-	html_element(h, "p", "class=\"over\"",
-	    "Anonymization report \302\267 %s", r->in.site);
-	html_element(h, "h1", NULL, "%s", r->in.study->title);
-	html_element(h, "p", "class=\"soft\"",
-	    "Study \"%s\", prepared %.10s at %.5s UTC, for the privacy officer "
-	    "of this hospital.",
-	    r->in.study->name, made, made + 11);
-	for (size_t i = 0; i < r->n_findings; i++)
-		decide += r->findings[i].decide;
-	html_open(h, "div", "class=\"facts\"");
-	snprintf(text, sizeof(text), "%zu", r->in.table->n_rows);
-	fact(h, text, "patients in the table that the study computes with");
-	fact(h, "0", "patient records that leave this hospital");
-	snprintf(text, sizeof(text), "1 in %zu", r->after.smallest);
-	fact(h, text, "an intruder's best chance to point at the right row");
-	snprintf(text, sizeof(text), "%zu", decide);
-	fact(h, text,
-	    decide == 1 ? "finding that needs your decision"
-			: "findings that need your decision");
-	html_close(h);
+	html_element(h, "h2", NULL, "%s", text);
 }
 
 static void
@@ -293,162 +143,432 @@ item(struct html *h, const char *term, const char *text)
 }
 
 static void
+fact(struct html *h, const char *number, const char *what, bool warn)
+{
+	html_open(h, "div", warn ? "class=\"fact warn\"" : "class=\"fact\"");
+	html_element(h, "b", NULL, "%s", number);
+	html_text(h, "%s", what);
+	html_close(h);
+}
+
+/* "1 in 12" */
+static struct words
+one_in(double chance)
+{
+	struct words w;
+	double n = chance > 0 ? 1 / chance : 0;
+
+	if (chance <= 0)
+		snprintf(w.text, sizeof(w.text), "%s", _("none"));
+	else if (n < 10 && fabs(n - round(n)) > 0.05)
+		snprintf(w.text, sizeof(w.text), _("1 in %.1f"), n);
+	else
+		snprintf(w.text, sizeof(w.text), _("1 in %s"),
+		    words_count((size_t)round(n)).text);
+	return w;
+}
+
+static struct words
+percent(double share)
+{
+	struct words w;
+	double p = 100 * share;
+
+	if (isnan(share))
+		snprintf(w.text, sizeof(w.text), "\342\200\223");
+	else if (p > 0 && p < 0.05)
+		snprintf(w.text, sizeof(w.text), "%s", _("below 0.1%"));
+	else
+		snprintf(w.text, sizeof(w.text), "%.1f%%", p);
+	return w;
+}
+
+static void
+head_row(struct html *h, const char *const *cells, size_t n)
+{
+	html_open(h, "thead", NULL);
+	html_open(h, "tr", NULL);
+	for (size_t i = 0; i < n; i++)
+		html_element(
+		    h, "th", i == 0 ? NULL : "class=\"n\"", "%s", cells[i]);
+	html_close(h);
+	html_close(h);
+}
+
+static void
+row(struct html *h, const char *what, const char *const *cells, size_t n,
+    const char *class)
+{
+	html_open(h, "tr", class);
+	html_element(h, "td", NULL, "%s", what);
+	for (size_t i = 0; i < n; i++)
+		html_element(h, "td", "class=\"n\"", "%s", cells[i]);
+	html_close(h);
+}
+
+/*
+ * Sections.
+ */
+
+static void
+head(struct html *h, const struct report *r)
+{
+	char made[CLOCK_TEXT_SIZE], text[48];
+	size_t decide = 0;
+
+	clock_text(r->in.utc, made);
+	html_element(h, "p", "class=\"over\"",
+	    _("Anonymization report \302\267 %s"), r->in.site);
+	html_element(h, "h1", NULL, "%s", r->in.study->title);
+	html_element(h, "p", "class=\"soft\"",
+	    _("Study \"%1$s\", prepared on %2$s at %3$.5s UTC, for the privacy "
+	      "officer of this hospital."),
+	    r->in.study->name, words_date(r->in.utc).text, made + 11);
+	for (size_t i = 0; i < r->n_findings; i++)
+		decide += r->findings[i].decide;
+	html_open(h, "div", "class=\"facts\"");
+	fact(h, words_count(r->in.table->n_rows).text,
+	    _("patients in the table that the study computes with"), false);
+	fact(h, "0", _("patient records that leave this hospital"), false);
+	fact(h, one_in(r->after.highest).text,
+	    _("an intruder's best chance to point at a patient's row"), false);
+	snprintf(text, sizeof(text), "%zu", decide);
+	fact(h, text,
+	    P_("finding that needs your decision",
+		"findings that need your decision", decide),
+	    decide > 0);
+	html_close(h);
+}
+
+static void
+what_is_computed(struct html *h, const struct study *s)
+{
+	size_t column = study_outcome(s);
+	const char *outcome =
+	    column != STUDY_NONE ? s->columns[column].title : "";
+
+	if (s->model.feasibility == STUDY_YES)
+		html_text(h, "%s ",
+		    _("only how many patients could take part and what is "
+		      "missing, in a study of this:"));
+	switch (s->model.kind) {
+	case STUDY_SUMMARY:
+		html_text(h, "%s",
+		    _("a description of the patients: how many there are, "
+		      "means, distributions"));
+		return;
+	case STUDY_COX:
+		html_text(h,
+		    _("how the time to \"%s\" depends on the patients' traits "
+		      "(Cox model)"),
+		    outcome);
+		return;
+	case STUDY_LOGISTIC:
+		html_text(h,
+		    _("how the chance of \"%s\" depends on the patients' "
+		      "traits (logistic regression)"),
+		    outcome);
+		return;
+	case STUDY_KM:
+		html_text(h,
+		    _("how the time to \"%s\" differs between groups of "
+		      "patients (survival curves)"),
+		    outcome);
+		return;
+	default:
+		html_text(h,
+		    _("how \"%s\" depends on the patients' traits "
+		      "(regression)"),
+		    outcome);
+	}
+}
+
+static void
 the_study(struct html *h, const struct report *r)
 {
 	const struct study *s = r->in.study;
-	static const char *const kinds[] = {
-		[STUDY_COX] = "a Cox model (time to an event)",
-		[STUDY_LOGISTIC] = "a logistic regression (yes or no)",
-		[STUDY_GLM] = "a regression (a number)",
-		[STUDY_KM] = "survival by groups (time to an event)",
-		[STUDY_SUMMARY] =
-		    "descriptive statistics: numbers of patients, means, "
-		    "distributions",
-	};
-	char expires[STUDY_DATE_TEXT_SIZE];
 
-	study_date_text(s->expires, expires);
-	html_element(h, "h2", NULL, "The study");
+	heading(h, _("The study"));
 	html_open(h, "dl", NULL);
-	item(h, "Purpose", s->purpose);
-	item(h, "Legal basis", s->legal_basis);
-	item(h, "Ethics", s->ethics);
-	item(h, "Responsible", s->contact);
-	html_element(h, "dt", NULL, "What is computed");
-	if (s->model.feasibility == STUDY_YES)
-		html_element(h, "dd", NULL,
-		    "how many patients could take part in %s, and what is "
-		    "missing",
-		    kinds[s->model.kind]);
-	else if (study_outcome(s) == STUDY_NONE)
-		html_element(h, "dd", NULL, "%s", kinds[s->model.kind]);
-	else
-		html_element(h, "dd", NULL, "%s of \"%s\"",
-		    kinds[s->model.kind], s->columns[study_outcome(s)].title);
-	if (s->sites.n > 0) {
-		html_element(h, "dt", NULL, "Hospitals");
-		html_open(h, "dd", NULL);
-		for (size_t i = 0; i < s->sites.n; i++)
-			html_text(
-			    h, "%s%s", i > 0 ? ", " : "", s->sites.items[i]);
-		html_close(h);
-	}
-	item(h, "Ends", expires);
+	item(h, _("Purpose"), s->purpose);
+	item(h, _("Legal basis"), s->legal_basis);
+	item(h, _("Ethics approval"), s->ethics);
+	item(h, _("Responsible"), s->contact);
+	html_element(h, "dt", NULL, "%s", _("What is computed"));
+	html_open(h, "dd", NULL);
+	what_is_computed(h, s);
 	html_close(h);
+	html_element(h, "dt", NULL, "%s", _("Hospitals"));
+	html_open(h, "dd", NULL);
+	for (size_t i = 0; i < s->sites.n; i++)
+		html_text(h, "%s%s",
+		    i > 0 ? C_("between items of a list", ", ") : "",
+		    s->sites.items[i]);
+	if (s->sites.n == 0)
+		html_text(h, "%s", _("those whom the signed study names"));
+	html_close(h);
+	item(h, _("Ends"), words_date(s->expires * 86400).text);
+	html_close(h);
+}
+
+/* Titles of the columns that name a patient. */
+static void
+direct_identifiers(const struct study *s, char *out, size_t size)
+{
+	size_t n = 0, i = 0;
+
+	for (size_t c = 0; c < s->n_columns; c++)
+		n += s->columns[c].privacy == STUDY_DIRECT;
+	out[0] = '\0';
+	for (size_t c = 0; c < s->n_columns; c++)
+		if (s->columns[c].privacy == STUDY_DIRECT)
+			words_list(out, size, i++, n, s->columns[c].title);
 }
 
 static void
 what_leaves(struct html *h, const struct report *r)
 {
 	const struct study *s = r->in.study;
-	bool any = false;
+	char names[1024];
 
-	html_element(
-	    h, "h2", NULL, "What leaves this hospital, and what never does");
+	direct_identifiers(s, names, sizeof(names));
+	heading(h, _("What leaves this hospital, and what never does"));
 	html_open(h, "div", "class=\"two\"");
 	html_open(h, "div", "class=\"card\"");
-	html_element(h, "h3", NULL, "Leaves");
+	html_element(h, "h3", NULL, "%s", _("Leaves"));
 	html_open(h, "ul", NULL);
-	html_element(h, "li", NULL,
-	    "Totals over all rows of the table: numbers of patients, sums and "
-	    "sums of products of the columns that the model reads.");
-	html_element(h, "li", NULL,
-	    "They are masked before they leave: the coordinator can add up "
-	    "the hospitals' numbers, and reads the sum over all "
-	    "hospitals only, not this one's.");
-	html_element(h, "li", NULL,
-	    "The result that everybody gets: the model's coefficients.");
+	html_element(h, "li", NULL, "%s",
+	    _("Totals over all rows of the table: numbers of patients, and "
+	      "sums of the columns that the model reads and of their "
+	      "products."));
+	html_element(h, "li", NULL, "%s",
+	    _("These totals are masked (made unreadable) before they leave. "
+	      "The coordinator can add up the masked totals of all hospitals "
+	      "and then reads the sum over the hospitals alone, not this "
+	      "hospital's part of it."));
+	html_element(h, "li", NULL, "%s",
+	    _("The result, which every hospital gets: the model's numbers "
+	      "for all patients together."));
 	html_close(h);
 	html_close(h);
 	html_open(h, "div", "class=\"card never\"");
-	html_element(h, "h3", NULL, "Never leaves");
+	html_element(h, "h3", NULL, "%s", _("Never leaves"));
 	html_open(h, "ul", NULL);
-	html_element(h, "li", NULL,
-	    "Any row, whether of the source or of the anonymized table.");
-	html_open(h, "li", NULL);
-	html_text(h, "What names a patient directly: ");
-	for (size_t i = 0; i < s->n_columns; i++)
-		if (s->columns[i].privacy == STUDY_DIRECT) {
-			html_text(
-			    h, "%s%s", any ? ", " : "", s->columns[i].title);
-			any = true;
+	html_element(h, "li", NULL, "%s",
+	    _("Any patient's row, neither of the source nor of the anonymized "
+	      "table."));
+	if (names[0] != '\0')
+		html_element(h, "li", NULL,
+		    _("What names a patient directly: %s. This is not even in "
+		      "the table."),
+		    names);
+	else
+		html_element(h, "li", NULL, "%s",
+		    _("What names a patient directly: the study declares no "
+		      "such column."));
+	html_element(h, "li", NULL, "%s",
+	    _("This report and the log. No single patient's value is in "
+	      "either."));
+	html_close(h);
+	html_close(h);
+	html_close(h);
+}
+
+static void
+the_findings(struct html *h, const struct report *r)
+{
+	heading(h, _("What needs your attention"));
+	if (r->n_findings == 0)
+		html_element(h, "p", NULL, "%s",
+		    _("Nothing was found that needs a decision."));
+	for (int decide = 1; decide >= 0; decide--)
+		for (size_t i = 0; i < r->n_findings; i++) {
+			if (r->findings[i].decide != decide)
+				continue;
+			html_open(h, "div",
+			    decide ? "class=\"finding\""
+				   : "class=\"finding note\"");
+			html_open(h, "p", NULL);
+			html_element(h, "strong", NULL, "%s",
+			    decide ? _("Needs your decision.")
+				   : _("Good to know."));
+			html_text(h, " %s", r->findings[i].text);
+			html_close(h);
+			html_close(h);
 		}
-	html_text(h,
-	    any ? ". These are not even in the table."
-		: "the study declares no such column.");
-	html_close(h);
-	html_element(h, "li", NULL,
-	    "This report and the log. No value of a single patient is in "
-	    "either.");
-	html_close(h);
-	html_close(h);
-	html_close(h);
+}
+
+/* For which columns rows were left out: how many rows, unless these are few. */
+static void
+left_out(struct html *h, const struct report *r, const char *intro,
+    size_t (*of)(const struct rows_column *))
+{
+	const struct study *s = r->in.study;
+	bool any = false;
+
+	for (size_t c = 0; c < s->n_columns; c++) {
+		size_t n = of(&r->in.rows->columns[c]);
+
+		if (n == 0)
+			continue;
+		if (!any) {
+			html_open(h, "p", "class=\"small\"");
+			html_text(h, "%s ", intro);
+		}
+		html_text(h, "%s%s ",
+		    any ? C_("between items of a list", ", ") : "",
+		    s->columns[c].title);
+		if (n < r->in.k)
+			html_text(h, _("(fewer than %zu)"), r->in.k);
+		else
+			html_text(h, _("(%s)"), words_count(n).text);
+		any = true;
+	}
+	if (any)
+		html_close(h);
+}
+
+static size_t
+rejected_for(const struct rows_column *c)
+{
+	return c->rejected;
+}
+
+static size_t
+missing_for(const struct rows_column *c)
+{
+	return c->missing;
 }
 
 static void
 the_rows(struct html *h, const struct report *r)
 {
-	html_element(h, "h2", NULL, "From the source to the table");
-	html_open(h, "div", "class=\"wide\"");
-	flow(h, r);
-	html_close(h);
+	heading(h, _("From the source to the table"));
+	chart_flow(h, r);
+	left_out(h, r, _("Rows rejected, by column:"), rejected_for);
+	left_out(h, r, _("Rows without a value, by column:"), missing_for);
 	html_open(h, "p", "class=\"small soft\"");
-	html_text(h, "Source: %s. The study lets ", r->in.source);
-	counted(h, r->in.most_suppressed, "row", "rows");
+	html_text(h, _("Source: %s."), r->in.source);
+	html_text(h, " ");
 	html_text(h,
-	    " be suppressed (%g%% of the complete ones). The table's rows are "
-	    "sorted by their values, so that nothing of the source's order "
-	    "is left.",
+	    _("Suppressed rows are left out because too few other patients "
+	      "resemble them. The study allows that for at most %1$s rows "
+	      "(%2$g%% of the complete ones). The table's rows are sorted by "
+	      "their values, so that nothing of the source's order is left."),
+	    words_count(r->in.most_suppressed).text,
 	    100 * r->in.study->privacy.suppression_limit);
 	html_close(h);
 }
 
 static void
-known(struct html *h, const struct study *s)
+quasi_identifiers(const struct study *s, char *out, size_t size)
 {
+	out[0] = '\0';
 	for (size_t i = 0; i < s->n_quasi; i++)
-		html_text(h, "%s%s",
-		    i == 0                   ? ""
-			: i + 1 < s->n_quasi ? ", "
-					     : " and ",
-		    s->columns[s->quasi[i]].title);
+		words_list(
+		    out, size, i, s->n_quasi, s->columns[s->quasi[i]].title);
 }
 
 static void
-risk_row(
-    struct html *h, const char *what, const char *before, const char *after)
+who(struct html *h, const char *text)
 {
-	html_open(h, "tr", NULL);
-	html_element(h, "td", NULL, "%s", what);
-	html_element(h, "td", "class=\"n\"", "%s", before);
-	html_element(h, "td", "class=\"n\"", "%s", after);
+	html_open(h, "tr", "class=\"who\"");
+	html_element(h, "td", "colspan=\"3\"", "%s", text);
 	html_close(h);
 }
 
+/* One intruder's three figures, before and after. */
 static void
-risk_table(struct html *h, const struct risk *before, const struct risk *after)
+chances(struct html *h, const struct report *r, const double before[3],
+    const double after[3])
 {
-	char a[32], b[32];
+	double threshold = r->in.study->privacy.risk_threshold;
+	char above[96];
+
+	row(h, _("best chance, for the patient who is easiest to find"),
+	    (const char *[]){ one_in(before[0]).text, one_in(after[0]).text },
+	    2, "class=\"in\"");
+	row(h, _("chance on average over the patients"),
+	    (const char *[]){ one_in(before[1]).text, one_in(after[1]).text },
+	    2, "class=\"in\"");
+	snprintf(above, sizeof(above),
+	    _("patients for whom the chance is above %g%%"), 100 * threshold);
+	row(h, above,
+	    (const char *[]){ percent(before[2]).text, percent(after[2]).text },
+	    2, "class=\"in\"");
+}
+
+static void
+risk_table(struct html *h, const struct report *r)
+{
+	const struct journalist *b = &r->journalist_before,
+				*a = &r->journalist_after;
+	const char *const titles[] = {
+		_("Chance to point at the right row of the table"),
+		_("in the source"), _("in the table")
+	};
 
 	html_open(h, "table", NULL);
-	html_markup(h,
-	    "<tr><th>To find the row of a known patient</th>"
-	    "<th class=\"n\">in the source</th>"
-	    "<th class=\"n\">in the table</th></tr>");
-	snprintf(a, sizeof(a), "1 in %zu", before->smallest);
-	snprintf(b, sizeof(b), "1 in %zu", after->smallest);
-	risk_row(
-	    h, "best chance, for the patient who is easiest to find", a, b);
-	snprintf(a, sizeof(a), "1 in %.1f", 1 / before->average);
-	snprintf(b, sizeof(b), "1 in %.1f", 1 / after->average);
-	risk_row(h, "chance on average over the patients", a, b);
-	snprintf(a, sizeof(a), "%.1f%%", 100 * before->above);
-	snprintf(b, sizeof(b), "%.1f%%", 100 * after->above);
-	risk_row(h, "patients for whom the chance is above 9%", a, b);
-	snprintf(a, sizeof(a), "%.1f%%", 100 * before->unique);
-	snprintf(b, sizeof(b), "%.1f%%", 100 * after->unique);
-	risk_row(h, "patients whom nobody else is like", a, b);
+	head_row(h, titles, nitems(titles));
+	html_open(h, "tbody", NULL);
+	who(h,
+	    _("Somebody who knows that the patient is in the table, such as a "
+	      "relative or a colleague (\"prosecutor\")"));
+	chances(h, r,
+	    (double[]){ r->before.highest, r->before.average, r->before.above },
+	    (double[]){ r->after.highest, r->after.average, r->after.above });
+	who(h,
+	    _("Somebody who looks for a person and does not know whether the "
+	      "person is in the table (\"journalist\")"));
+	chances(h, r, (double[]){ b->highest, b->average, b->above },
+	    (double[]){ a->highest, a->average, a->above });
+	who(h,
+	    _("Somebody who compares the table with a register of everybody "
+	      "(\"marketer\")"));
+	row(h, _("patients whom that gets right"),
+	    (const char *[]){
+		percent(b->average).text, percent(a->average).text },
+	    2, "class=\"in\"");
+	who(h, _("Alone"));
+	row(h, _("patients whom nobody else is like"),
+	    (const char *[]){
+		percent(r->before.unique).text, percent(r->after.unique).text },
+	    2, "class=\"in\"");
+	if (r->in.study->privacy.population > 0)
+		row(h,
+		    _("people whom nobody else in the population is like "
+		      "(estimated)"),
+		    (const char *[]){ percent(r->population_before.likely).text,
+			percent(r->population_after.likely).text },
+		    2, "class=\"in\"");
 	html_close(h);
+	html_close(h);
+}
+
+/* What the figures of the second and third intruder rest on. */
+static void
+the_population(struct html *h, const struct report *r)
+{
+	const struct population *p = &r->population_before;
+
+	if (r->in.study->privacy.population == 0) {
+		html_element(h, "p", "class=\"small soft\"", "%s",
+		    _("The study does not say of how many people these "
+		      "patients are a part. So nobody outside of the table is "
+		      "counted on, and the figures of the journalist and the "
+		      "marketer are upper bounds."));
+		return;
+	}
+	html_element(h, "p", "class=\"small soft\"",
+	    _("For the journalist and the marketer the patients are taken as "
+	      "a random sample of the %1$s people whom the study names. How "
+	      "many of these are alone can only be estimated; for the source, "
+	      "models say %2$s (Pitman), %3$s (Zayatz) and %4$s (slide "
+	      "negative binomial). Which one is taken follows a published "
+	      "rule (Dankar and others, 2012). A dash: the model does not "
+	      "fit."),
+	    words_count((size_t)p->size).text, percent(p->pitman).text,
+	    percent(p->zayatz).text, percent(p->slide).text);
 }
 
 /* What classes of patients keep beside their size, and how far they are from
@@ -460,14 +580,14 @@ the_rules(struct html *h, const struct report *r)
 
 	if (m->n == 0 && m->average_risk == 0)
 		return;
-	html_element(h, "p", NULL,
-	    "The study asks for more, and every group of patients who are "
-	    "alike keeps it:");
+	html_element(h, "p", NULL, "%s",
+	    _("The study asks for more, and every group of patients who are "
+	      "alike keeps it:"));
 	html_open(h, "ul", NULL);
 	if (m->average_risk > 0)
 		html_element(h, "li", NULL,
-		    "on average at most a 1 in %.0f chance to point at the "
-		    "right row",
+		    _("on average at most a 1 in %.0f chance to point at the "
+		      "right row"),
 		    1 / m->average_risk);
 	for (size_t i = 0; i < m->n; i++) {
 		char text[FACTS_TEXT_SIZE];
@@ -476,7 +596,8 @@ the_rules(struct html *h, const struct report *r)
 		html_open(h, "li", NULL);
 		html_text(h, "%s", text);
 		if (isfinite(r->in.worst[i]))
-			html_text(h, " (the group nearest to the limit: %.3g)",
+			html_text(h,
+			    _(" (the group nearest to the limit: %.3g)"),
 			    r->in.worst[i]);
 		html_close(h);
 	}
@@ -488,85 +609,197 @@ the_attack(struct html *h, const struct report *r)
 {
 	const struct attack *a = r->in.attack;
 
+	html_element(h, "h3", NULL, "%s", _("The attack was tried"));
 	html_element(h, "p", NULL,
-	    "This was tried: for each of the %zu complete patients of the "
-	    "source, whose values were all known, the fitting rows of the "
-	    "table were looked up and one of them was picked. A row fitted "
-	    "%zu of them, exactly one row %zu; the row picked was the right "
-	    "one %zu times (%.2f%%).",
-	    a->tried, a->fitting, a->single, a->correct,
-	    a->tried > 0 ? 100 * (double)a->correct / (double)a->tried : 0);
-	if (r->in.study->privacy.population == 0 ||
-	    isnan(r->population_before.likely))
+	    _("For each of the %1$s complete patients of the source, whose "
+	      "values were all known, the fitting rows of the table were "
+	      "looked up and one of them was picked. %2$s patients had a "
+	      "fitting row, %3$s exactly one; the row picked was the right one "
+	      "%4$s times (%5$s)."),
+	    words_count(a->tried).text, words_count(a->fitting).text,
+	    words_count(a->single).text, words_count(a->correct).text,
+	    percent(a->tried > 0 ? (double)a->correct / (double)a->tried : 0)
+		.text);
+}
+
+/* The pair that tells most patients of the source apart. */
+static void
+best_pair(struct html *h, const struct report *r)
+{
+	const struct study *s = r->in.study;
+	const struct separation *best = NULL;
+
+	for (size_t i = s->n_quasi; i < r->n_sets; i++)
+		if (best == NULL ||
+		    r->separate_before[i].separation > best->separation)
+			best = &r->separate_before[i];
+	if (best == NULL)
 		return;
-	html_element(h, "p", NULL,
-	    "Of %.0f people, of whom the patients are a sample, an estimated "
-	    "%.2f%% are the only ones with their values before recoding; %s.",
-	    r->population_before.size, 100 * r->population_before.likely,
-	    r->after.unique > 0 ? "some still are in the table"
-				: "in the table nobody is alone any more");
+	html_element(h, "p", "class=\"small soft\"",
+	    _("Of all pairs, \"%1$s\" and \"%2$s\" together tell most "
+	      "patients of the source apart: %3$s of them differ in one of "
+	      "the two."),
+	    s->columns[s->quasi[best->a]].title,
+	    s->columns[s->quasi[best->b]].title,
+	    percent(best->separation).text);
+}
+
+static void
+what_separates(struct html *h, const struct report *r)
+{
+	const struct study *s = r->in.study;
+	struct separation before = separation_of(r->in.before),
+			  after = separation_of(r->in.after);
+	const char *const titles[] = {
+		_("Take two patients: how often do they differ in it?"),
+		_("in the source"), _("in the table")
+	};
+
+	html_element(
+	    h, "h3", NULL, "%s", _("What an intruder would like to know"));
+	html_open(h, "table", NULL);
+	head_row(h, titles, nitems(titles));
+	html_open(h, "tbody", NULL);
+	for (size_t q = 0; q < s->n_quasi; q++)
+		row(h, s->columns[s->quasi[q]].title,
+		    (const char *[]){
+			percent(r->separate_before[q].separation).text,
+			percent(r->separate_after[q].separation).text },
+		    2, NULL);
+	if (s->n_quasi > 1)
+		row(h, _("all of them together"),
+		    (const char *[]){ percent(before.separation).text,
+			percent(after.separation).text },
+		    2, NULL);
+	html_close(h);
+	html_close(h);
+	best_pair(h, r);
+}
+
+/* What a class tells about its patients. */
+static void
+what_groups_tell(struct html *h, const struct report *r)
+{
+	const struct study *s = r->in.study;
+	const char *const titles[] = {
+		_("Guessing the value of a patient in the table"),
+		_("right without the group"), _("right with it"), _("certain")
+	};
+	bool any = false;
+
+	for (size_t t = 0; t < s->n_table; t++) {
+		const struct column_facts *f = &r->columns[s->table[t]];
+		const struct disclosure *d = &f->known_after;
+		const char *title = s->columns[s->table[t]].title;
+
+		if (!f->sensitive)
+			continue;
+		if (!any) {
+			html_element(h, "h3", NULL, "%s",
+			    _("What a group gives away without any row being "
+			      "found"));
+			html_open(h, "table", NULL);
+			head_row(h, titles, nitems(titles));
+			html_open(h, "tbody", NULL);
+		}
+		any = true;
+		if (f->quiet) {
+			html_open(h, "tr", NULL);
+			html_element(h, "td", NULL, "%s", title);
+			html_element(h, "td", "class=\"n\" colspan=\"3\"", "%s",
+			    _("too few to say"));
+			html_close(h);
+		} else {
+			row(h, title,
+			    (const char *[]){ percent(d->anyway).text,
+				percent(d->right).text,
+				percent(d->certain).text },
+			    3, NULL);
+		}
+	}
+	if (!any)
+		return;
+	html_close(h);
+	html_close(h);
+	html_element(h, "p", "class=\"small soft\"", "%s",
+	    _("Whoever knows in which group of alike patients somebody is can "
+	      "guess the commonest value of that group. \"Certain\" are "
+	      "the patients in whose group all have the same value."));
 }
 
 static void
 the_risk(struct html *h, const struct report *r)
 {
 	const struct study *s = r->in.study;
+	char known[1024];
 
-	html_element(h, "h2", NULL, "What an intruder could do with the table");
+	heading(h, _("What an intruder could do with the table"));
 	if (s->n_quasi == 0) {
-		html_element(h, "p", NULL,
-		    "The study declares no column that an intruder could "
-		    "know.");
+		html_element(h, "p", NULL, "%s",
+		    _("The study declares no column that an intruder could "
+		      "know."));
 		return;
 	}
+	quasi_identifiers(s, known, sizeof(known));
 	html_open(h, "p", NULL);
+	html_rich(h,
+	    _("The table stays in this hospital. Suppose that somebody gets "
+	      "hold of it all the same, knows that a certain patient is in it, "
+	      "and knows this patient's %1$s. In the table at least <b>%2$zu "
+	      "patients</b> are alike in all of these: the intruder has at "
+	      "best a <b>1 in %2$zu</b> chance to point at the right row, on "
+	      "average %3$s."),
+	    known, r->after.smallest, one_in(r->after.average).text);
+	html_text(h, " ");
 	html_text(h,
-	    "Suppose that somebody gets hold of the table, knows that a "
-	    "certain patient is in it, and knows this patient's ");
-	known(h, s);
-	html_text(h, ". In the table at least ");
-	html_element(h, "strong", NULL, "%zu patients", r->after.smallest);
-	html_text(h, " are alike in all of these: the intruder has at best a ");
-	html_element(h, "strong", NULL, "1 in %zu", r->after.smallest);
-	html_text(h,
-	    " chance to point at the right row, on average 1 in %.0f. At least "
-	    "%zu alike were asked for (by the study %zu, by this hospital's "
-	    "policy %zu).",
-	    1 / r->after.average, r->in.k, s->privacy.k,
-	    MAX(r->in.smallest_k, 1));
+	    _("Groups of at least %1$zu were asked for (by the study %2$zu, by "
+	      "this hospital's policy %3$zu)."),
+	    r->in.k, s->privacy.k, MAX(r->in.smallest_k, 1));
 	html_close(h);
 	the_rules(h, r);
-	risk_table(h, &r->before, &r->after);
+	risk_table(h, r);
+	the_population(h, r);
 	the_attack(h, r);
-	html_element(h, "p", "style=\"margin-top:1.2rem\"",
-	    "How many patients are in a group of how many who are alike:");
-	html_open(h, "div", "class=\"wide\"");
-	sizes_chart(h, r);
-	html_close(h);
+	html_element(h, "h3", NULL, "%s",
+	    _("How many patients are in a group of how many who are alike"));
+	chart_sizes(h, r);
+	what_separates(h, r);
+	what_groups_tell(h, r);
 }
 
-static void
-the_findings(struct html *h, const struct report *r)
+static const char *
+role(int privacy)
 {
-	html_element(h, "h2", NULL, "Findings");
-	if (r->n_findings == 0)
-		html_element(
-		    h, "p", NULL, "Nothing was found that needs a decision.");
-	for (int decide = 1; decide >= 0; decide--)
-		for (size_t i = 0; i < r->n_findings; i++) {
-			if (r->findings[i].decide != decide)
-				continue;
-			html_open(h, "div",
-			    decide ? "class=\"finding\""
-				   : "class=\"finding note\"");
-			html_open(h, "p", NULL);
-			html_element(h, "strong", NULL, "%s",
-			    decide ? "Needs your decision. "
-				   : "Good to know. ");
-			html_text(h, "%s", r->findings[i].text);
-			html_close(h);
-			html_close(h);
-		}
+	static const char *const words[] = {
+		[STUDY_PLAIN] = N_("other"),
+		[STUDY_DIRECT] = N_("names a patient"),
+		[STUDY_QUASI] = N_("could be known"),
+		[STUDY_SENSITIVE] = N_("sensitive"),
+	};
+
+	return _(words[privacy]);
+}
+
+static const char *
+use(int u)
+{
+	static const char *const words[] = {
+		[STUDY_IGNORED] = N_("not used"),
+		[STUDY_FEATURE] = N_("the model reads it"),
+		[STUDY_OUTCOME] = N_("what the model explains"),
+		[STUDY_STRATUM] = N_("divides the patients into groups"),
+	};
+
+	return _(words[u]);
+}
+
+/* A cell that says on a phone what it is. */
+static void
+open_cell(struct html *h, const char *is, bool number)
+{
+	html_markup(h, "<td%s data-is=\"", number ? " class=\"n\"" : "");
+	html_text(h, "%s", is);
+	html_markup(h, "\">");
 }
 
 static void
@@ -587,65 +820,77 @@ column_row(struct html *h, const struct report *r, size_t i)
 	html_open(h, "td", NULL);
 	snprintf(class, sizeof(class), "class=\"tag %s\"",
 	    facts_privacy(c->privacy));
-	html_element(h, "span", class, "%s",
-	    c->privacy == STUDY_PLAIN ? "not sensitive"
-				      : facts_privacy(c->privacy));
+	html_element(h, "span", class, "%s", role(c->privacy));
 	if (c->use != STUDY_IGNORED)
 		html_element(
-		    h, "div", "class=\"small soft\"", "%s", facts_use(c->use));
+		    h, "div", "class=\"small soft\"", "%s", use(c->use));
 	html_close(h);
-	html_element(h, "td", NULL, "%s", f->done);
-	if (!f->in_table) {
-		html_markup(h, "<td class=\"n\">nothing</td><td></td>");
-		html_close(h);
-		return;
+	open_cell(h, _("What was done"), false);
+	html_text(h, "%s", f->done);
+	html_markup(h, "</td>");
+	open_cell(h, _("Information left"), true);
+	if (f->in_table) {
+		html_text(h, "%.0f%%", 100 * f->left);
+		html_element(h, "div", "class=\"small soft\"",
+		    _("%1$s of %2$s values"),
+		    words_count(f->distinct_after).text,
+		    words_count(f->distinct_before).text);
+	} else {
+		html_text(h, "%s", _("nothing"));
 	}
-	html_open(h, "td", "class=\"n\"");
-	html_text(h, "%.0f%%", 100 * f->left);
-	html_element(h, "div", "class=\"small soft\"", "%zu of %zu values",
-	    f->distinct_after, f->distinct_before);
-	html_close(h);
-	html_open(h, "td", NULL);
-	if (f->n_bins > 0)
-		bins_chart(h, f);
-	html_close(h);
+	html_markup(h, "</td>\n<td>");
+	if (f->n_before > 0)
+		chart_bins(h, f->before, f->n_before, true);
+	if (f->in_table && f->n_bins > 0)
+		chart_bins(h, f->bins, f->n_bins, false);
+	html_markup(h, "</td>");
 	html_close(h);
 }
 
 static void
 the_columns(struct html *h, const struct report *r)
 {
-	html_element(h, "h2", NULL, "Every column");
-	html_markup(h,
-	    "<svg width=\"0\" height=\"0\" style=\"position:absolute\" "
-	    "aria-hidden=\"true\"><defs><pattern id=\"few\" width=\"4\" "
-	    "height=\"4\" patternUnits=\"userSpaceOnUse\" "
-	    "patternTransform=\"rotate(45)\"><path d=\"M0 0 v4\" "
-	    "stroke=\"#5b6876\" stroke-width=\"1.6\"/></pattern></defs></svg>");
-	html_open(h, "div", "class=\"wide\"");
-	html_open(h, "table", NULL);
-	html_markup(h,
-	    "<thead><tr><th>Column</th><th>Role</th><th>What was done</th>"
-	    "<th class=\"n\">What is left</th>"
-	    "<th style=\"width:12rem\">Patients by value</th></tr></thead>");
+	const char *const titles[] = { _("Column"), _("Role"),
+		_("What was done"), _("Information left"),
+		_("Patients by value") };
+
+	heading(h, _("Every column"));
+	html_element(h, "p", NULL, "%s",
+	    _("\"Names a patient\": removed whatever else. \"Could be "
+	      "known\" (a quasi-identifier): what an intruder could know about "
+	      "a patient and look "
+	      "for in the table; patients are made alike in it. "
+	      "\"Sensitive\": what nobody should learn about a patient."));
+	chart_bins_defs(h);
+	html_open(h, "table", "class=\"cols\"");
+	html_open(h, "thead", NULL);
+	html_open(h, "tr", NULL);
+	for (size_t i = 0; i < nitems(titles); i++)
+		html_element(
+		    h, "th", i == 3 ? "class=\"n\"" : NULL, "%s", titles[i]);
+	html_close(h);
+	html_close(h);
 	html_open(h, "tbody", NULL);
 	for (size_t i = 0; i < r->in.study->n_columns; i++)
 		column_row(h, r, i);
 	html_close(h);
 	html_close(h);
-	html_close(h);
 	html_element(h, "p", "class=\"small soft\"",
-	    "What is left: how much of the column's information (Shannon's "
-	    "entropy) the table still has. A hatched bar stands for fewer than "
-	    "%zu patients, or for a number from which such a one could be "
-	    "computed; its height means nothing.",
-	    r->in.k);
+	    _("Light bars: the complete rows as they were, rounded to "
+	      "multiples of %1$zu. Dark bars: the table. A hatched bar stands "
+	      "for 1 to %2$zu patients, or for a number from which such a one "
+	      "could be computed; its height means nothing. Information left: "
+	      "how much of what the column tells about patients the table "
+	      "still has (Shannon's entropy)."),
+	    r->in.k, r->in.k - 1);
 	if (r->in.rows->n_extra == 0)
 		return;
 	html_open(h, "p", "class=\"small\"");
-	html_text(h, "In the source, not in the study, removed: ");
+	html_text(h, "%s ", _("In the source, not in the study, removed:"));
 	for (size_t i = 0; i < r->in.rows->n_extra; i++)
-		html_text(h, "%s%s", i > 0 ? ", " : "", r->in.rows->extra[i]);
+		html_text(h, "%s%s",
+		    i > 0 ? C_("between items of a list", ", ") : "",
+		    r->in.rows->extra[i]);
 	html_close(h);
 }
 
@@ -656,13 +901,13 @@ the_harbor(struct html *h, const struct report *r)
 	const struct detect_harbor *items = detect_harbor();
 	const struct rows *rows = r->in.rows;
 
-	html_element(h, "h2", NULL, "The 18 identifiers of HIPAA");
-	html_element(h, "p", NULL,
-	    "What Safe Harbor (45 CFR 164.514) wants removed, and which "
-	    "columns of the source look like it, beside those that the study "
-	    "declares to be direct identifiers. A machine that finds nothing "
-	    "proves nothing.");
-	html_open(h, "div", "class=\"wide\"");
+	heading(h, _("The 18 identifiers of HIPAA"));
+	html_element(h, "p", NULL, "%s",
+	    _("What the United States' \"Safe Harbor\" rule (45 CFR 164.514) "
+	      "wants removed, and which columns of the source look like it, "
+	      "beside those that the study declares to name a patient. All "
+	      "columns were looked at, also those that the study does not "
+	      "know. That a machine finds nothing proves nothing."));
 	html_open(h, "table", NULL);
 	html_open(h, "tbody", NULL);
 	for (size_t i = 0; i < DETECT_HARBOR; i++) {
@@ -670,27 +915,79 @@ the_harbor(struct html *h, const struct report *r)
 
 		html_open(h, "tr", NULL);
 		html_element(h, "td", "class=\"n\"", "%zu", i + 1);
-		html_element(h, "td", NULL, "%s", items[i].text);
+		html_element(h, "td", NULL, "%s", _(items[i].text));
 		html_open(h, "td", NULL);
 		for (size_t c = 0; c < rows->n_seen; c++) {
 			const struct rows_seen *seen = &rows->seen[c];
 
 			if (!facts_looks_like(seen, items[i].kinds))
 				continue;
-			html_text(h, "%s%s%s", n++ > 0 ? ", " : "", seen->name,
-			    seen->column == STUDY_NONE ||
-				    !r->columns[seen->column].in_table
-				? " (removed)"
-				: "");
+			html_text(h, "%s%s",
+			    n++ > 0 ? C_("between items of a list", ", ") : "",
+			    seen->name);
+			if (seen->column == STUDY_NONE ||
+			    !r->columns[seen->column].in_table)
+				html_text(h, "%s", _(" (removed)"));
 		}
 		if (n == 0)
 			html_text(h, "%s",
-			    items[i].kinds != 0 ? "not found"
-						: "not looked for");
+			    items[i].kinds != 0
+				? _("not found")
+				: _("no machine can look for it"));
 		html_close(h);
 		html_close(h);
 	}
 	html_close(h);
+	html_close(h);
+}
+
+static void
+the_noise(struct html *h, const struct report *r)
+{
+	(void)r;
+	heading(h, _("Noise"));
+	html_element(h, "p", NULL, "%s",
+	    _("No noise is added to the totals of this study: they are exact, "
+	      "and there is no privacy budget (epsilon) to spend. What "
+	      "protects a single patient is that this hospital's totals are "
+	      "never seen alone, and that every patient is one of several who "
+	      "are alike."));
+}
+
+static void
+the_changes(struct html *h, const struct report *r)
+{
+	const struct changes *c = &r->changes;
+	const char *const titles[] = { _("What changed"), _("last time"),
+		_("now") };
+
+	if (!c->any)
+		return;
+	heading(h, _("What changed since the last report of this study"));
+	html_element(h, "p", NULL, _("The last report was made at %1$s. %2$s"),
+	    c->made,
+	    c->same_table ? _("The table is the same, to the last digit.")
+			  : _("The table is another one."));
+	if (c->n == 0)
+		html_element(h, "p", NULL, "%s",
+		    _("The numbers of rows and of findings, and an intruder's "
+		      "chances, are the same."));
+	if (c->n == 0)
+		return;
+	html_open(h, "table", NULL);
+	head_row(h, titles, nitems(titles));
+	html_open(h, "tbody", NULL);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct change *o = &c->list[i];
+
+		row(h, o->what,
+		    (const char *[]){ o->chance
+			    ? one_in(o->last).text
+			    : words_count((size_t)fmax(o->last, 0)).text,
+			o->chance ? one_in(o->now).text
+				  : words_count((size_t)o->now).text },
+		    2, NULL);
+	}
 	html_close(h);
 	html_close(h);
 }
@@ -701,32 +998,49 @@ the_decision(struct html *h, const struct report *r)
 	const char *name = r->in.study->name;
 	char hex[2 * HASH_LEN + 1];
 
-	html_element(h, "h2", NULL, "Your decision");
-	html_element(h, "p", NULL,
-	    "Nothing of this table is used until you approve it, and an "
-	    "approval can be taken back. It is a signature over exactly this "
-	    "study, this report and this table; if one of them changes, it "
-	    "does not hold any more. It ends with the study.");
+	heading(h, _("Your decision"));
+	html_element(h, "p", NULL, "%s",
+	    _("Nothing of this table is used until you approve it, and an "
+	      "approval can be taken back. It is your signature over exactly "
+	      "this study, this report and this table; if one of them changes, "
+	      "it does not hold any more. It ends with the study."));
+	html_element(h, "p", NULL, "%s",
+	    _("To approve, to refuse, or to take an approval back, with your "
+	      "key in the file OFFICER.key:"));
 	html_open(h, "pre", NULL);
 	html_open(h, "code", NULL);
 	html_text(h,
-	    "consiliumctl approve --socket SOCKET %s --key OFFICER.key\n"
-	    "consiliumctl refuse  --socket SOCKET %s --key OFFICER.key\n"
-	    "consiliumctl revoke  --socket SOCKET %s --key OFFICER.key",
+	    "consiliumctl approve --socket /run/consilium/control.sock %s "
+	    "--key OFFICER.key\n"
+	    "consiliumctl refuse  --socket /run/consilium/control.sock %s "
+	    "--key OFFICER.key\n"
+	    "consiliumctl revoke  --socket /run/consilium/control.sock %s "
+	    "--key OFFICER.key",
 	    name, name, name);
 	html_close(h);
 	html_close(h);
+	html_element(h, "p", NULL, "%s",
+	    _("To check that this report is unaltered and from this hospital, "
+	      "in the folder with report.json, report.html and report.sig:"));
+	html_open(h, "pre", NULL);
+	html_element(
+	    h, "code", NULL, "consiliumctl report verify --public-key KEY .");
+	html_close(h);
 	html_open(h, "dl", "class=\"small\"");
-	html_element(h, "dt", NULL, "Study (SHA-256)");
 	hex_text(r->in.study_digest, HASH_LEN, hex);
+	html_element(
+	    h, "dt", NULL, "%s", _("Fingerprint of the study (SHA-256)"));
 	html_element(h, "dd", "class=\"hex\"", "%s", hex);
-	html_element(h, "dt", NULL, "Table (SHA-256)");
 	hex_text(r->in.table_digest, HASH_LEN, hex);
+	html_element(
+	    h, "dt", NULL, "%s", _("Fingerprint of the table (SHA-256)"));
 	html_element(h, "dd", "class=\"hex\"", "%s", hex);
-	html_element(h, "dt", NULL, "This report");
+	item(h, _("Fingerprint of this report"),
+	    _("is in report.json; that file's fingerprint is what is signed"));
+	html_element(h, "dt", NULL, "%s", _("Made by"));
 	html_element(h, "dd", NULL,
-	    "its digest stands in report.json, and that file's digest is what "
-	    "is signed");
+	    _("consilium %1$s; format %2$d of the report"), PACKAGE_VERSION,
+	    REPORT_VERSION);
 	html_close(h);
 }
 
@@ -734,16 +1048,18 @@ int
 report_html(const struct report *r, struct canon *out, struct err *err)
 {
 	struct html h = html_start(out);
+	char lang[32];
 
+	snprintf(lang, sizeof(lang), "lang=\"%s\"", catalogue_language());
 	html_markup(&h, "<!DOCTYPE html>\n");
-	html_open(&h, "html", "lang=\"en\"");
+	html_open(&h, "html", lang);
 	html_open(&h, "head", NULL);
 	html_markup(&h,
 	    "<meta charset=\"utf-8\"><meta name=\"viewport\" "
 	    "content=\"width=device-width,initial-scale=1\">"
 	    "<meta http-equiv=\"Content-Security-Policy\" "
 	    "content=\"default-src 'none';style-src 'unsafe-inline'\">\n");
-	html_element(&h, "title", NULL, "Anonymization report: %s, %s",
+	html_element(&h, "title", NULL, _("Anonymization report: %1$s, %2$s"),
 	    r->in.study->name, r->in.site);
 	html_open(&h, "style", NULL);
 	html_markup(&h, "%s", style);
@@ -754,11 +1070,13 @@ report_html(const struct report *r, struct canon *out, struct err *err)
 	head(&h, r);
 	the_study(&h, r);
 	what_leaves(&h, r);
+	the_findings(&h, r);
 	the_rows(&h, r);
 	the_risk(&h, r);
-	the_findings(&h, r);
 	the_columns(&h, r);
 	the_harbor(&h, r);
+	the_noise(&h, r);
+	the_changes(&h, r);
 	the_decision(&h, r);
 	html_close(&h);
 	html_close(&h);

@@ -9,6 +9,8 @@
 
 #include "anonymize/classes.h"
 #include "anonymize/hierarchy.h"
+#include "anonymize/words.h"
+#include "common/catalogue.h"
 #include "common/err.h"
 #include "common/macros.h"
 #include "study/study.h"
@@ -203,28 +205,39 @@ rules_text(const struct rules *r, const struct model *o, char *out, size_t size)
 	switch (o->kind) {
 	case MODEL_DISTINCT:
 		snprintf(out, size,
-		    "at least %zu different values of \"%.80s\"", o->l, title);
-		return;
+		    _("at least %1$zu different values of \"%2$s\""), o->l,
+		    title);
+		break;
 	case MODEL_ENTROPY:
 		snprintf(out, size,
-		    "values of \"%.80s\" as varied as %g equally common ones",
+		    _("values of \"%1$s\" as varied as %2$g equally common "
+		      "ones"),
 		    title, o->t);
-		return;
+		break;
 	case MODEL_RECURSIVE:
 		snprintf(out, size,
-		    "the commonest value of \"%.80s\" less than %g times as "
-		    "common as all from the %zu. commonest on together",
+		    _("the commonest value of \"%1$s\" less than %2$g times as "
+		      "common as all from number %3$zu on together"),
 		    title, o->c, o->l);
-		return;
+		break;
+	case MODEL_EQUAL:
+		snprintf(out, size,
+		    _("values of \"%1$s\" distributed as in the whole table, "
+		      "but for a share of %2$g"),
+		    title, o->t);
+		break;
+	case MODEL_ORDERED:
+		snprintf(out, size,
+		    _("values of \"%1$s\" distributed as in the whole table, "
+		      "but for a share of %2$g, moved over the whole range"),
+		    title, o->t);
+		break;
 	default:
 		snprintf(out, size,
-		    "values of \"%.80s\" distributed as in the whole table, "
-		    "but "
-		    "for a share of %g%s",
-		    title, o->t,
-		    o->kind == MODEL_EQUAL ? ""
-			: o->kind == MODEL_ORDERED
-			? ", moved over the whole range"
-			: ", moved over the whole hierarchy");
+		    _("values of \"%1$s\" distributed as in the whole table, "
+		      "but for a share of %2$g, moved over the whole "
+		      "hierarchy"),
+		    title, o->t);
 	}
+	words_fit(out);
 }

@@ -30,4 +30,4 @@ noinst_PROGRAMS += %D%/model
 noinst_PROGRAMS += %D%/anonymize
 %C%_anonymize_SOURCES = %D%/anonymize.c
 %C%_anonymize_LDADD = anonymize/libanonymize.a study/libstudy.a \
-	crypto/libhash.a common/libcommon.a $(SODIUM_LIBS) -lm
+	crypto/libhash.a common/libjson.a common/libcommon.a $(YAJL_LIBS) $(SODIUM_LIBS) -lm

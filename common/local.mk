@@ -1,6 +1,7 @@
-noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a
+noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a %D%/libjson.a
 %C%_libcommon_a_SOURCES = \
 	%D%/canon.c %D%/canon.h \
+	%D%/catalogue.c %D%/catalogue.h \
 	%D%/clock.c %D%/clock.h \
 	%D%/err.c %D%/err.h \
 	%D%/file.c %D%/file.h \
@@ -15,4 +16,6 @@ noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a
 # Apart, so that only who keeps a database links SQLite.
 %C%_libdb_a_SOURCES = %D%/db.c %D%/db.h
 %C%_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+# The reader of JSON, apart for the same reason.
+%C%_libjson_a_SOURCES = %D%/json_read.c %D%/json_read.h
 EXTRA_DIST += %D%/README.md

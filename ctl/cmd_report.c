@@ -13,7 +13,7 @@
 #include "crypto/hash.h"
 #include "crypto/signed_report.h"
 #include "ctl/ctl.h"
-#include "ctl/json_read.h"
+#include "common/json_read.h"
 #include "ctl/report_files.h"
 
 /* Is the member of v this digest in hexadecimal? */

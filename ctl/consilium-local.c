@@ -29,7 +29,8 @@
 static const char usage[] =
     "usage: consilium-local --study FILE --site NAME=PATH [--site ...] "
     "--out DIR\n"
-    "                       [--kill SITE@PHASE[:ROUND]] [--keep-running]\n";
+    "                       [--kill SITE@PHASE[:ROUND]] [--keep-running]\n"
+    "                       [--language LANGUAGE]\n";
 
 static const char *const phases[] = { "ready", "shares", "upload", "confirm",
 	"unmask" };
@@ -204,6 +205,7 @@ arguments(struct local *l, int argc, char **argv)
 		{ "out", required_argument, NULL, 'o' },
 		{ "kill", required_argument, NULL, 'k' },
 		{ "keep-running", no_argument, NULL, 'r' },
+		{ "language", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
@@ -229,6 +231,9 @@ arguments(struct local *l, int argc, char **argv)
 			break;
 		case 'r':
 			l->keep_running = true;
+			break;
+		case 'l':
+			l->language = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);

@@ -59,6 +59,7 @@ struct local {
 	const char *coordinator_socket;
 	char address[128]; /* host:port that the coordinator listens on */
 
+	const char *language; /* of the reports; NULL: English */
 	/* --kill SITE@PHASE[:ROUND] */
 	enum local_kill_state kill;
 	struct local_site *kill_site;

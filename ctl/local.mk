@@ -3,7 +3,6 @@ noinst_LIBRARIES += %D%/libpooled.a %D%/liblocal.a
 %C%_libpooled_a_SOURCES = %D%/pooled.c %D%/pooled.h
 
 %C%_liblocal_a_SOURCES = \
-	%D%/json_read.c %D%/json_read.h \
 	%D%/local_proc.c %D%/local_proc.h
 
 # An outsider's part; apart, for its test against real rounds.
@@ -29,7 +28,7 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/result_files.c %D%/result_files.h \
 	%D%/rootkey.c %D%/rootkey.h \
 	%D%/rows.c %D%/rows.h
-%C%_consiliumctl_LDADD = %D%/libtranscript.a %D%/liblocal.a anonymize/libanonymize.a \
+%C%_consiliumctl_LDADD = %D%/libtranscript.a anonymize/libanonymize.a common/libjson.a \
 	study/libstudy.a model/libresult.a model/libstep.a \
 	crypto/libround.a crypto/librandom.a crypto/libauthority.a \
 	crypto/libhash.a privsep/libctl.a \
@@ -44,5 +43,5 @@ bin_PROGRAMS += %D%/consilium-local
 	%D%/local_run.c %D%/local_setup.c
 %C%_consilium_local_LDADD = \
 	%D%/liblocal.a %D%/libpooled.a anonymize/libanonymize.a \
-	study/libstudy.a crypto/libhash.a common/libcommon.a \
+	common/libjson.a study/libstudy.a crypto/libhash.a common/libcommon.a \
 	$(YAJL_LIBS) $(SODIUM_LIBS) -lm

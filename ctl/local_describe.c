@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ctl/json_read.h"
+#include "common/json_read.h"
 #include "ctl/local.h"
 #include "ctl/pooled.h"
 #include "study/study.h"

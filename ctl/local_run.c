@@ -11,7 +11,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
-#include "ctl/json_read.h"
+#include "common/json_read.h"
 #include "ctl/local.h"
 #include "study/study.h"
 

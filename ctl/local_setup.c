@@ -78,9 +78,11 @@ find_programs(struct local *l, struct err *err)
 	dirs[3] = local_text(l, "%s/../coordinator", self);
 	/* In the build tree the daemons' processes lie beside them. */
 	if (access(local_text(l, "%s/gate", dirs[2]), X_OK) == 0 &&
-	    access(local_text(l, "%s/rounds", dirs[3]), X_OK) == 0)
+	    access(local_text(l, "%s/rounds", dirs[3]), X_OK) == 0) {
 		setenv("CONSILIUM_LIBEXEC",
 		    local_text(l, "%s:%s", dirs[2], dirs[3]), 0);
+		setenv("CONSILIUM_LOCALE", local_text(l, "%s/../po", self), 0);
+	}
 	if ((l->ctl = find_program(l, "consiliumctl", dirs)) == NULL ||
 	    (l->sited = find_program(l, "consiliumd", dirs)) == NULL ||
 	    (l->coordinatord =
@@ -246,6 +248,7 @@ local_configure_site(struct local *l, struct local_site *s, struct err *err)
 	    "# written by consilium-local\n"
 	    "[site]\n"
 	    "name = %s\n"
+	    "language = %s\n"
 	    "state = %s/state\n"
 	    "keys = %s/keys\n"
 	    "\n"
@@ -271,9 +274,9 @@ local_configure_site(struct local *l, struct local_site *s, struct err *err)
 	    "\n"
 	    "[control]\n"
 	    "socket = %s\n",
-	    s->name, s->dir, s->dir, l->address, l->officer_key, s->csv, r->k,
-	    r->smallest_risk_set_step, r->smallest_cell,
-	    study->rounds.keep_uploads, r->suppression_limit,
+	    s->name, l->language != NULL ? l->language : "en", s->dir, s->dir,
+	    l->address, l->officer_key, s->csv, r->k, r->smallest_risk_set_step,
+	    r->smallest_cell, study->rounds.keep_uploads, r->suppression_limit,
 	    cohort_words[r->cohort], verify_words[r->verify], s->socket);
 
 	return file_create(s->conf, text, strlen(text), 0600, err);

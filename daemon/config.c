@@ -35,10 +35,28 @@ parse_officers(struct ini *ini, const struct ini_field *f, char *value,
 	return 0;
 }
 
+/* "en", or the name of a catalogue: zh_CN. */
+static int
+parse_language(struct ini *ini, const struct ini_field *f, char *value,
+    void *out, struct err *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	struct site_config *c = out;
+
+	if (strlen(value) < 2 || strlen(value) > 8 ||
+	    strspn(value, letters) != strlen(value))
+		return ini_error(ini, value, err,
+		    "%s: expected a language, en or zh_CN", f->key);
+	c->language = strcmp(value, "en") == 0 ? NULL : value;
+	return 0;
+}
+
 #define AT(field) .offset = offsetof(struct site_config, field)
 
 static const struct ini_field site_fields[] = {
 	{ "name", ini_text, AT(name), .required = true, .max = STUDY_NAME_MAX },
+	{ "language", parse_language, .offset = 0 },
 	{ "state", ini_path, AT(state), .required = true },
 	{ "keys", ini_path, AT(keys), .required = true },
 };

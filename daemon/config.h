@@ -40,6 +40,8 @@ struct site_source {
 
 struct site_config {
 	char *name; /* of the site */
+	char *language; /* of reports, as its catalogue is called; NULL:
+			   English */
 	char *state, *keys; /* folders */
 	struct ini_address coordinator;
 	char *server_name; /* in the coordinator's certificate */

@@ -30,6 +30,8 @@
 #define STUDY_MAX 65 /* a study's name and NUL */
 #define TABLE_MAX 128
 #define HEADER_MAX (1 << 20) /* bytes of a source's first line */
+/* Where catalogues are, if not where they are installed. */
+#define LOCALE_ENV "CONSILIUM_LOCALE"
 
 /* Who gets which file of the folder of keys. */
 static const struct house_grant grants[] = {
@@ -63,6 +65,7 @@ struct consiliumd {
 		uint64_t tag; /* 0: free */
 		char study[STUDY_MAX];
 		bool reads; /* it makes a table and a report */
+		uint64_t last; /* whose report it is compared with; 0: none */
 	} jobs[FAMILY_JOBS_MAX];
 };
 
@@ -197,6 +200,56 @@ give_open_file(struct chan *to, const char *folder, const char *name,
 	return rc;
 }
 
+/* The catalogue of the hospital's language; English needs none. */
+static int
+open_catalogue(const struct consiliumd *d, struct err *err)
+{
+	const char *dir = getenv(LOCALE_ENV);
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s/LC_MESSAGES/consilium.mo",
+	    dir != NULL && *dir != '\0' ? dir : LOCALEDIR, d->config->language);
+	return house_open(NULL, path, err);
+}
+
+static int
+give_catalogue(struct consiliumd *d, struct chan *to, struct err *err)
+{
+	int fd, rc;
+
+	if (d->config->language == NULL)
+		return 0;
+	if ((fd = open_catalogue(d, err)) < 0)
+		return -1;
+	rc = family_give_file(to, "catalogue", fd, err);
+	close(fd);
+	return rc;
+}
+
+/* The last report's JSON.  It is there to be compared: where it is lost, so is
+   the comparison, and nothing else. */
+static int
+give_last_report(
+    struct consiliumd *d, const struct job *j, struct chan *to, struct err *err)
+{
+	struct job last = { .tag = j->last };
+	char name[TABLE_MAX];
+	int fd, rc;
+
+	if (j->last == 0)
+		return 0;
+	snprintf(last.study, sizeof(last.study), "%s", j->study);
+	file_name(name, &last, "json");
+	fd = openat(d->reports, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		log_msg(LOG_WARNING, "report %s: %m", name);
+		return 0;
+	}
+	rc = family_give_file(to, "last-report.json", fd, err);
+	close(fd);
+	return rc;
+}
+
 static int
 equip_reader(
     struct consiliumd *d, const struct job *j, struct chan *to, struct err *err)
@@ -205,6 +258,8 @@ equip_reader(
 	struct family_fact fact = { "source-name", csv };
 
 	if (csv == NULL || give_open_file(to, NULL, csv, "source", err) < 0 ||
+	    give_catalogue(d, to, err) < 0 ||
+	    give_last_report(d, j, to, err) < 0 ||
 	    house_give(grants, nitems(grants), d->config->keys, PROC_READER, to,
 		err) < 0 ||
 	    give_new_file(to, d->tables, j, "table", "table", err) < 0 ||
@@ -275,7 +330,7 @@ start_job(
 /* A job that cannot be started is the gate's business, not the end of us. */
 static int
 order_job(struct consiliumd *d, uint64_t tag, const char *study,
-    const char *table, struct err *err)
+    const char *table, uint64_t last, struct err *err)
 {
 	struct job *j = job_slot(d, 0);
 	bool known = tag == 0 || job_slot(d, tag) != NULL;
@@ -288,7 +343,7 @@ order_job(struct consiliumd *d, uint64_t tag, const char *study,
 		tell_gone(d, tag, false, "too many jobs, or its number twice");
 		return 0;
 	}
-	*j = (struct job){ .tag = tag, .reads = table == NULL };
+	*j = (struct job){ .tag = tag, .reads = table == NULL, .last = last };
 	snprintf(j->study, sizeof(j->study), "%s", study);
 	if (start_job(d, j, table, err) < 0) {
 		log_msg(LOG_ERR, "study %s: %s", study, err->msg);
@@ -302,11 +357,13 @@ on_start_reader(void *self, struct msg *m, struct err *err)
 {
 	struct canon_in in = canon_in(m->data, m->len);
 	char study[STUDY_MAX];
+	uint64_t last;
 
 	canon_get_text(&in, study, sizeof(study));
+	last = canon_get_u64(&in);
 	if (canon_end(&in, "START_READER", err) < 0)
 		return -1;
-	return order_job(self, m->tag, study, NULL, err);
+	return order_job(self, m->tag, study, NULL, last, err);
 }
 
 static int
@@ -319,7 +376,7 @@ on_start_trainer(void *self, struct msg *m, struct err *err)
 	canon_get_text(&in, table, sizeof(table));
 	if (canon_end(&in, "START_TRAINER", err) < 0)
 		return -1;
-	return order_job(self, m->tag, study, table, err);
+	return order_job(self, m->tag, study, table, 0, err);
 }
 
 static int
@@ -340,7 +397,7 @@ on_drop_table(void *self, struct msg *m, struct err *err)
 }
 
 static const struct handler orders[] = {
-	{ MSG_START_READER, PROC_GATE, 5, 4 + STUDY_MAX, on_start_reader },
+	{ MSG_START_READER, PROC_GATE, 13, 12 + STUDY_MAX, on_start_reader },
 	{ MSG_START_TRAINER, PROC_GATE, 10, 8 + STUDY_MAX + TABLE_MAX,
 	    on_start_trainer },
 	{ MSG_DROP_TABLE, PROC_GATE, 5, 4 + TABLE_MAX, on_drop_table },
@@ -433,6 +490,14 @@ read_config(struct consiliumd *d, struct err *err)
 	d->board.side = "site";
 	d->board.name = c->name;
 	log_site(c->name);
+	if (c->language != NULL) {
+		int fd = open_catalogue(d, err);
+
+		if (fd < 0)
+			return err_prefix(
+			    err, "[site] language = %s", c->language);
+		close(fd);
+	}
 	if (house_check(grants, nitems(grants), c->keys, err) < 0 ||
 	    check_certificate(d, err) < 0 ||
 	    house_group(c->operator_group, &d->operator_gid, err) < 0 ||

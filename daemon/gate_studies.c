@@ -636,6 +636,7 @@ cmd_prepare(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		return -1;
 	j->ctl_tag = tag;
 	canon_text(&out, st->name);
+	canon_u64(&out, (uint64_t)st->job);
 	return chan_send_canon(
 	    g->child.parent, MSG_START_READER, (uint64_t)number, &out, err);
 }

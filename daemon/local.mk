@@ -16,8 +16,8 @@ pkglibexec_PROGRAMS += %D%/trainer
 pkglibexec_PROGRAMS += %D%/reader
 %C%_reader_SOURCES = %D%/reader.c
 %C%_reader_LDADD = anonymize/libanonymize.a study/libstudy.a \
-	crypto/libhash.a privsep/libprivsep.a common/libcommon.a \
-	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) -lm
+	crypto/libhash.a privsep/libprivsep.a common/libjson.a \
+	common/libcommon.a $(YAJL_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) -lm
 
 # The parent: it links no process's work.
 sbin_PROGRAMS += %D%/consiliumd

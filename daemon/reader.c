@@ -4,11 +4,14 @@
  * digests and counts go back.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "anonymize/prepare.h"
 #include "common/canon.h"
+#include "common/catalogue.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/macros.h"
 #include "privsep/loop.h"
@@ -56,13 +59,40 @@ log_places(const struct study *s, const struct prepare_result *r)
 		    r->n_rejected - r->n_places);
 }
 
+/* What was handed over under that name, if anything. */
+static int
+read_file(const struct child *child, const char *name, size_t max,
+    uint8_t **data, size_t *len, struct err *err)
+{
+	int fd = child_fd(child, name);
+
+	*data = NULL;
+	if (fd == -1)
+		return 0;
+	*data = file_read_fd(fd, name, max, len, err);
+	return *data != NULL ? 0 : -1;
+}
+
+static int
+speak(const struct child *child, struct err *err)
+{
+	uint8_t *mo;
+	size_t len;
+	int r = read_file(child, "catalogue", CATALOGUE_MAX, &mo, &len, err);
+
+	if (r == 0 && mo != NULL)
+		r = catalogue_use("catalogue", mo, len, err);
+	free(mo);
+	return r;
+}
+
 static int
 run(struct reader *self, const struct order *o, struct prepare_result *result,
     struct err *err)
 {
 	const char *source = child_fact(&self->child, "source-name");
 	struct study *s = study_parse("study", o->study, o->study_len, err);
-	const struct prepare p = {
+	struct prepare p = {
 		.study = s,
 		.study_digest = o->digest,
 		.site = o->site,
@@ -74,6 +104,7 @@ run(struct reader *self, const struct order *o, struct prepare_result *result,
 		.json_fd = child_fd(&self->child, "report.json"),
 		.html_fd = child_fd(&self->child, "report.html"),
 	};
+	uint8_t *last = NULL;
 	int r;
 
 	if (s == NULL)
@@ -84,8 +115,16 @@ run(struct reader *self, const struct order *o, struct prepare_result *result,
 		return err_set(
 		    err, ERR_PEER, "started without source, table or report");
 	}
-	r = prepare(&p, result, err);
-	log_places(s, result);
+	if (speak(&self->child, err) == -1 ||
+	    read_file(&self->child, "last-report.json", PREPARE_REPORT_MAX,
+		&last, &p.last_report_len, err) == -1) {
+		r = -1;
+	} else {
+		p.last_report = (const char *)last;
+		r = prepare(&p, result, err);
+		log_places(s, result);
+	}
+	free(last);
 	study_free(s);
 	return r;
 }

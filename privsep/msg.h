@@ -54,7 +54,8 @@ enum msg_type {
 
 	/* Jobs.  Their tag is the job's number, which the gate chooses and
 	   never uses twice. */
-	MSG_START_READER, /* gate -> parent: text study */
+	MSG_START_READER, /* gate -> parent: text study, u64 job of the last
+	                     report (0: none) */
 	MSG_START_TRAINER, /* gate -> parent: text study, text table (its name
 	                      in the folder of tables) */
 	MSG_JOB_CHANNEL, /* parent -> gate: text table, + fd: channel to the job */

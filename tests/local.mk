@@ -13,6 +13,7 @@ include %D%/model/local.mk
 include %D%/ctl/local.mk
 include %D%/anonymize/local.mk
 include %D%/man/local.mk
+include %D%/po/local.mk
 include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk

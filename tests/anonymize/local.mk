@@ -2,7 +2,7 @@ check_PROGRAMS += %D%/test_csv
 %C%_test_csv_SOURCES = %D%/test_csv.c
 %C%_test_csv_LDADD = anonymize/libanonymize.a common/libcommon.a $(CMOCKA_LIBS)
 %C%_LIBS = anonymize/libanonymize.a study/libstudy.a crypto/libhash.a \
-	common/libcommon.a $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
+	common/libjson.a common/libcommon.a $(YAJL_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
 
 check_PROGRAMS += %D%/test_prepare
 %C%_test_prepare_SOURCES = %D%/test_prepare.c
@@ -25,3 +25,7 @@ EXTRA_DIST += tests/reference/adult_sizes.py tests/vectors/risk/README.md \
 check_PROGRAMS += %D%/test_detect
 %C%_test_detect_SOURCES = %D%/test_detect.c
 %C%_test_detect_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_report
+%C%_test_report_SOURCES = %D%/test_report.c
+%C%_test_report_LDADD = $(%C%_LIBS)

@@ -13,3 +13,10 @@ check_PROGRAMS += %D%/test_canon %D%/test_db %D%/test_file %D%/test_ini \
 check_PROGRAMS += %D%/test_clock
 %C%_test_clock_SOURCES = %D%/test_clock.c
 %C%_test_clock_LDADD = common/libcommon.a $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_json_read
+%C%_test_json_read_SOURCES = %D%/test_json_read.c
+%C%_test_json_read_LDADD = common/libjson.a common/libcommon.a $(YAJL_LIBS) \
+	$(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_catalogue
+%C%_test_catalogue_SOURCES = %D%/test_catalogue.c
+%C%_test_catalogue_LDADD = common/libcommon.a $(CMOCKA_LIBS)

@@ -1,7 +1,4 @@
-check_PROGRAMS += %D%/test_json_read %D%/test_local_proc %D%/test_pooled
-%C%_test_json_read_SOURCES = %D%/test_json_read.c
-%C%_test_json_read_LDADD = ctl/liblocal.a common/libcommon.a $(YAJL_LIBS) \
-	$(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_local_proc %D%/test_pooled
 %C%_test_local_proc_SOURCES = %D%/test_local_proc.c
 %C%_test_local_proc_LDADD = ctl/liblocal.a common/libcommon.a $(YAJL_LIBS) \
 	$(CMOCKA_LIBS)
@@ -23,7 +20,7 @@ check_PROGRAMS += %D%/test_online
 %C%_test_online_SOURCES = %D%/test_online.c \
 	ctl/cmd_online.c ctl/cmd_report.c ctl/ctl.c ctl/ctl.h ctl/passphrase.c \
 	ctl/report_files.h ctl/result_files.c ctl/rows.c ctl/rows.h ctl/result_files.h
-%C%_test_online_LDADD = ctl/liblocal.a study/libstudy.a \
+%C%_test_online_LDADD = common/libjson.a study/libstudy.a \
 	model/libresult.a model/libstep.a crypto/libauthority.a \
 	crypto/libhash.a privsep/libprivsep.a common/libcommon.a \
 	$(YAJL_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm

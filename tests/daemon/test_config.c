@@ -94,7 +94,7 @@ errors_name_line_and_column(void **state)
 	} bad[] = {
 		{ SITE "csv = /x\n",
 		    "x.conf:5:1: unknown key \"csv\" in [site], expected one "
-		    "of: name, state, keys" },
+		    "of: name, language, state, keys" },
 		{ SITE "[coordinator]\naddress = host\n",
 		    "x.conf:6:11: address: expected HOST:PORT or "
 		    "[IPV6-ADDRESS]:PORT" },

@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "common/err.h"
-#include "ctl/json_read.h"
+#include "common/json_read.h"
 #include "tests/fuzz/fuzz.h"
 
 int

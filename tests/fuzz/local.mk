@@ -38,7 +38,7 @@ CLEANFILES += $(EXTRA_LIBRARIES)
 	crypto/libhash.a common/libcommon.a $(SODIUM_LIBS) $(CRYPTO_LIBS)
 %C%_fuzz_json_SOURCES = %D%/fuzz_json.c
 %C%_fuzz_json_LDFLAGS = $(fuzz_link)
-%C%_fuzz_json_LDADD = $(fuzz_main) ctl/liblocal.a common/libcommon.a \
+%C%_fuzz_json_LDADD = $(fuzz_main) common/libjson.a common/libcommon.a \
 	$(YAJL_LIBS)
 %C%_fuzz_plan_SOURCES = %D%/fuzz_plan.c
 %C%_fuzz_plan_LDFLAGS = $(fuzz_link)

@@ -97,6 +97,8 @@ start_job(struct me *me, enum msg_type type, uint64_t tag, const char *study,
 	canon_text(&out, study);
 	if (table != NULL)
 		canon_text(&out, table);
+	else
+		canon_u64(&out, 0);
 	return chan_send_canon(me->child.parent, type, tag, &out, err);
 }
 

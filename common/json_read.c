@@ -1,4 +1,4 @@
-#include "ctl/json_read.h"
+#include "common/json_read.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

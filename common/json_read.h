@@ -2,8 +2,8 @@
  * JSON (RFC 8259), read by yajl: all of a text into one tree.  For our own
  * results and for answers of consiliumctl; depth and size are bounded.
  */
-#ifndef CTL_JSON_READ_H
-#define CTL_JSON_READ_H
+#ifndef COMMON_JSON_READ_H
+#define COMMON_JSON_READ_H
 
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
 
 #include "common/err.h"
 #include "common/macros.h"
-#include "ctl/json_read.h"
+#include "common/json_read.h"
 
 static struct json_value *
 read(const char *text, struct err *err)

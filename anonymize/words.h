@@ -1,0 +1,30 @@
+/*
+ * Numbers, dates and lists as people read them, in the language of the
+ * catalogue (common/catalogue.h).
+ */
+#ifndef ANONYMIZE_WORDS_H
+#define ANONYMIZE_WORDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORDS_SIZE 64
+
+struct words {
+	char text[WORDS_SIZE];
+};
+
+/* "30,162" */
+struct words words_count(size_t n);
+/* "28 November 2026"; seconds since 1970, UTC. */
+struct words words_date(int64_t utc);
+
+/* Cut a text that snprintf() may have cut where a character ends. */
+void words_fit(char *text);
+/* At most n characters of text, with an ellipsis if that is not all. */
+struct words words_short(const char *text, size_t n);
+
+/* Append item number i of n to what stands in out: "a, b and c". */
+void words_list(char *out, size_t size, size_t i, size_t n, const char *item);
+
+#endif

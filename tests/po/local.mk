@@ -1,0 +1,2 @@
+check_SCRIPTS += %D%/catalogues.sh
+EXTRA_DIST += %D%/catalogues.sh
