@@ -349,7 +349,9 @@ open_all(struct rounds *s, struct err *err)
 	snprintf(path, sizeof(path), "%s/db/rounds.db", state);
 	if ((s->book = book_open(path, err)) == NULL)
 		return -1;
-	return rounds_load(s, err);
+	if (rounds_load(s, err) < 0)
+		return err_prefix(err, "what %s holds cannot be used", path);
+	return 0;
 }
 
 static int

@@ -155,7 +155,11 @@ open_all(struct gate *g, struct err *err)
 	snprintf(path, sizeof(path), "%s/db/gate.db", state);
 	if ((g->store = store_open(path, g->identity, err)) == NULL)
 		return -1;
-	return gate_check_count(g, err) < 0 ? -1 : gate_load(g, err);
+	if (gate_check_count(g, err) < 0)
+		return -1;
+	if (gate_load(g, err) < 0)
+		return err_prefix(err, "what %s holds cannot be used", path);
+	return 0;
 }
 
 static int

@@ -587,6 +587,11 @@ more_prekeys(struct gate *g, const struct round_ctx *ctx, struct err *err)
 		    ctx, next, now + PREKEY_LIFE_S, &pub, secret, err);
 		if (rv == 0) {
 			prekey_put(&record, &pub);
+			rv = record.failed
+			    ? err_set(err, ERR_SYSTEM, "prekeys: out of memory")
+			    : 0;
+		}
+		if (rv == 0) {
 			rv = store_put_prekey(g->store, next, record.data,
 			    record.len, secret, pub.expiry, err);
 		}

@@ -17,8 +17,8 @@ include %D%/po/local.mk
 include %D%/study/local.mk
 include %D%/daemon/local.mk
 include %D%/coordinator/local.mk
-include %D%/faults/local.mk
 include %D%/rounds/local.mk
+include %D%/faults/local.mk
 include %D%/abuse/local.mk
 include %D%/privsep/local.mk
 include %D%/isolation/local.mk

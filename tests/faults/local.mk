@@ -8,3 +8,7 @@ CLEANFILES += $(fault_programs)
 %C%_shim_so_LDFLAGS = -shared
 %C%_gate_SOURCES = %D%/start.c
 %C%_rounds_SOURCES = %D%/start.c
+
+check_PROGRAMS += %D%/test_disk
+%C%_test_disk_SOURCES = %D%/test_disk.c
+%C%_test_disk_LDADD = $(harness_libs)

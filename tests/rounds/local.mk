@@ -2,7 +2,8 @@
 check_LIBRARIES += %D%/libharness.a
 %C%_libharness_a_SOURCES = %D%/harness.c %D%/harness.h \
 	tests/faults/fault.c tests/faults/fault.h \
-	tests/faults/power.c tests/faults/power.h
+	tests/faults/power.c tests/faults/power.h \
+	tests/faults/sweep.c tests/faults/sweep.h
 %C%_libharness_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CMOCKA_CFLAGS)
 harness_libs = tests/rounds/libharness.a \
 	daemon/libtrain.a model/libmodel.a \

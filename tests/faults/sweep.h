@@ -1,0 +1,33 @@
+/*
+ * A small study again and again, with a fault at each call of a gate or of
+ * rounds that changes the disk (tests/faults/fault.h), and a start after it.
+ * Each study must end with the model of all rows to the bit (finish()), no gate
+ * may give a second answer to a question (the harness), nobody takes what a
+ * fault has left for an attack, and no audit log has lost a line.
+ *
+ * All points take minutes: CRASH_EVERY is n for every n-th.
+ */
+#ifndef TESTS_FAULTS_SWEEP_H
+#define TESTS_FAULTS_SWEEP_H
+
+#include <stdbool.h>
+
+enum sweep {
+	SWEEP_KILL, /* before the call, after it, in its middle */
+	SWEEP_POWER, /* the same, and what was not synced is taken back */
+	SWEEP_EIO, /* the call fails, once */
+	SWEEP_FULL, /* from here on all fail until the start: ENOSPC */
+	SWEEP_READONLY, /* the same: EROFS */
+	SWEEP_MEMORY, /* an allocation fails */
+};
+
+/* every: unless CRASH_EVERY says otherwise. */
+void sweep(bool rounds, enum sweep how, unsigned every);
+
+/* What the processes say, from here on: a file in h.dir, see said(). */
+void listen_to_errors(void);
+/* How many lines there are; fails if one is not an error of a gate or rounds
+   with one of the words in it (n words; none: any). */
+size_t said(const char *const *words, size_t n);
+
+#endif
