@@ -13,7 +13,7 @@
 
 struct store {
 	struct db *db;
-	uint8_t vault[VAULT_KEY];
+	uint8_t *vault; /* VAULT_KEY bytes, in guarded memory */
 };
 
 static const char *const schema[] = {
@@ -101,6 +101,12 @@ store_open(const char *path, const struct key *identity, struct err *err)
 		err_sys(err, "open %s", path);
 		return NULL;
 	}
+	if (sodium_init() < 0 ||
+	    (s->vault = sodium_malloc(VAULT_KEY)) == NULL) {
+		err_sys(err, "memory for a key");
+		store_close(s);
+		return NULL;
+	}
 	vault_key(identity, s->vault);
 	if ((s->db = db_open(path, schema, nitems(schema), err)) == NULL) {
 		store_close(s);
@@ -115,7 +121,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	db_close(s->db);
-	sodium_memzero(s->vault, sizeof(s->vault));
+	sodium_free(s->vault); /* wipes */
 	free(s);
 }
 

@@ -25,3 +25,7 @@ check_PROGRAMS += %D%/test_epochs
 check_PROGRAMS += %D%/test_vouched
 %C%_test_vouched_SOURCES = %D%/test_vouched.c
 %C%_test_vouched_LDADD = $(harness_libs)
+check_PROGRAMS += %D%/test_secrets
+%C%_test_secrets_SOURCES = %D%/test_secrets.c
+%C%_test_secrets_LDADD = daemon/libstore.a $(harness_libs) common/libdb.a \
+	common/libcommon.a $(SQLITE_LIBS)
