@@ -31,3 +31,10 @@ noinst_PROGRAMS += %D%/anonymize
 %C%_anonymize_SOURCES = %D%/anonymize.c
 %C%_anonymize_LDADD = anonymize/libanonymize.a study/libstudy.a \
 	crypto/libhash.a common/libjson.a common/libcommon.a $(YAJL_LIBS) $(SODIUM_LIBS) -lm
+
+BENCHES += %D%/shares.sh
+noinst_PROGRAMS += %D%/shares
+%C%_shares_SOURCES = %D%/shares.c
+%C%_shares_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS)
+%C%_shares_LDADD = crypto/libround.a crypto/librandom.a crypto/libhash.a \
+	common/libcommon.a $(SODIUM_LIBS) $(CRYPTO_LIBS)

@@ -676,6 +676,67 @@ coord_round_certificate(
 	return 0;
 }
 
+/* Commitments to what is opened of the site at place j. */
+static const uint8_t *
+opened_points(const struct coord_round *c, size_t j)
+{
+	const struct msg_points *p = &c->m[j].shares.points;
+
+	return c->u3[j] ? p->g : p->f;
+}
+
+static struct combined *
+combine(const struct coord_round *c, struct err *err)
+{
+	const uint8_t *points[ROUND_SITES_MAX];
+	struct combined *k = calloc(1, sizeof(*k));
+
+	if (k == NULL) {
+		msg_no_memory(err);
+		return NULL;
+	}
+	for (size_t j = 0; j < c->n; j++) {
+		if (!c->u2[j])
+			continue;
+		points[k->n] = opened_points(c, j);
+		group_scalar_random(k->weights[k->n]);
+		k->member[k->n++] = j;
+	}
+	if (!shamir_combine(
+		k->weights, points, k->n, c->roster.p.threshold, k->points)) {
+		err_set(err, ERR_SYSTEM, "unmask: a commitment is no point");
+		free(k);
+		return NULL;
+	}
+	return k;
+}
+
+/* All of them at once; if that fails, the first dealer whose share is wrong, by
+   place, else SIZE_MAX. */
+static size_t
+wrong_share(const struct coord_round *c, uint16_t x, struct msg_unmask *u)
+{
+	struct combined *k = c->combined;
+	uint8_t shares[ROUND_SITES_MAX][ROUND_KEY], sum[ROUND_KEY];
+	size_t t = c->roster.p.threshold;
+	bool good = true;
+
+	for (size_t i = 0; i < k->n; i++) {
+		memcpy(shares[i], u->share[k->member[i]], ROUND_KEY);
+		good &= group_scalar_ok(shares[i]);
+	}
+	shamir_combine_shares(k->weights, shares, k->n, sum);
+	if (good && shamir_check(k->points, t, x, sum))
+		return SIZE_MAX;
+	for (size_t i = 0; i < k->n; i++) {
+		size_t j = k->member[i];
+
+		if (!shamir_check(opened_points(c, j), t, x, u->share[j]))
+			return j;
+	}
+	return SIZE_MAX;
+}
+
 int
 coord_round_add_unmask(struct coord_round *c, const struct round_ctx *ctx,
     const void *msg, size_t len, uint16_t *from, struct err *err)
@@ -683,6 +744,7 @@ coord_round_add_unmask(struct coord_round *c, const struct round_ctx *ctx,
 	const struct roster *r = &c->roster;
 	struct msg_unmask u;
 	uint16_t x;
+	size_t j;
 	int known;
 
 	*from = 0;
@@ -696,17 +758,12 @@ coord_round_add_unmask(struct coord_round *c, const struct round_ctx *ctx,
 	if ((known = may_add(c, PART_UNMASK, u.of.site, msg, len, err)) != 0)
 		return known < 0 ? -1 : 0;
 	x = (uint16_t)(roster_index(r, u.of.site) + 1);
-	for (size_t j = 0; j < c->n; j++) {
-		const struct msg_points *p = &c->m[j].shares.points;
-
-		if (!c->u2[j] ||
-		    shamir_check(
-			c->u3[j] ? p->g : p->f, r->p.threshold, x, u.share[j]))
-			continue;
+	if (c->combined == NULL && (c->combined = combine(c, err)) == NULL)
+		return -1;
+	if ((j = wrong_share(c, x, &u)) != SIZE_MAX)
 		return err_set(err, ERR_PEER,
 		    "unmask: site %u opens a wrong share of site %u's secret",
 		    (unsigned)u.of.site, (unsigned)c->m[j].id);
-	}
 	return keep(&c->m[x - 1].part[PART_UNMASK], msg, len, err);
 }
 

@@ -48,6 +48,15 @@ struct coord_round {
 	struct roster roster;
 	bool u2[ROUND_SITES_MAX], u3[ROUND_SITES_MAX];
 	uint8_t u2_hash[ROUND_DIGEST], u3_hash[ROUND_DIGEST];
+	struct combined *combined; /* made when first needed; not saved */
+};
+
+/* To check all shares of an unmask answer at once (crypto/shamir.h): of U2, for
+   each the polynomial that is opened. */
+struct combined {
+	size_t n, member[ROUND_SITES_MAX]; /* places */
+	uint8_t weights[ROUND_SITES_MAX][ROUND_KEY];
+	uint8_t points[ROUND_SITES_MAX * ROUND_KEY]; /* (t, ROUND_KEY) */
 };
 
 /* Without anything in it. */

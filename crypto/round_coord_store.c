@@ -32,6 +32,7 @@ coord_round_free(struct coord_round *c)
 	for (size_t k = 0; k < OWN_N; k++)
 		canon_free(&c->own[k]);
 	canon_free(&c->complaint);
+	free(c->combined);
 	free(c->m);
 	free(c);
 }

@@ -70,6 +70,38 @@ shamir_check(const uint8_t *points, size_t t, uint16_t x,
 	return group_equal(want, got);
 }
 
+bool
+shamir_combine(uint8_t (*weights)[GROUP_SCALAR],
+    const uint8_t *const *commitments, size_t n, size_t t, uint8_t *combined)
+{
+	uint8_t p[GROUP_POINT];
+
+	for (size_t k = 0; k < t; k++) {
+		uint8_t *sum = combined + k * GROUP_POINT;
+
+		memset(sum, 0, GROUP_POINT); /* the identity */
+		for (size_t j = 0; j < n; j++)
+			if (!group_mul(weights[j],
+				commitments[j] + k * GROUP_POINT, p) ||
+			    !group_add(sum, p, sum))
+				return false;
+	}
+	return true;
+}
+
+void
+shamir_combine_shares(uint8_t (*weights)[GROUP_SCALAR],
+    uint8_t (*shares)[GROUP_SCALAR], size_t n, uint8_t share[GROUP_SCALAR])
+{
+	uint8_t p[GROUP_SCALAR];
+
+	memset(share, 0, GROUP_SCALAR);
+	for (size_t j = 0; j < n; j++) {
+		group_scalar_mul(weights[j], shares[j], p);
+		group_scalar_add(share, p, share);
+	}
+}
+
 void
 shamir_join(const uint16_t *x, uint8_t (*shares)[GROUP_SCALAR], size_t t,
     uint8_t secret[GROUP_SCALAR])
