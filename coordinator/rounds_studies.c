@@ -79,7 +79,8 @@ static int
 read_study(struct rounds *s, struct work *w, const void *object, size_t len,
     struct err *err)
 {
-	if ((w->sig = signed_study_open(object, len, s->root, err)) == NULL ||
+	if ((w->sig = signed_study_open_kept(
+		 object, len, &s->manifest->roots, err)) == NULL ||
 	    (w->study = study_parse(
 		 "study", w->sig->text, w->sig->text_len, err)) == NULL)
 		return -1;
@@ -135,7 +136,8 @@ rounds_manifest_of(struct rounds *s, uint32_t epoch, struct err *err)
 	int rv = book_manifest_of(s->book, epoch, &object, err);
 
 	if (rv == 1)
-		m = manifest_open(object.data, object.len, s->root, err);
+		m = manifest_open_kept(
+		    object.data, object.len, &s->manifest->roots, err);
 	else if (rv == 0)
 		err_set(err, ERR_FORMAT, "the manifest of epoch %u is missing",
 		    epoch);
@@ -198,8 +200,7 @@ load_manifest(struct rounds *s, struct err *err)
 	int rv = book_get_manifest(s->book, &object, err);
 
 	if (rv == 1) {
-		s->manifest =
-		    manifest_open(object.data, object.len, s->root, err);
+		s->manifest = manifest_open_own(object.data, object.len, err);
 		rv = s->manifest != NULL ? 0 : -1;
 	}
 	canon_free(&object);
@@ -290,6 +291,24 @@ warn_of_revoked(const struct work *w, const struct manifest *m)
 		    t.need, can);
 }
 
+/* The root may have handed over, once, and to one. */
+static int
+check_roots(struct rounds *s, const struct manifest_roots *now, struct err *err)
+{
+	const struct manifest_roots *before = &s->manifest->roots;
+	char old[KEY_PUBLIC_TEXT], new[KEY_PUBLIC_TEXT];
+
+	if (manifest_roots_follow(before, now, err) < 0)
+		return -1;
+	if (now->n == before->n)
+		return 0;
+	hex_text(manifest_root(before), KEY_PUBLIC, old);
+	hex_text(manifest_root(now), KEY_PUBLIC, new);
+	log_msg(LOG_NOTICE, "the consortium's root is now %s", new);
+	return audit_event(
+	    s->audit, err, "root", "before", old, "now", new, NULL);
+}
+
 static int
 take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
     struct err *err)
@@ -315,6 +334,8 @@ take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 		err_prefix(err, "study %s could not go on", w->name);
 		goto fail;
 	}
+	if (s->manifest != NULL && check_roots(s, &m->roots, err) < 0)
+		goto fail;
 	snprintf(epoch, sizeof(epoch), "%u", m->epoch);
 	hex_text(m->digest, sizeof(m->digest), digest);
 	/* A round that is certified can only complete, under its own manifest;
@@ -351,6 +372,18 @@ fail:
 	return -1;
 }
 
+/* A new study is the present root's, not one's that it has followed. */
+static int
+signed_by_root(
+    const struct rounds *s, const void *p, size_t len, struct err *err)
+{
+	struct signed_study *sig =
+	    signed_study_open(p, len, manifest_root(&s->manifest->roots), err);
+
+	signed_study_free(sig);
+	return sig != NULL ? 0 : -1;
+}
+
 static int
 take_study(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
     struct err *err)
@@ -369,6 +402,7 @@ take_study(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 		goto out;
 	}
 	if (read_study(s, w, p, len, err) < 0 ||
+	    signed_by_root(s, p, len, err) < 0 ||
 	    runs_under(w, s->manifest, err) < 0)
 		goto out;
 	if (w->study->expires < clock_utc() / 86400) {

@@ -24,6 +24,7 @@
 #define EVENT_FIELDS_MAX 16
 #define AUDIT_LABEL SIGNED_LABEL "audit"
 #define AUDIT_SIGNATURE "audit" /* the type that the hash is signed as */
+#define HAND_OVER "identity" /* an event of this file's own */
 
 /* " prev=" and 64 digits, " hash=" and 64, " sig=" and 128, newline. */
 #define PREV_LEN (6 + 2 * AUDIT_HASH)
@@ -38,6 +39,7 @@ struct audit {
 	off_t end; /* of the last whole line */
 	struct audit_state state;
 	bool broken; /* a write failed, and could not be undone */
+	bool hands_over; /* and then writes no more */
 };
 
 /* A line, taken apart. */
@@ -75,9 +77,23 @@ get_hex(const char *p, const char *name, uint8_t *out, size_t n)
 	return hex_bytes(hex, out, n);
 }
 
+/* Whether the line hands the log over, and to whom. */
+static bool
+hands_over(const char *p, size_t len, uint8_t next[KEY_PUBLIC])
+{
+	static const char name[] = " " HAND_OVER " next=";
+	const char *end = p + len, *event = memchr(p, ' ', len);
+
+	if (event != NULL)
+		event = memchr(event + 1, ' ', (size_t)(end - event - 1));
+	return event != NULL &&
+	    (size_t)(end - event) > sizeof(name) + 2 * (size_t)KEY_PUBLIC &&
+	    get_hex(event, name, next, KEY_PUBLIC) == 0;
+}
+
 /*
  * Read a line of len bytes without its newline and check what it can prove by
- * itself: its hash and its signature.  NULL, or what is wrong with it.
+ * itself: its hash and (pk NULL: not) its signature.  NULL, or what is wrong.
  */
 static const char *
 read_line(
@@ -103,7 +119,8 @@ read_line(
 	hash_text(p, (size_t)(hash - p), own);
 	if (sodium_memcmp(own, line->hash, sizeof(own)) != 0)
 		return "altered: its hash is another";
-	if (signed_check(
+	if (pk != NULL &&
+	    signed_check(
 		pk, AUDIT_SIGNATURE, own, sizeof(own), line->sig, &err) < 0)
 		return "its signature is not that of the log's key";
 	return NULL;
@@ -184,6 +201,8 @@ audit_add(struct audit *a, const char *event, const struct audit_field *fields,
 		    "%s: an earlier write failed; start again", a->path);
 	if (!is_word(event) || strlen(event) > 40)
 		return err_set(err, ERR_FORMAT, "audit: not an event's name");
+	if (strcmp(event, HAND_OVER) == 0 && !a->hands_over)
+		return err_set(err, ERR_FORMAT, "audit: not a daemon's event");
 	clock_text(clock_utc(), when);
 	snprintf(head, sizeof(head), "%" PRIu64 " %s %s", a->state.count + 1,
 	    when, event);
@@ -239,7 +258,9 @@ static off_t
 find_tail(struct audit *a, struct err *err)
 {
 	char buf[2 * AUDIT_LINE_MAX], *last, *before;
+	uint8_t successor[KEY_PUBLIC];
 	const char *wrong;
+	bool next;
 	struct line line;
 	struct stat st;
 	off_t start;
@@ -261,11 +282,19 @@ find_tail(struct audit *a, struct err *err)
 	}
 	before = last_newline(buf, (size_t)(last - buf));
 	before = before != NULL ? before + 1 : buf;
-	wrong = read_line(
-	    before, (size_t)(last - before), key_public(a->key), &line);
+	/* (who has handed over to us signed with a key that is not here) */
+	next = hands_over(before, (size_t)(last - before), successor);
+	wrong = read_line(before, (size_t)(last - before),
+	    next && memcmp(successor, key_public(a->key), KEY_PUBLIC) == 0
+		? NULL
+		: key_public(a->key),
+	    &line);
 	if (wrong != NULL)
 		return err_set(
 		    err, ERR_FORMAT, "%s: last line: %s", a->path, wrong);
+	if (next && memcmp(successor, key_public(a->key), KEY_PUBLIC) != 0)
+		return err_set(err, ERR_REFUSED,
+		    "%s: the log was handed over to another key", a->path);
 	a->state.count = line.seq;
 	memcpy(a->state.head, line.hash, AUDIT_HASH);
 	a->end = start + (last + 1 - buf);
@@ -343,6 +372,20 @@ audit_event(struct audit *a, struct err *err, const char *event, ...)
 	return audit_add(a, event, fields, n, err);
 }
 
+int
+audit_hand_over(
+    struct audit *a, const uint8_t next[KEY_PUBLIC], struct err *err)
+{
+	char hex[KEY_PUBLIC_TEXT];
+	int rv;
+
+	hex_text(next, KEY_PUBLIC, hex);
+	a->hands_over = true;
+	rv = audit_event(a, err, HAND_OVER, "next", hex, NULL);
+	a->broken = true;
+	return rv;
+}
+
 uint64_t
 audit_count(const struct audit *a)
 {
@@ -378,8 +421,10 @@ verify_lines(FILE *f, const char *path, const uint8_t pk[KEY_PUBLIC],
     struct err *err)
 {
 	char buf[AUDIT_LINE_MAX + 1];
+	uint8_t key[KEY_PUBLIC], next[KEY_PUBLIC];
 	struct line line;
 
+	memcpy(key, pk, sizeof(key));
 	while (fgets(buf, sizeof(buf), f) != NULL) {
 		size_t len = strlen(buf);
 		const char *wrong;
@@ -387,7 +432,7 @@ verify_lines(FILE *f, const char *path, const uint8_t pk[KEY_PUBLIC],
 		if (len == 0 || buf[len - 1] != '\n')
 			wrong = "cut short or too long";
 		else
-			wrong = read_line(buf, len - 1, pk, &line);
+			wrong = read_line(buf, len - 1, key, &line);
 		if (wrong == NULL)
 			wrong = check_place(found, &line, expected);
 		if (wrong != NULL)
@@ -395,6 +440,8 @@ verify_lines(FILE *f, const char *path, const uint8_t pk[KEY_PUBLIC],
 			    path, found->count + 1, wrong);
 		found->count = line.seq;
 		memcpy(found->head, line.hash, AUDIT_HASH);
+		if (hands_over(buf, len - 1, next))
+			memcpy(key, next, sizeof(key));
 	}
 	if (ferror(f))
 		return err_sys(err, "read %s", path);

@@ -29,7 +29,7 @@ struct err;
 
 /*
  * Open or create path; k must stay valid.  The last line is verified:
- * ERR_FORMAT if it is not k's.  A line that a crash left without its end was
+ * ERR_FORMAT if it is not k's, ERR_REFUSED if it hands over to another than k.  A line that a crash left without its end was
  * never promised to anybody; it is cut off, and a line "recovered" says so.
  */
 struct audit *audit_open(
@@ -49,6 +49,14 @@ int audit_add(struct audit *a, const char *event,
 int audit_event(struct audit *a, struct err *err, const char *event, ...)
     __attribute__((sentinel));
 
+/*
+ * The log goes on under another key: a line "identity next=HEX", the last one
+ * that k signs.  Then audit_open() wants the next key, and audit_verify() goes
+ * on with it.
+ */
+int audit_hand_over(
+    struct audit *a, const uint8_t next[KEY_PUBLIC], struct err *err);
+
 uint64_t audit_count(const struct audit *a);
 void audit_head(const struct audit *a, uint8_t hash[AUDIT_HASH]);
 
@@ -58,7 +66,7 @@ struct audit_state {
 };
 
 /*
- * Verify all of path against pk.  ERR_FORMAT names the first line that is
+ * Verify all of path against pk, the first key that it had.  ERR_FORMAT names the first line that is
  * wrong.  expected may be NULL; else the log must go on from there: have that
  * many lines at least, and that hash at that place (zeros: any).
  */

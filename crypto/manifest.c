@@ -180,6 +180,146 @@ get_member(struct canon_in *in, struct manifest_member *m)
 	canon_get_raw(in, m->tls, sizeof(m->tls));
 }
 
+/*
+ * Roots
+ */
+
+#define CHANGE_TYPE "root-change"
+
+const uint8_t *
+manifest_root_at(const struct manifest_roots *r, size_t k)
+{
+	return k == 0 ? r->first : r->changes[k - 1].next;
+}
+
+const uint8_t *
+manifest_root(const struct manifest_roots *r)
+{
+	return manifest_root_at(r, r->n);
+}
+
+/* What the root at place k signs: that the next one signs from an epoch on. */
+static void
+put_change(struct canon *c, const struct manifest_roots *r, size_t k,
+    const uint8_t id[MANIFEST_ID])
+{
+	canon_raw(c, id, MANIFEST_ID);
+	canon_u16(c, (uint16_t)(k + 1));
+	canon_raw(c, manifest_root_at(r, k), KEY_PUBLIC);
+	canon_raw(c, r->changes[k].next, KEY_PUBLIC);
+	canon_u32(c, r->changes[k].epoch);
+}
+
+int
+manifest_change_root(struct manifest_roots *r, const char *consortium,
+    const struct key *old, const uint8_t next[KEY_PUBLIC], uint32_t epoch,
+    struct err *err)
+{
+	struct manifest_change *change = &r->changes[r->n];
+	uint8_t id[MANIFEST_ID];
+	struct canon c = { 0 };
+	int rv;
+
+	if (memcmp(manifest_root(r), key_public(old), KEY_PUBLIC) != 0)
+		return err_set(
+		    err, ERR_CONFIG, "not the key of the root that signs now");
+	if (r->n == MANIFEST_CHANGES_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "the root has changed %d times already",
+		    MANIFEST_CHANGES_MAX);
+	manifest_consortium_id(consortium, r->first, id);
+	memcpy(change->next, next, KEY_PUBLIC);
+	change->epoch = epoch;
+	put_change(&c, r, r->n, id);
+	rv = c.failed
+	    ? err_sys(err, "root")
+	    : signed_sign(old, CHANGE_TYPE, c.data, c.len, change->sig, err);
+	canon_free(&c);
+	if (rv == 0)
+		r->n++;
+	return rv;
+}
+
+/* Each has signed the next, in order. */
+static int
+check_roots(const struct manifest_roots *r, const uint8_t id[MANIFEST_ID],
+    uint32_t epoch, struct err *err)
+{
+	if (key_public_check(r->first, err) < 0)
+		return err_prefix(err, "manifest: root");
+	for (size_t k = 0; k < r->n; k++) {
+		const struct manifest_change *change = &r->changes[k];
+		struct canon c = { 0 };
+		int rv;
+
+		if (key_public_check(change->next, err) < 0)
+			return err_prefix(err, "manifest: root");
+		if (change->epoch <= (k == 0 ? 0 : r->changes[k - 1].epoch) ||
+		    change->epoch > epoch)
+			return err_set(err, ERR_FORMAT,
+			    "manifest: roots that follow in epoch %u",
+			    change->epoch);
+		put_change(&c, r, k, id);
+		rv = c.failed
+		    ? err_sys(err, "root")
+		    : signed_check(manifest_root_at(r, k), CHANGE_TYPE, c.data,
+			  c.len, change->sig, err);
+		canon_free(&c);
+		if (rv < 0)
+			return err_prefix(
+			    err, "manifest: change of root %zu", k + 1);
+	}
+	return 0;
+}
+
+int
+manifest_roots_follow(const struct manifest_roots *before,
+    const struct manifest_roots *now, struct err *err)
+{
+	size_t same = MIN(before->n, now->n);
+	bool fork = memcmp(before->first, now->first, KEY_PUBLIC) != 0;
+
+	for (size_t k = 0; k < same; k++)
+		fork |= memcmp(before->changes[k].next, now->changes[k].next,
+			    KEY_PUBLIC) != 0;
+	if (fork)
+		return err_set(err, ERR_REFUSED,
+		    "a root has signed two that follow it: this is not the "
+		    "one that was adopted here");
+	if (now->n < before->n)
+		return err_set(err, ERR_REFUSED,
+		    "signed by a root that has handed over to another");
+	return 0;
+}
+
+void
+manifest_roots_put(struct canon *c, const struct manifest_roots *r)
+{
+	canon_raw(c, r->first, KEY_PUBLIC);
+	canon_u16(c, (uint16_t)r->n);
+	for (size_t k = 0; k < r->n; k++) {
+		canon_raw(c, r->changes[k].next, KEY_PUBLIC);
+		canon_u32(c, r->changes[k].epoch);
+		canon_raw(c, r->changes[k].sig, KEY_SIGNATURE);
+	}
+}
+
+void
+manifest_roots_get(struct canon_in *in, struct manifest_roots *r)
+{
+	canon_get_raw(in, r->first, KEY_PUBLIC);
+	r->n = canon_get_u16(in);
+	if (r->n > MANIFEST_CHANGES_MAX) {
+		in->failed = true;
+		r->n = 0;
+	}
+	for (size_t k = 0; k < r->n; k++) {
+		canon_get_raw(in, r->changes[k].next, KEY_PUBLIC);
+		r->changes[k].epoch = canon_get_u32(in);
+		canon_get_raw(in, r->changes[k].sig, KEY_SIGNATURE);
+	}
+}
+
 int
 manifest_sign(struct manifest *m, const struct key *root, struct canon *out,
     struct err *err)
@@ -187,12 +327,18 @@ manifest_sign(struct manifest *m, const struct key *root, struct canon *out,
 	struct canon c = { 0 };
 	int rv;
 
-	manifest_consortium_id(
-	    m->consortium, key_public(root), m->consortium_id);
-	if (check(m, err) < 0) {
+	if (m->roots.n == 0)
+		memcpy(m->roots.first, key_public(root), KEY_PUBLIC);
+	manifest_consortium_id(m->consortium, m->roots.first, m->consortium_id);
+	if (memcmp(manifest_root(&m->roots), key_public(root), KEY_PUBLIC) != 0)
+		return err_set(err, ERR_CONFIG,
+		    "manifest: not the key of the root that signs now");
+	if (check(m, err) < 0 ||
+	    check_roots(&m->roots, m->consortium_id, m->epoch, err) < 0) {
 		err->code = ERR_CONFIG; /* the operator's, not a file's */
 		return -1;
 	}
+	manifest_roots_put(&c, &m->roots);
 	canon_text(&c, m->consortium);
 	canon_raw(&c, m->consortium_id, sizeof(m->consortium_id));
 	canon_u32(&c, m->epoch);
@@ -244,6 +390,7 @@ get_sites(struct canon_in *in, struct manifest *m, struct err *err)
 static int
 decode(struct manifest *m, struct canon_in *in, struct err *err)
 {
+	manifest_roots_get(in, &m->roots);
 	canon_get_text(in, m->consortium, sizeof(m->consortium));
 	canon_get_raw(in, m->consortium_id, sizeof(m->consortium_id));
 	m->epoch = canon_get_u32(in);
@@ -258,17 +405,66 @@ decode(struct manifest *m, struct canon_in *in, struct err *err)
 	return check(m, err);
 }
 
+/* Whose signature is under it, if root is among those that it says have been:
+   -1 and the reason if not. */
+static int
+find_signer(const void *object, size_t len, const uint8_t root[KEY_PUBLIC],
+    uint8_t signer[KEY_PUBLIC], struct err *err)
+{
+	struct manifest_roots roots;
+	const uint8_t *content;
+	struct canon_in in;
+	size_t content_len;
+
+	if (signed_peek(object, len, MANIFEST_TYPE, MANIFEST_MAX, &content,
+		&content_len, err) < 0)
+		return -1;
+	in = canon_in(content, content_len);
+	manifest_roots_get(&in, &roots);
+	if (in.failed)
+		return err_set(err, ERR_FORMAT, "manifest: cut short");
+	memcpy(signer, manifest_root(&roots), KEY_PUBLIC);
+	for (size_t k = 0; k <= roots.n; k++)
+		if (memcmp(manifest_root_at(&roots, k), root, KEY_PUBLIC) == 0)
+			return 0;
+	return err_set(err, ERR_REFUSED,
+	    "manifest: of another root than the one that is pinned");
+}
+
+int
+manifest_peek_epoch(
+    const void *object, size_t len, uint32_t *epoch, struct err *err)
+{
+	char consortium[MANIFEST_NAME_MAX + 1];
+	uint8_t id[MANIFEST_ID];
+	struct manifest_roots roots;
+	const uint8_t *content;
+	struct canon_in in;
+	size_t content_len;
+
+	if (signed_peek(object, len, MANIFEST_TYPE, MANIFEST_MAX, &content,
+		&content_len, err) < 0)
+		return -1;
+	in = canon_in(content, content_len);
+	manifest_roots_get(&in, &roots);
+	canon_get_text(&in, consortium, sizeof(consortium));
+	canon_get_raw(&in, id, sizeof(id));
+	*epoch = canon_get_u32(&in);
+	return in.failed ? err_set(err, ERR_FORMAT, "manifest: cut short") : 0;
+}
+
 struct manifest *
 manifest_open(const void *object, size_t len, const uint8_t root[KEY_PUBLIC],
     struct err *err)
 {
 	struct manifest *m = NULL;
-	uint8_t id[MANIFEST_ID];
+	uint8_t id[MANIFEST_ID], signer[KEY_PUBLIC];
 	const uint8_t *content;
 	struct canon_in in;
 	size_t content_len;
 
-	if (signed_open(object, len, MANIFEST_TYPE, MANIFEST_MAX, root,
+	if (find_signer(object, len, root, signer, err) < 0 ||
+	    signed_open(object, len, MANIFEST_TYPE, MANIFEST_MAX, signer,
 		&content, &content_len, err) < 0)
 		return NULL;
 	if ((m = calloc(1, sizeof(*m))) == NULL) {
@@ -278,18 +474,47 @@ manifest_open(const void *object, size_t len, const uint8_t root[KEY_PUBLIC],
 	in = canon_in(content, content_len);
 	if (decode(m, &in, err) < 0)
 		goto bad;
-	manifest_consortium_id(m->consortium, root, id);
+	manifest_consortium_id(m->consortium, m->roots.first, id);
 	if (memcmp(id, m->consortium_id, sizeof(id)) != 0) {
 		err_set(err, ERR_FORMAT,
 		    "manifest: the consortium's id is not that of its name and "
 		    "root");
 		goto bad;
 	}
+	if (check_roots(&m->roots, id, m->epoch, err) < 0)
+		goto bad;
 	signed_digest(object, len, m->digest);
 	return m;
 bad:
 	manifest_free(m);
 	return NULL;
+}
+
+struct manifest *
+manifest_open_kept(const void *object, size_t len,
+    const struct manifest_roots *roots, struct err *err)
+{
+	struct manifest *m = NULL;
+
+	for (size_t k = roots->n + 1; m == NULL && k-- > 0;)
+		m = manifest_open(object, len, manifest_root_at(roots, k), err);
+	return m;
+}
+
+struct manifest *
+manifest_open_own(const void *object, size_t len, struct err *err)
+{
+	struct manifest_roots roots;
+	const uint8_t *content;
+	struct canon_in in;
+	size_t content_len;
+
+	if (signed_peek(object, len, MANIFEST_TYPE, MANIFEST_MAX, &content,
+		&content_len, err) < 0)
+		return NULL;
+	in = canon_in(content, content_len);
+	manifest_roots_get(&in, &roots);
+	return manifest_open(object, len, manifest_root(&roots), err);
 }
 
 void

@@ -3,6 +3,11 @@
  * the policy below which no study may go.  The consortium's root signs it; a
  * daemon takes a new one only if its epoch is higher.
  *
+ * A root may hand over to another: it signs the next one's key.  A manifest
+ * carries all changes from the first root on, and is the last one's; whoever
+ * pins any of them can check the rest.  The consortium's id stays that of the
+ * first.
+ *
  * Strict: sites in increasing order of id, all ids, names, identity keys and
  * TLS keys distinct (the coordinator's too), every field in its bounds.
  */
@@ -16,6 +21,7 @@
 #include "crypto/keyfile.h"
 
 struct canon;
+struct canon_in;
 struct err;
 
 #define MANIFEST_TYPE "manifest"
@@ -45,7 +51,23 @@ struct manifest_site {
 	struct manifest_member member;
 };
 
+/* A root signs the next one. */
+struct manifest_change {
+	uint8_t next[KEY_PUBLIC];
+	uint32_t epoch; /* the first that the next one signs */
+	uint8_t sig[KEY_SIGNATURE]; /* by the one before */
+};
+
+#define MANIFEST_CHANGES_MAX 16
+
+struct manifest_roots {
+	uint8_t first[KEY_PUBLIC];
+	struct manifest_change changes[MANIFEST_CHANGES_MAX];
+	size_t n; /* changes */
+};
+
 struct manifest {
+	struct manifest_roots roots; /* n 0: the one that signs, alone */
 	char consortium[MANIFEST_NAME_MAX + 1];
 	uint8_t consortium_id[MANIFEST_ID];
 	uint32_t epoch; /* >= 1 */
@@ -67,14 +89,40 @@ void manifest_consortium_id(
 /* 0, or -1 with ERR_CONFIG: what names something may be made of. */
 int manifest_name_check(const char *what, const char *name, struct err *err);
 
-/* Sign m and append the object to out.  consortium_id is filled in. */
+/* The root that signs now, or at place k from the first (0 to n). */
+const uint8_t *manifest_root(const struct manifest_roots *r);
+const uint8_t *manifest_root_at(const struct manifest_roots *r, size_t k);
+/* Have old, which signs now, hand over to next; next signs from epoch on. */
+int manifest_change_root(struct manifest_roots *r, const char *consortium,
+    const struct key *old, const uint8_t next[KEY_PUBLIC], uint32_t epoch,
+    struct err *err);
+/* 0 if roots of now are those of before, or go on from them; ERR_REFUSED if
+   now ends at a root that has handed over, or at another than it has to. */
+int manifest_roots_follow(const struct manifest_roots *before,
+    const struct manifest_roots *now, struct err *err);
+
+void manifest_roots_put(struct canon *out, const struct manifest_roots *r);
+void manifest_roots_get(struct canon_in *in, struct manifest_roots *r);
+
+/* Sign m and append the object to out.  consortium_id is filled in, and roots
+   if it is all zeros: root is the first. */
 int manifest_sign(struct manifest *m, const struct key *root, struct canon *out,
     struct err *err);
 
-/* A manifest that root signed, and nothing else; the caller frees it. */
+/* A manifest that root signed, or one that it handed over to or that handed over
+   to it, each of which signed the next; nothing else.  The caller frees it. */
 struct manifest *manifest_open(const void *object, size_t len,
     const uint8_t root[KEY_PUBLIC], struct err *err);
+/* The same of any of roots: one that was taken before the root changed. */
+struct manifest *manifest_open_kept(const void *object, size_t len,
+    const struct manifest_roots *roots, struct err *err);
+/* One that was taken before, whichever of its roots was pinned then. */
+struct manifest *manifest_open_own(
+    const void *object, size_t len, struct err *err);
 void manifest_free(struct manifest *m); /* NULL is fine */
+/* The epoch that an object says it is of, with nothing checked. */
+int manifest_peek_epoch(
+    const void *object, size_t len, uint32_t *epoch, struct err *err);
 
 /* NULL if there is none, whether active or not. */
 const struct manifest_site *manifest_by_id(

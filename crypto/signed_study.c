@@ -109,6 +109,18 @@ signed_study_open(const void *object, size_t len,
 	return s;
 }
 
+struct signed_study *
+signed_study_open_kept(const void *object, size_t len,
+    const struct manifest_roots *roots, struct err *err)
+{
+	struct signed_study *s = NULL;
+
+	for (size_t k = roots->n + 1; s == NULL && k-- > 0;)
+		s = signed_study_open(
+		    object, len, manifest_root_at(roots, k), err);
+	return s;
+}
+
 void
 signed_study_free(struct signed_study *s)
 {

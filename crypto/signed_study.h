@@ -34,6 +34,10 @@ int signed_study_sign(const struct signed_study *s, const struct key *root,
 /* A study that root signed, and nothing else; the caller frees it. */
 struct signed_study *signed_study_open(const void *object, size_t len,
     const uint8_t root[KEY_PUBLIC], struct err *err);
+/* The same by the manifest's root, or any that it followed: one that was taken
+   before the root changed. */
+struct signed_study *signed_study_open_kept(const void *object, size_t len,
+    const struct manifest_roots *roots, struct err *err);
 void signed_study_free(struct signed_study *s); /* NULL is fine */
 
 /*

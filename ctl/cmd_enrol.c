@@ -309,8 +309,8 @@ read_request(const char *path, struct join_request *r, struct err *err)
 
 /* Let r in and list it anew. */
 static int
-admit(const char *path, const struct join_request *r, struct members **m,
-    uint16_t *id, struct err *err)
+admit(const char *path, const struct join_request *r, bool replace,
+    struct members **m, uint16_t *id, struct err *err)
 {
 	uint8_t tls[CERT_SPKI];
 
@@ -321,7 +321,8 @@ admit(const char *path, const struct join_request *r, struct members **m,
 		return err_set(err, ERR_CONFIG,
 		    "the coordinator has to join first: a welcome names its "
 		    "key");
-	if (members_add(*m, r, tls, id, err) < 0)
+	if (replace ? members_replace(*m, r, tls, id, err) < 0
+		    : members_add(*m, r, tls, id, err) < 0)
 		return -1;
 	members_free(*m);
 	*m = members_load(path, err);
@@ -345,7 +346,7 @@ ctl_join(const struct ctl_args *a, struct err *err)
 	    (root = rootkey_load(dir, a->opt[CTL_PASSPHRASE_FILE], err)) ==
 		NULL)
 		return -1;
-	if (admit(list, &r, &m, &id, err) < 0 ||
+	if (admit(list, &r, a->opt[CTL_REPLACE] != NULL, &m, &id, err) < 0 ||
 	    make_welcome(dir, root, m, &r, &w, err) < 0 ||
 	    join_welcome_sign(&w, root, &out, err) < 0 ||
 	    file_write(a->opt[CTL_OUT], out.data, out.len, 0644, err) < 0)

@@ -26,14 +26,15 @@ struct manifest *
 ctl_root_manifest(const char *dir, const struct key *root, struct err *err)
 {
 	const char *path = ctl_path(dir, "manifest", err);
+	struct manifest_roots roots;
 	struct manifest *m;
 	uint8_t *file;
 	size_t len;
 
-	if (path == NULL ||
+	if (path == NULL || rootkey_roots(dir, root, &roots, err) < 0 ||
 	    (file = file_read(path, MANIFEST_MAX, &len, err)) == NULL)
 		return NULL;
-	if ((m = manifest_open(file, len, key_public(root), err)) == NULL)
+	if ((m = manifest_open(file, len, roots.first, err)) == NULL)
 		err_prefix(err, "%s", path);
 	free(file);
 	return m;
@@ -154,6 +155,7 @@ ctl_manifest_sign(const struct ctl_args *a, struct err *err)
 		 a->opt[CTL_ROOT], a->opt[CTL_PASSPHRASE_FILE], err)) == NULL)
 		return -1;
 	if ((members = members_load(list, err)) == NULL ||
+	    rootkey_roots(a->opt[CTL_ROOT], root, &m.roots, err) < 0 ||
 	    set_policy(a, &m.policy, err) < 0 ||
 	    set_epoch(a, root, &m.epoch, err) < 0)
 		goto out;
@@ -335,6 +337,16 @@ sign_study(const struct ctl_args *a, const struct key *root,
 	return rv;
 }
 
+/* Members know a root by the manifest. */
+static int
+check_root(const struct manifest *m, const struct key *root, struct err *err)
+{
+	if (memcmp(manifest_root(&m->roots), key_public(root), KEY_PUBLIC) == 0)
+		return 0;
+	return err_set(err, ERR_CONFIG,
+	    "the manifest is of another root than root.key: sign one first");
+}
+
 int
 ctl_study_sign(const struct ctl_args *a, struct err *err)
 {
@@ -354,7 +366,8 @@ ctl_study_sign(const struct ctl_args *a, struct err *err)
 	if (study != NULL &&
 	    (root = rootkey_load(
 		 a->opt[CTL_ROOT], a->opt[CTL_PASSPHRASE_FILE], err)) != NULL &&
-	    (m = ctl_root_manifest(a->opt[CTL_ROOT], root, err)) != NULL)
+	    (m = ctl_root_manifest(a->opt[CTL_ROOT], root, err)) != NULL &&
+	    check_root(m, root, err) == 0)
 		rv = sign_study(a, root, m, study, &s, err);
 	manifest_free(m);
 	key_free(root);

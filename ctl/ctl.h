@@ -29,12 +29,14 @@ enum ctl_opt {
 	CTL_OUT,
 	CTL_PASSPHRASE_FILE,
 	CTL_PUBLIC_KEY,
+	CTL_REPLACE, /* "" where it was given */
 	CTL_REPORT,
 	CTL_ROOT,
 	CTL_ROOT_KEY,
 	CTL_ROUND,
 	CTL_SITES,
 	CTL_SOCKET,
+	CTL_STATE,
 	CTL_SUITES,
 	CTL_OPTS
 };
@@ -53,6 +55,8 @@ ctl_fn ctl_root_init, ctl_coordinator_init, ctl_site_init, ctl_officer_init,
     ctl_join, ctl_welcome;
 /* cmd_certificates.c */
 ctl_fn ctl_certificates_check;
+/* cmd_renew.c */
+ctl_fn ctl_root_rotate, ctl_root_adopt, ctl_site_reset;
 /* cmd_sign.c */
 ctl_fn ctl_manifest_sign, ctl_study_sign;
 /* cmd_study.c */
@@ -64,7 +68,8 @@ ctl_fn ctl_report_verify;
 /* cmd_online.c */
 ctl_fn ctl_submit, ctl_ask, ctl_report, ctl_decide, ctl_result, ctl_transcript;
 
-/* The manifest that root last signed in its folder; the caller frees it. */
+/* The manifest that root, or one that it followed, last signed in its folder;
+   the caller frees it. */
 struct manifest *ctl_root_manifest(
     const char *dir, const struct key *root, struct err *err);
 

@@ -16,6 +16,7 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/cmd_certificates.c \
 	%D%/cmd_enrol.c \
 	%D%/cmd_online.c \
+	%D%/cmd_renew.c \
 	%D%/cmd_report.c %D%/report_files.h \
 	%D%/cmd_sign.c \
 	%D%/cmd_recode.c \

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "ctl/members.h"
 
 #include <stdio.h>
@@ -317,4 +319,58 @@ members_add(struct members *m, const struct join_request *r,
 	snprintf(section, sizeof(section), "\n%skey = %s\ntls = %s\n", head,
 	    key_hex, tls_hex);
 	return append(m, section, err);
+}
+
+/* What is written in the file once, written anew; as long as before. */
+static int
+rewrite(uint8_t *text, const uint8_t *old, const uint8_t *new, size_t n)
+{
+	char before[2 * MANIFEST_ID + 1], after[2 * MANIFEST_ID + 1];
+	char *at;
+
+	hex_text(old, n, before);
+	hex_text(new, n, after);
+	if ((at = strcasestr((char *)text, before)) == NULL)
+		return -1;
+	memcpy(at, after, 2 * n);
+	return 0;
+}
+
+int
+members_replace(struct members *m, const struct join_request *r,
+    const uint8_t tls[MANIFEST_ID], uint16_t *id, struct err *err)
+{
+	const struct entry *old = NULL;
+	uint8_t *text;
+	size_t len;
+	int rv = -1;
+
+	for (size_t i = 0; i < m->n_entries; i++) {
+		const struct entry *e = &m->entries[i];
+		const struct manifest_member *member = &e->site.member;
+
+		if (strcmp(member->name, r->name) == 0 && e->status == 0 &&
+		    e != m->coordinator && r->role == JOIN_SITE)
+			old = e;
+		if (memcmp(member->key, r->key, KEY_PUBLIC) == 0 ||
+		    memcmp(member->tls, tls, MANIFEST_ID) == 0)
+			return err_set(err, ERR_REFUSED,
+			    "%s: the request has a key of %s, expected new "
+			    "ones",
+			    m->path, member->name);
+	}
+	if (old == NULL)
+		return err_set(err, ERR_REFUSED,
+		    "%s: no active site of the name %s", m->path, r->name);
+	*id = old->site.id;
+	if ((text = file_read(m->path, INI_FILE_MAX, &len, err)) == NULL)
+		return -1;
+	if (rewrite(text, old->site.member.key, r->key, KEY_PUBLIC) < 0 ||
+	    rewrite(text, old->site.member.tls, tls, MANIFEST_ID) < 0)
+		err_set(err, ERR_FORMAT, "%s: the keys of %s are not found",
+		    m->path, r->name);
+	else
+		rv = file_write(m->path, text, len, 0600, err);
+	free(text);
+	return rv;
 }

@@ -34,5 +34,11 @@ const struct manifest_site *members_sites(const struct members *m, size_t *n);
  */
 int members_add(struct members *m, const struct join_request *r,
     const uint8_t tls[MANIFEST_ID], uint16_t *id, struct err *err);
+/*
+ * The same for a site that asks with a new identity and a new TLS key: it keeps
+ * its name and its number.  ERR_REFUSED if it is no active member.
+ */
+int members_replace(struct members *m, const struct join_request *r,
+    const uint8_t tls[MANIFEST_ID], uint16_t *id, struct err *err);
 
 #endif

@@ -175,6 +175,7 @@ out:
 
 struct replay {
 	const uint8_t *root;
+	struct manifest_roots roots; /* as far as they have come */
 	struct signed_study *sig;
 	struct study *study;
 	struct model_spec spec;
@@ -213,6 +214,22 @@ next_upload(void *arg, uint16_t site, const void **words, struct err *err)
 	return 0;
 }
 
+/* That of the first round: it says who may have signed the study. */
+static struct manifest *
+first_manifest(const struct replay *r, struct canon_in in, struct err *err)
+{
+	const uint8_t *object;
+	size_t len;
+
+	canon_get_u32(&in);
+	object = canon_get_bytes(&in, 1, MANIFEST_MAX, &len);
+	if (in.failed) {
+		err_set(err, ERR_FORMAT, "transcript: cut short");
+		return NULL;
+	}
+	return manifest_open(object, len, r->root, err);
+}
+
 /* Where the transcript begins: the model bytes must be those that the first
    round's state stands for. */
 static int
@@ -223,6 +240,7 @@ begin(struct replay *r, struct canon_in *in, struct err *err)
 	const uint8_t *object, *model;
 	size_t object_len, model_len;
 	struct plan *fresh = NULL;
+	struct manifest *m;
 	int rv = -1;
 
 	object = canon_get_bytes(in, 1, SIGNED_STUDY_MAX, &object_len);
@@ -231,8 +249,12 @@ begin(struct replay *r, struct canon_in *in, struct err *err)
 	model = canon_get_bytes(in, 1, PLAN_BYTES_MAX, &model_len);
 	if (in->failed)
 		return canon_end(in, "transcript", err);
-	if ((r->sig = signed_study_open(object, object_len, r->root, err)) ==
-		NULL ||
+	if ((m = first_manifest(r, *in, err)) == NULL)
+		return -1;
+	r->roots = m->roots;
+	manifest_free(m);
+	if ((r->sig = signed_study_open_kept(
+		 object, object_len, &r->roots, err)) == NULL ||
 	    (r->study = study_parse(
 		 "study", r->sig->text, r->sig->text_len, err)) == NULL ||
 	    study_model_spec(r->study, r->sig->n_sites, &r->spec, err) < 0)
@@ -336,6 +358,9 @@ one_round(struct replay *r, struct canon_in *in, struct transcript_round *out,
 		return err_set(err, ERR_PEER, "a round after the plan's end");
 	if ((m = manifest_open(object, object_len, r->root, err)) == NULL)
 		return -1;
+	if (manifest_roots_follow(&r->roots, &m->roots, err) < 0)
+		goto out;
+	r->roots = m->roots;
 	if (signed_study_fits(r->sig, m, err) < 0)
 		goto out;
 	snprintf(expect.kind, sizeof(expect.kind), "%s", plan_kind(r->plan));

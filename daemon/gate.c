@@ -40,7 +40,7 @@ gate_poll(struct gate *g, struct err *err)
 	struct store_study st;
 	int rv;
 
-	x.epoch = g->manifest != NULL ? g->manifest->epoch : 0;
+	x.epoch = g->manifest != NULL ? g->manifest->epoch : g->skipped;
 	for (int64_t id = 0; x.n < EXCHANGE_STUDIES_MAX; id = st.id) {
 		struct exchange_study *s = &x.studies[x.n];
 		const struct run *r;
@@ -128,6 +128,31 @@ static const struct handler from_control[] = {
 	{ MSG_CTL_REQUEST, PROC_CONTROL, 1, 2 << 20, gate_on_control },
 };
 
+/* After consiliumctl site reset the database is another's. */
+static int
+take_identity(struct gate *g, struct err *err)
+{
+	int rv;
+
+	if (store_begin(g->store, err) < 0)
+		return -1;
+	rv = store_take_identity(g->store, key_public(g->identity), err);
+	if (rv < 0) {
+		store_rollback(g->store);
+		return -1;
+	}
+	if (store_commit(g->store, err) < 0)
+		return -1;
+	if (rv == 0)
+		return 0;
+	log_msg(LOG_NOTICE,
+	    "this site has a new identity: prekeys and open rounds of the one "
+	    "before are erased");
+	if (audit_event(g->audit, err, "reset", NULL) < 0)
+		return -1;
+	return g->restored ? gate_accept_restored(g, err) : 0;
+}
+
 static int
 open_all(struct gate *g, struct err *err)
 {
@@ -155,7 +180,7 @@ open_all(struct gate *g, struct err *err)
 	snprintf(path, sizeof(path), "%s/db/gate.db", state);
 	if ((g->store = store_open(path, g->identity, err)) == NULL)
 		return -1;
-	if (gate_check_count(g, err) < 0)
+	if (gate_check_count(g, err) < 0 || take_identity(g, err) < 0)
 		return -1;
 	if (gate_load(g, err) < 0)
 		return err_prefix(err, "what %s holds cannot be used", path);

@@ -53,6 +53,9 @@ struct run {
 	struct site_round *round; /* the newest one that we are in, or NULL */
 	uint64_t last_round;
 	uint64_t aborted; /* the round whose end is in the audit log */
+	uint32_t
+	    made; /* epoch of the sum that led here; of the study, at first */
+	uint64_t refused; /* the announced round whose refusal is in there */
 	uint16_t cohort[1024];
 	size_t n_cohort;
 
@@ -91,6 +94,10 @@ struct gate {
 	struct manifest *manifest; /* NULL until the first one came */
 	struct manifest *older; /* the one before that was asked for last */
 	uint16_t self; /* our id in it; 0 if we are not in it */
+	/* The first epoch whose manifest gives our id the key that we have. */
+	uint32_t since;
+	uint32_t
+	    skipped; /* of manifests before our root's, asked for no more */
 	struct run *runs;
 	struct job *jobs;
 	int64_t last_trainer; /* numbers of trainer jobs, from 2^32 up */

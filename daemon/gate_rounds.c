@@ -244,6 +244,21 @@ load_round(struct gate *g, struct run *r, struct err *err)
 	return rv;
 }
 
+/* Of which epoch the present state is. */
+static int
+load_made(struct gate *g, struct run *r, struct err *err)
+{
+	uint8_t sum[ROUND_DIGEST];
+	struct canon m8 = { 0 };
+	int rv = store_get_result(g->store, r->id, &m8, err);
+
+	r->made = r->sig->epoch;
+	if (rv == 1)
+		rv = round_result_peek(m8.data, m8.len, &r->made, sum, err);
+	canon_free(&m8);
+	return rv < 0 ? -1 : 0;
+}
+
 int
 run_open(struct gate *g, const struct store_study *st, struct err *err)
 {
@@ -263,8 +278,8 @@ run_open(struct gate *g, const struct store_study *st, struct err *err)
 	gate_base_name(st->name, st->job, r->table_file);
 	strcat(r->table_file, ".table");
 	if (store_study_object(g->store, st->id, &object, err) != 1 ||
-	    (r->sig = signed_study_open(
-		 object.data, object.len, g->root, err)) == NULL ||
+	    (r->sig = signed_study_open_kept(
+		 object.data, object.len, &g->manifest->roots, err)) == NULL ||
 	    (r->study = study_parse(
 		 "study", r->sig->text, r->sig->text_len, err)) == NULL)
 		goto out;
@@ -274,7 +289,8 @@ run_open(struct gate *g, const struct store_study *st, struct err *err)
 	}
 	if (study_model_spec(r->study, r->sig->n_sites, r->spec, err) < 0 ||
 	    load_plan(g, r, err) < 0 || load_round(g, r, err) < 0 ||
-	    store_get_checked(g->store, r->id, &r->checked, err) < 0)
+	    store_get_checked(g->store, r->id, &r->checked, err) < 0 ||
+	    load_made(g, r, err) < 0)
 		goto out;
 	r->next = g->runs;
 	g->runs = r;
@@ -658,10 +674,20 @@ on_announce(struct incoming *in, struct err *err)
 		return err_set(err, ERR_REFUSED, "the study has expired");
 	if (store_answer_from(g->store, r->id, &from, err) < 0)
 		return -1;
+	/* Both are asked for again and again, until there is a newer state. */
+	if ((about.step < from || r->made < g->since) &&
+	    about.round == r->refused)
+		return 1;
+	if (about.step < from || r->made < g->since)
+		r->refused = about.round;
 	if (about.step < from)
 		return err_set(err, ERR_REFUSED,
 		    "a state that may have been answered before the database "
 		    "was restored from a backup");
+	if (r->made < g->since)
+		return err_set(err, ERR_REFUSED,
+		    "a state that is older than this site's identity, which "
+		    "may have been answered by the one before");
 	if (about.round <= r->last_round)
 		return err_set(err, ERR_REFUSED,
 		    "round %" PRIu64 " announced, expected one above %" PRIu64,
@@ -1181,6 +1207,7 @@ finish(
 	r->plan = next;
 	next = NULL;
 	memcpy(r->state, step.state, STORE_DIGEST);
+	r->made = p->epoch;
 	canon_free(&r->checked);
 	r->checked = checked;
 	checked = (struct canon){ 0 };

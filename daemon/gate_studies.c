@@ -59,19 +59,54 @@ find_self(struct gate *g)
 		else if (s->active)
 			g->self = s->id;
 	}
+	if (g->since == 0 && g->self != 0)
+		g->since = m->epoch;
+}
+
+/* Which epoch is the first that knows us by the key that we have now. */
+static int
+find_since(struct gate *g, struct err *err)
+{
+	for (uint32_t epoch = 0; g->since == 0;) {
+		const struct manifest *m;
+		int rv = store_epoch_after(g->store, epoch, &epoch, err);
+
+		if (rv <= 0)
+			return rv;
+		if ((m = gate_manifest_of(g, epoch, err)) == NULL)
+			return -1;
+		for (size_t i = 0; i < m->n_sites; i++) {
+			if (memcmp(m->sites[i].member.key,
+				key_public(g->identity), KEY_PUBLIC) == 0)
+				g->since = epoch;
+		}
+	}
+	return 0;
 }
 
 static int
 load_manifest(struct gate *g, struct err *err)
 {
 	struct canon object = { 0 };
+	struct err why;
 	int rv = store_get_manifest(g->store, &object, err);
 
 	if (rv == 1) {
-		g->manifest =
-		    manifest_open(object.data, object.len, g->root, err);
-		rv = g->manifest != NULL ? 0 : -1;
-		find_self(g);
+		g->manifest = manifest_open_own(object.data, object.len, err);
+		rv = g->manifest != NULL ? find_since(g, err) : -1;
+	}
+	if (rv == 0 && g->manifest != NULL) {
+		struct manifest *pinned =
+		    manifest_open(object.data, object.len, g->root, &why);
+
+		if (pinned != NULL)
+			find_self(g);
+		else
+			log_msg(LOG_ERR,
+			    "%s: taking no part until there is a manifest of "
+			    "the root in root.pub",
+			    why.msg);
+		manifest_free(pinned);
 	}
 	canon_free(&object);
 	return rv;
@@ -91,7 +126,8 @@ gate_manifest_of(struct gate *g, uint32_t epoch, struct err *err)
 	g->older = NULL;
 	rv = store_manifest_of(g->store, epoch, &object, err);
 	if (rv == 1)
-		g->older = manifest_open(object.data, object.len, g->root, err);
+		g->older = manifest_open_kept(
+		    object.data, object.len, &g->manifest->roots, err);
 	else if (rv == 0)
 		err_set(err, ERR_REFUSED,
 		    "the manifest of epoch %u is not here", epoch);
@@ -119,6 +155,41 @@ fail:
 	return -1;
 }
 
+/*
+ * A site that joined under a later root cannot check what an earlier one has
+ * signed, and needs none of it: it asks for the next.
+ */
+static int
+skip_manifest(struct gate *g, const void *p, size_t len, struct err *err)
+{
+	struct err none;
+	uint32_t epoch;
+
+	if (g->manifest == NULL && err->code == ERR_REFUSED &&
+	    manifest_peek_epoch(p, len, &epoch, &none) == 0 &&
+	    epoch > g->skipped)
+		g->skipped = epoch;
+	return -1;
+}
+
+/* The root may have handed over, once, and to one. */
+static int
+check_roots(struct gate *g, const struct manifest_roots *now, struct err *err)
+{
+	const struct manifest_roots *before = &g->manifest->roots;
+	char old[KEY_PUBLIC_TEXT], new[KEY_PUBLIC_TEXT];
+
+	if (manifest_roots_follow(before, now, err) < 0)
+		return -1;
+	if (now->n == before->n)
+		return 0;
+	hex_text(manifest_root(before), KEY_PUBLIC, old);
+	hex_text(manifest_root(now), KEY_PUBLIC, new);
+	log_msg(LOG_NOTICE, "the consortium's root is now %s", new);
+	return audit_event(
+	    g->audit, err, "root", "before", old, "now", new, NULL);
+}
+
 int
 gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 {
@@ -126,7 +197,7 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 	char epoch[16], digest[DIGEST_TEXT];
 
 	if (m == NULL)
-		return -1;
+		return skip_manifest(g, p, len, err);
 	if (g->manifest != NULL &&
 	    memcmp(m->digest, g->manifest->digest, MANIFEST_ID) == 0) {
 		manifest_free(m);
@@ -150,6 +221,8 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 		    "manifest names another coordinator than coordinator.pub");
 		goto fail;
 	}
+	if (g->manifest != NULL && check_roots(g, &m->roots, err) < 0)
+		goto fail;
 	snprintf(epoch, sizeof(epoch), "%u", m->epoch);
 	hex_text(m->digest, sizeof(m->digest), digest);
 	if (audit_event(g->audit, err, "manifest", "consortium", m->consortium,
@@ -209,7 +282,9 @@ gate_take_study(struct gate *g, const void *p, size_t len, struct err *err)
 
 	if (g->manifest == NULL)
 		return err_set(err, ERR_REFUSED, "a study before any manifest");
-	if ((sig = signed_study_open(p, len, g->root, err)) == NULL)
+	sig =
+	    signed_study_open(p, len, manifest_root(&g->manifest->roots), err);
+	if (sig == NULL)
 		return -1;
 	if ((s = study_parse("study", sig->text, sig->text_len, err)) == NULL)
 		goto out;
@@ -341,7 +416,8 @@ send_job(struct gate *g, struct job *j, struct err *err)
 
 	if (store_study_object(g->store, j->study, &object, err) < 0)
 		goto out;
-	sig = signed_study_open(object.data, object.len, g->root, err);
+	sig = signed_study_open_kept(
+	    object.data, object.len, &g->manifest->roots, err);
 	if (sig == NULL)
 		goto out;
 	if (j->kind == JOB_READER) {
@@ -719,8 +795,8 @@ open_warning(
 
 	*warning = NULL;
 	if (store_study_object(g->store, study, &object, err) == 1 &&
-	    (sig = signed_study_open(object.data, object.len, g->root, err)) !=
-		NULL &&
+	    (sig = signed_study_open_kept(
+		 object.data, object.len, &g->manifest->roots, err)) != NULL &&
 	    (s = study_parse("study", sig->text, sig->text_len, err)) != NULL) {
 		if (s->privacy.cohort == STUDY_OPEN)
 			*warning = STUDY_OPEN_WARNING;

@@ -75,6 +75,9 @@ static const char *const schema[] = {
 	"INSERT INTO counter VALUES (1, 0, 0);"
 	"ALTER TABLE study ADD COLUMN answer_from INTEGER NOT NULL DEFAULT 0;",
 	"ALTER TABLE study ADD COLUMN checked BLOB NOT NULL DEFAULT x'';",
+	"CREATE TABLE identity ("
+	" one INTEGER PRIMARY KEY CHECK (one = 1),"
+	" key BLOB NOT NULL) STRICT;",
 };
 
 static const char *const status_names[] = {
@@ -196,6 +199,22 @@ store_manifest_of(
 	    db_query(s->db, err, "SELECT object FROM manifest WHERE epoch = ?",
 		"i", (int64_t)epoch),
 	    out, err);
+}
+
+int
+store_epoch_after(
+    struct store *s, uint32_t epoch, uint32_t *next, struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT epoch FROM manifest WHERE epoch > ? ORDER BY epoch LIMIT 1",
+	    "i", (int64_t)epoch);
+	int rv = ROW(q, err);
+
+	if (rv == 1) {
+		*next = (uint32_t)db_int(q, 0);
+		db_done(q);
+	}
+	return rv;
 }
 
 static void
@@ -561,6 +580,19 @@ store_get_step(struct store *s, int64_t study, uint32_t idx,
 	return rv;
 }
 
+int
+store_get_result(
+    struct store *s, int64_t study, struct canon *out, struct err *err)
+{
+	int rv = get_blob(db_query(s->db, err,
+			      "SELECT result FROM step WHERE study = ?"
+			      " ORDER BY idx DESC LIMIT 1",
+			      "i", study),
+	    out, err);
+
+	return rv == 1 && out->len == 0 ? 0 : rv;
+}
+
 static void
 round_ad(int64_t study, uint64_t round, char out[64])
 {
@@ -684,6 +716,34 @@ store_clear_restored(struct store *s, uint64_t answers, struct err *err)
 	return db_run(s->db, err,
 	    "UPDATE counter SET restored = 0, answers = ?", "i",
 	    (int64_t)answers);
+}
+
+int
+store_take_identity(
+    struct store *s, const uint8_t key[KEY_PUBLIC], struct err *err)
+{
+	struct canon last = { 0 };
+	bool same;
+	int rv = get_blob(
+	    db_query(s->db, err, "SELECT key FROM identity", ""), &last, err);
+
+	same = rv == 1 && last.len == KEY_PUBLIC &&
+	    memcmp(last.data, key, KEY_PUBLIC) == 0;
+	canon_free(&last);
+	if (rv < 0 || same)
+		return rv < 0 ? -1 : 0;
+	if (db_run(s->db, err,
+		"INSERT OR REPLACE INTO identity (one, key) VALUES (1, ?)", "b",
+		key, (size_t)KEY_PUBLIC) < 0)
+		return -1;
+	if (rv == 0)
+		return 0; /* the first */
+	if (db_run(s->db, err, "DELETE FROM prekey", "") < 0 ||
+	    db_run(s->db, err, "DELETE FROM round", "") < 0 ||
+	    db_run(s->db, err,
+		"UPDATE study SET answer_from = 0, checked = x''", "") < 0)
+		return -1;
+	return 1;
 }
 
 int

@@ -38,6 +38,10 @@ int store_get_manifest(struct store *s, struct canon *out, struct err *err);
 int store_manifest_of(
     struct store *s, uint32_t epoch, struct canon *out, struct err *err);
 
+/* The next epoch above one that there is a manifest of; 1, 0 or -1. */
+int store_epoch_after(
+    struct store *s, uint32_t epoch, uint32_t *next, struct err *err);
+
 /*
  * Prekeys.  One that was taken is gone: the same id is never given again.
  */
@@ -135,6 +139,10 @@ int store_get_step(struct store *s, int64_t study, uint32_t idx,
     struct store_step *step, struct canon *plan, uint16_t *sites,
     struct err *err);
 
+/* The result that led to the last step; 1, 0 for step 0, or -1. */
+int store_get_result(
+    struct store *s, int64_t study, struct canon *out, struct err *err);
+
 /*
  * Rounds on the last state.  body is the round's saved state (sealed at
  * rest); root names the spooled vector, or is NULL.
@@ -165,6 +173,14 @@ int store_get_counter(
 int store_mark_restored(
     struct store *s, uint64_t lost, uint64_t steps, struct err *err);
 int store_clear_restored(struct store *s, uint64_t answers, struct err *err);
+/*
+ * Whose the database is: 1 if the identity is another one than last time.  Then
+ * prekeys, open rounds and what restored backups left behind are gone with it:
+ * nothing that it answered is of use to the new one.  Inside the caller's
+ * transaction.
+ */
+int store_take_identity(
+    struct store *s, const uint8_t key[KEY_PUBLIC], struct err *err);
 /* The first step of a study whose rounds may be answered. */
 int store_answer_from(
     struct store *s, int64_t study, uint32_t *step, struct err *err);

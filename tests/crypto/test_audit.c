@@ -304,6 +304,50 @@ a_full_disk_leaves_whole_lines(void **state)
 	assert_int_equal(found.count, 3);
 }
 
+/* A site's next identity goes on with the log of the one before. */
+static void
+a_log_goes_on_under_the_key_that_it_was_handed_to(void **state)
+{
+	struct audit_state found, known = { .count = 3 };
+	struct key *next, *other;
+	struct audit *a;
+	struct err err;
+	size_t len;
+	char *text;
+
+	(void)state;
+	free(make_log(2, &len));
+	assert_non_null(next = key_new(&err));
+	assert_non_null(other = key_new(&err));
+	assert_non_null(a = audit_open(path, key, &err));
+	/* No daemon does that by chance. */
+	assert_int_equal(
+	    audit_event(a, &err, "identity", "next", "00", NULL), -1);
+	assert_int_equal(audit_hand_over(a, key_public(next), &err), 0);
+	assert_int_equal(audit_event(a, &err, "upload", NULL), -1);
+	audit_close(a);
+	assert_null(audit_open(path, key, &err));
+	assert_int_equal(err.code, ERR_REFUSED);
+	assert_null(audit_open(path, other, &err));
+	assert_non_null(a = audit_open(path, next, &err));
+	assert_int_equal(audit_event(a, &err, "reset", NULL), 0);
+	audit_close(a);
+	assert_int_equal(
+	    audit_verify(path, key_public(key), &known, &found, &err), 0);
+	assert_int_equal(found.count, 4);
+	assert_int_equal(
+	    audit_verify(path, key_public(next), NULL, &found, &err), -1);
+	assert_non_null(text = (char *)file_read(path, 1 << 20, &len, &err));
+	for (size_t i = 0; i < len; i++) {
+		text[i] ^= 1;
+		assert_int_equal(verify_bytes(text, len, &err), -1);
+		text[i] ^= 1;
+	}
+	free(text);
+	key_free(next);
+	key_free(other);
+}
+
 int
 main(void)
 {
@@ -319,6 +363,8 @@ main(void)
 		cmocka_unit_test(
 		    a_damaged_last_line_and_foreign_names_are_refused),
 		cmocka_unit_test(a_full_disk_leaves_whole_lines),
+		cmocka_unit_test(
+		    a_log_goes_on_under_the_key_that_it_was_handed_to),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

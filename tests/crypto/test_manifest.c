@@ -95,6 +95,97 @@ a_manifest_comes_back_as_it_was_signed(void **state)
 	canon_free(&out);
 }
 
+/* Sign m by keys[last] after root has handed over to keys[0] in epoch 8, that to
+   keys[1] in epoch 9, ... */
+static struct manifest *
+after_changes(struct manifest *m, size_t n, uint32_t epoch, struct canon *out)
+{
+	const struct key *old = root;
+	struct err err;
+
+	m->roots = (struct manifest_roots){ 0 };
+	memcpy(m->roots.first, key_public(root), KEY_PUBLIC);
+	m->epoch = epoch;
+	for (size_t k = 0; k < n; k++) {
+		assert_int_equal(
+		    manifest_change_root(&m->roots, m->consortium, old,
+			key_public(keys[k]), (uint32_t)(8 + k), &err),
+		    0);
+		old = keys[k];
+	}
+	out->len = 0;
+	if (manifest_sign(m, old, out, &err) < 0)
+		return NULL;
+	return manifest_open(out->data, out->len, key_public(root), &err);
+}
+
+static void
+a_root_may_hand_over_to_another(void **state)
+{
+	struct manifest_site sites[3];
+	struct manifest m = example(sites), *before, *now, *again;
+	struct canon out = { 0 };
+	uint32_t epoch;
+	struct err err;
+
+	(void)state;
+	assert_non_null(before = after_changes(&m, 0, 7, &out));
+	assert_non_null(now = after_changes(&m, 2, 9, &out));
+	assert_memory_equal(
+	    now->consortium_id, before->consortium_id, MANIFEST_ID);
+	assert_memory_equal(
+	    manifest_root(&now->roots), key_public(keys[1]), KEY_PUBLIC);
+	assert_int_equal(
+	    manifest_roots_follow(&before->roots, &now->roots, &err), 0);
+	assert_int_equal(
+	    manifest_roots_follow(&now->roots, &now->roots, &err), 0);
+	/* Whoever pins any of them can check it; nobody else. */
+	for (size_t k = 0; k < 3; k++) {
+		again =
+		    manifest_open(out.data, out.len, key_public(keys[k]), &err);
+		assert_int_equal(again != NULL, k < 2);
+		manifest_free(again);
+	}
+	assert_int_equal(err.code, ERR_REFUSED);
+	assert_int_equal(
+	    manifest_peek_epoch(out.data, out.len, &epoch, &err), 0);
+	assert_int_equal(epoch, 9);
+	for (size_t i = 0; i < out.len; i++) {
+		out.data[i] ^= (uint8_t)(1u << (i % 8));
+		assert_null(
+		    manifest_open(out.data, out.len, key_public(root), &err));
+		out.data[i] ^= (uint8_t)(1u << (i % 8));
+	}
+	/* Not before its time. */
+	assert_null(after_changes(&m, 2, 8, &out));
+	/* One that has handed over has no say. */
+	assert_int_equal(
+	    manifest_roots_follow(&now->roots, &before->roots, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+	/* Nor has another that it has signed. */
+	m.roots = before->roots;
+	assert_int_equal(manifest_change_root(&m.roots, m.consortium, root,
+			     key_public(keys[2]), 8, &err),
+	    0);
+	m.epoch = 10;
+	out.len = 0;
+	assert_int_equal(manifest_sign(&m, keys[2], &out, &err), 0);
+	again = manifest_open(out.data, out.len, key_public(root), &err);
+	assert_non_null(again);
+	assert_int_equal(
+	    manifest_roots_follow(&now->roots, &again->roots, &err), -1);
+	assert_non_null(strstr(err.msg, "two that follow"));
+	/* Only the present one hands over, and signs. */
+	assert_int_equal(manifest_change_root(&m.roots, m.consortium, root,
+			     key_public(keys[3]), 11, &err),
+	    -1);
+	assert_int_equal(manifest_sign(&m, root, &out, &err), -1);
+	manifest_free(again);
+	manifest_free(before);
+	manifest_free(now);
+	canon_free(&out);
+}
+
 static void
 every_flipped_bit_and_every_cut_of_a_manifest_is_refused(void **state)
 {
@@ -228,7 +319,7 @@ a_signed_manifest_with_a_wrong_field_is_refused(void **state)
 	struct err err;
 	/* Of the content: the id, the epoch, c, the sites' count, site 1's id
 	   and status. */
-	const size_t places[] = { 17, 46, 50, 141, 145, 147 };
+	const size_t places[] = { 51, 80, 84, 175, 179, 181 };
 
 	(void)state;
 	assert_int_equal(manifest_sign(&m, root, &out, &err), 0);
@@ -523,6 +614,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_manifest_comes_back_as_it_was_signed),
+		cmocka_unit_test(a_root_may_hand_over_to_another),
 		cmocka_unit_test(
 		    every_flipped_bit_and_every_cut_of_a_manifest_is_refused),
 		cmocka_unit_test(another_roots_manifest_is_refused),

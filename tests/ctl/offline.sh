@@ -146,6 +146,72 @@ refuse 1 'expected a whole number from 3' \
     manifest sign --root root --out manifest --epoch 2
 run 'epoch 9' manifest sign --root root --out manifest --epoch 9
 
+echo "a site's next identity"
+cp -r root next
+cp -r turin renewed
+mkdir state
+refuse 1 'state/audit.log: No such file' site reset --dir renewed --state state
+: >state/audit.log
+run 'identity key, until now' site reset --dir renewed --state state
+old_key=$(sed -n 's/^identity key, until now //p' out)
+new_key=$(sed -n 's/^identity key //p' out)
+for key in identity tls; do
+	cmp -s renewed/$key.key.1 turin/$key.key || fail "the old $key.key is gone"
+	cmp -s renewed/$key.key turin/$key.key && fail "$key.key is the old one"
+	[ ! -e renewed/$key.key.new ] || fail "$key.key.new is left"
+done
+cmp -s renewed/pseudonym.key turin/pseudonym.key || fail "another pseudonym.key"
+run '1 lines' audit verify --public-key "$old_key" state/audit.log
+refuse 1 'signature' audit verify --public-key "$new_key" state/audit.log
+refuse 1 'turin is a member already, and has other keys' \
+    join --root next renewed/request --out bad
+refuse 1 'no active site of the name hub2' \
+    join --root next --replace hub2/request --out bad
+run 'turin is site 3' \
+    join --root next --replace renewed/request --out renewed/welcome
+grep -q "^key = $new_key" next/members || fail "the new key is not listed"
+! grep -q "$old_key" next/members || fail "the old key is still listed"
+refuse 1 'expected new ones' \
+    join --root next --replace renewed/request --out bad
+run 'turin is a member' welcome --dir renewed renewed/welcome
+run 'epoch 10' manifest sign --root next --out next.manifest
+# Interrupted before the identity was in place: given again, it ends the same.
+mv renewed/identity.key renewed/identity.key.new
+cp renewed/identity.key.1 renewed/identity.key
+run "identity key $new_key" site reset --dir renewed --state state
+run '1 lines' audit verify --public-key "$old_key" state/audit.log
+
+echo "the next root"
+run 'root public key, from now on' root rotate --root next
+[ "$(stat -c %a next/root.key next/root.key.1 | sort -u)" = 400 ] ||
+    fail "the root's keys are open"
+cmp -s next/root.key.1 root/root.key || fail "the old root's key is gone"
+refuse 1 'of another root than root.key' \
+    study sign --root next "$study" --out bad
+run 'epoch 11' manifest sign --root next --out next.manifest
+run 'for berlin' study sign --root next "$study" --out bad
+# Interrupted before the new key was in place.
+cp -r next broken
+run 'from now on' root rotate --root broken
+mv broken/root.key broken/root.key.new
+cp broken/root.key.2 broken/root.key
+rm broken/root.key.2
+refuse 1 'signs now' manifest sign --root broken --out bad
+run 'from now on' root rotate --root broken
+run 'epoch 12' manifest sign --root broken --out broken.manifest
+# Members follow, over two changes at once, too; not to anybody else.
+run 'root public key, until now' root adopt --dir berlin next.manifest
+cmp -s berlin/root.pub next/root.pub || fail "berlin pins another root"
+run 'has that root already' root adopt --dir berlin next.manifest
+run 'root public key, until now' root adopt --dir lyon broken.manifest
+cmp -s lyon/root.pub broken/root.pub || fail "lyon pins another root"
+refuse 1 'of another root than the one' root adopt --dir lyon next.manifest
+refuse 1 'of another root than the one' root adopt --dir lyon manifest
+flip next.manifest 100
+refuse 1 'next.manifest: ' root adopt --dir turin next.manifest
+run 'berlin is site 1' join --root next berlin/request --out berlin/welcome
+run 'berlin is a member' welcome --dir berlin berlin/welcome
+
 echo "officer"
 echo 'a passphrase of some length' >pass
 refuse 1 'mode 0644 lets others at a passphrase' \

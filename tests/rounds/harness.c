@@ -896,7 +896,7 @@ make_folders(const char *name, char state[128])
 static void
 make_manifest(uint32_t epoch, unsigned revoked)
 {
-	struct manifest m = { .epoch = epoch };
+	struct manifest m = { .epoch = epoch, .roots = h.roots };
 	struct manifest_site sites[SITES_MAX + 1] = { 0 };
 	struct err err;
 

@@ -78,6 +78,7 @@ struct harness {
 	size_t n;
 	char dir[64];
 	struct key *root, *coordinator, *officer, *outsider;
+	struct manifest_roots roots; /* zeros until the first change */
 	struct canon manifest, study;
 	uint8_t digest[SIGNED_DIGEST];
 	struct signed_study *sig;

@@ -29,3 +29,6 @@ check_PROGRAMS += %D%/test_secrets
 %C%_test_secrets_SOURCES = %D%/test_secrets.c
 %C%_test_secrets_LDADD = daemon/libstore.a $(harness_libs) common/libdb.a \
 	common/libcommon.a $(SQLITE_LIBS)
+check_PROGRAMS += %D%/test_renew
+%C%_test_renew_SOURCES = %D%/test_renew.c
+%C%_test_renew_LDADD = $(harness_libs)

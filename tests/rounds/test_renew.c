@@ -1,0 +1,263 @@
+/*
+ * A site with a new identity, and a root that hands over, while a study runs.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+#include "tests/rounds/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "crypto/audit.h"
+#include "crypto/manifest.h"
+
+static struct site *const renewed = &h.sites[3];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return consortium_start((struct options){
+	    .n = 4, .cohort = "open", .ready_wait_s = 1, .deadline_s = 2 });
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return consortium_stop();
+}
+
+static void
+submit_epoch(void)
+{
+	new_epoch(0);
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+}
+
+/* As consiliumctl site reset does. */
+static void
+reset(struct site *s, uint8_t old[KEY_PUBLIC])
+{
+	char key[160], log[192];
+	struct audit *a;
+	struct err err;
+	struct key *next = key_new(&err);
+
+	kill_site(s);
+	snprintf(key, sizeof(key), "%s/%s.key", h.dir, s->name);
+	snprintf(log, sizeof(log), "%s/audit.log", s->state);
+	memcpy(old, key_public(s->key), KEY_PUBLIC);
+	assert_non_null(a = audit_open(log, s->key, &err));
+	ok(audit_hand_over(a, key_public(next), &err), &err);
+	audit_close(a);
+	assert_int_equal(unlink(key), 0);
+	ok(key_save(next, key, NULL, &err), &err);
+	key_free(s->key);
+	s->key = next;
+}
+
+static void
+log_verifies(const struct site *s, const uint8_t key[KEY_PUBLIC])
+{
+	char log[192];
+	struct err err;
+
+	snprintf(log, sizeof(log), "%s/audit.log", s->state);
+	ok(audit_verify(log, key, NULL, NULL, &err), &err);
+}
+
+/* It answers on no state that the old one may have answered on. */
+static void
+answers_only_on_newer_states(size_t uploads)
+{
+	wait_for_audit(renewed->name, "refused", "older than this site", 0);
+	wait_for_audit(renewed->name, "upload", "study", uploads);
+	wait_for_audit(renewed->name, "unmask", "study",
+	    audit_lines(renewed->name, "unmask", "study"));
+}
+
+static void
+a_site_goes_on_with_a_new_identity(void **state)
+{
+	uint8_t old[KEY_PUBLIC];
+	size_t uploads;
+
+	(void)state;
+	begin();
+	wait_for_audit(renewed->name, "unmask", "study", 0);
+	reset(renewed, old);
+	uploads = audit_lines(renewed->name, "upload", "study");
+	/* Until the root has signed it, it is nobody. */
+	start_site(renewed);
+	wait_for_audit("coordinator", "sum", "study", 1);
+	assert_int_equal(
+	    audit_lines(renewed->name, "upload", "study"), uploads);
+	assert_int_equal(audit_lines(renewed->name, "reset", ""), 1);
+	submit_epoch();
+	answers_only_on_newer_states(uploads);
+	assert_int_equal(audit_lines(renewed->name, "reset", ""), 1);
+	log_verifies(renewed, old);
+}
+
+/* Also if nothing is left but its keys and its log. */
+static void
+so_does_one_that_has_lost_its_database(void **state)
+{
+	uint8_t old[KEY_PUBLIC];
+	char command[300];
+	size_t uploads;
+
+	(void)state;
+	begin();
+	wait_for_audit(renewed->name, "upload", "study", 0);
+	reset(renewed, old);
+	uploads = audit_lines(renewed->name, "upload", "study");
+	snprintf(command, sizeof(command), "rm -r %s/db/* %s/spool/*",
+	    renewed->state, renewed->state);
+	assert_int_equal(system(command), 0);
+	submit_epoch();
+	start_site(renewed);
+	approve(renewed);
+	answers_only_on_newer_states(uploads);
+	log_verifies(renewed, old);
+}
+
+/*
+ * The root
+ */
+
+static struct key *old_root;
+
+static void
+rotate(void)
+{
+	struct err err;
+
+	old_root = h.root;
+	assert_non_null(h.root = key_new(&err));
+	memcpy(h.roots.first, key_public(old_root), KEY_PUBLIC);
+	ok(manifest_change_root(&h.roots, "test", old_root, key_public(h.root),
+	       h.opened->epoch + 1, &err),
+	    &err);
+}
+
+/* Refused by the coordinator and by a gate. */
+static void
+nobody_takes(struct manifest *m, const struct key *by, const char *word)
+{
+	struct canon out = { 0 };
+	struct err err;
+	size_t n = audit_lines("s0", "refused", word);
+
+	m->epoch = 99;
+	ok(manifest_sign(m, by, &out, &err), &err);
+	control(h.control, "submit", "", out.data, out.len);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_non_null(strstr(h.reply.error, word));
+	tell_object(&h.sites[0], &out);
+	wait_for_audit("s0", "refused", word, n);
+	canon_free(&out);
+}
+
+static void
+submit_study(const struct key *by, bool good)
+{
+	struct signed_study s = *h.sig;
+	struct canon out = { 0 };
+	struct err err;
+
+	s.text = strdup(h.sig->text);
+	assert_non_null(s.text);
+	memcpy(strstr(s.text, "small"), "other", 5);
+	ok(signed_study_sign(&s, by, &out, &err), &err);
+	control(h.control, "submit", "", out.data, out.len);
+	assert_int_equal(h.reply.code == ERR_NONE, good);
+	canon_free(&out);
+	free(s.text);
+}
+
+static void
+a_root_hands_over_while_a_study_runs(void **state)
+{
+	struct manifest forged;
+	struct err err;
+
+	(void)state;
+	begin();
+	wait_for_audit("coordinator", "sum", "study", 0);
+	rotate();
+	submit_epoch();
+	for (size_t i = 0; i < h.n; i++)
+		wait_for_audit(h.sites[i].name, "root", "now=", 0);
+	assert_int_equal(audit_lines("coordinator", "root", "now="), 1);
+	/* The old one has no say, not even with a change of its own. */
+	forged = *h.opened;
+	forged.roots = (struct manifest_roots){ 0 };
+	nobody_takes(&forged, old_root, "handed over to another");
+	memcpy(forged.roots.first, key_public(old_root), KEY_PUBLIC);
+	ok(manifest_change_root(&forged.roots, "test", old_root,
+	       key_public(h.outsider), 2, &err),
+	    &err);
+	nobody_takes(&forged, h.outsider, "two that follow it");
+	submit_study(old_root, false);
+	submit_study(h.root, true);
+	/* What the old one signed before goes on, also after a start, and where
+	   the new one is pinned. */
+	assert_int_equal(unlink(in_dir("root.pub")), 0);
+	ok(key_public_save(key_public(h.root), in_dir("root.pub"), &err), &err);
+	kill_rounds();
+	start_rounds();
+	for (size_t i = 0; i < h.n; i++) {
+		kill_site(&h.sites[i]);
+		start_site(&h.sites[i]);
+	}
+	finish();
+	key_free(old_root);
+}
+
+/* A site that joins now pins the new root, and skips what it cannot check. */
+static void
+a_site_that_pins_the_new_root_begins_with_it(void **state)
+{
+	struct site *s = &h.sites[2];
+	struct err err;
+
+	(void)state;
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	rotate();
+	kill_site(s);
+	assert_int_equal(unlink(in_dir("root.pub")), 0);
+	ok(key_public_save(key_public(h.root), in_dir("root.pub"), &err), &err);
+	/* One that has the old root's manifest waits for the next. */
+	wait_for_audit("s0", "manifest", "epoch=1", 0);
+	kill_site(&h.sites[0]);
+	start_site(&h.sites[0]);
+	submit_epoch();
+	start_site(s);
+	wait_for_audit(s->name, "manifest", "epoch=2", 0);
+	assert_int_equal(audit_lines(s->name, "manifest", "epoch=1"), 0);
+	wait_for_audit("s0", "manifest", "epoch=2", 0);
+	key_free(old_root);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_site_goes_on_with_a_new_identity),
+		TEST(so_does_one_that_has_lost_its_database),
+		TEST(a_root_hands_over_while_a_study_runs),
+		TEST(a_site_that_pins_the_new_root_begins_with_it),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
