@@ -2,11 +2,14 @@
  * A study's file before it is signed: a skeleton from a table's header, and a
  * check with what it means in short.
  */
-#include <ctype.h>
+#include "config.h"
+
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "anonymize/csv.h"
@@ -16,18 +19,30 @@
 #include "common/ini.h"
 #include "common/macros.h"
 #include "ctl/ctl.h"
+#include "ctl/study_findings.h"
 #include "model/spec.h"
 #include "study/study.h"
 
-#define ROWS_SEEN 1000
+#define VALUES_MAX 20 /* different ones that may be levels */
+#define CODES_MAX 5 /* and whole numbers that may be */
+#define DEFAULT_K 5
+
+/* A value, and in how many rows it was seen. */
+struct value {
+	char text[STUDY_COLUMN_NAME_MAX + 1];
+	size_t rows;
+};
 
 /*
  * What the cells of a column have all been so far.  Only their shape is kept,
- * never a value.
+ * and values while they are few: those that enough rows have may be written.
  */
 struct shape {
 	char name[STUDY_COLUMN_NAME_MAX + 1];
 	size_t seen; /* cells that are not empty or NA */
+	size_t n_values;
+	bool many; /* more values, or longer ones, than can be levels */
+	struct value values[VALUES_MAX];
 	bool integer, real;
 	bool date[3]; /* by date_formats */
 };
@@ -46,6 +61,25 @@ is_integer(const char *s)
 }
 
 static void
+see_value(struct shape *s, const struct csv_cell *cell)
+{
+	size_t i = 0;
+
+	while (i < s->n_values && strcmp(s->values[i].text, cell->text) != 0)
+		i++;
+	if (i == s->n_values) {
+		if (i == VALUES_MAX || cell->len > STUDY_COLUMN_NAME_MAX ||
+		    cell->text[strcspn(cell->text, "\r\n")] != '\0') {
+			s->many = true;
+			return;
+		}
+		memcpy(s->values[i].text, cell->text, cell->len);
+		s->n_values++;
+	}
+	s->values[i].rows++;
+}
+
+static void
 see_cell(struct shape *s, const struct csv_cell *cell)
 {
 	double number;
@@ -54,6 +88,8 @@ see_cell(struct shape *s, const struct csv_cell *cell)
 	if (cell->len == 0 || strcmp(cell->text, "NA") == 0)
 		return;
 	s->seen++;
+	if (!s->many)
+		see_value(s, cell);
 	s->integer = s->integer && is_integer(cell->text);
 	s->real = s->real && ini_number(cell->text, &number) == 0;
 	for (size_t i = 0; i < nitems(date_formats); i++)
@@ -117,9 +153,7 @@ read_shapes(const char *path, size_t *n, struct err *err)
 	}
 	if ((csv = csv_open(fd, path, 0, err)) != NULL &&
 	    (shapes = read_header(csv, path, n, err)) != NULL) {
-		for (size_t row = 0;
-		     row < ROWS_SEEN && (more = csv_next(csv, err)) == 1;
-		     row++) {
+		while ((more = csv_next(csv, err)) == 1) {
 			for (size_t i = 0; i < MIN(*n, csv_cells(csv)); i++)
 				see_cell(&shapes[i], csv_cell(csv, i));
 		}
@@ -139,8 +173,71 @@ put(struct canon *out, const char *text)
 	canon_raw(out, text, strlen(text));
 }
 
+/* What the study is to be like, from options or asked for. */
+struct wish {
+	const char *name, *kind, *time, *event, *outcome;
+	size_t k;
+};
+
+static bool
+is_outcome(const struct wish *w, const char *column)
+{
+	return (w->time != NULL && strcmp(w->time, column) == 0) ||
+	    (w->event != NULL && strcmp(w->event, column) == 0) ||
+	    (w->outcome != NULL && strcmp(w->outcome, column) == 0);
+}
+
+static size_t
+values_to_write(const struct shape *s, size_t k)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_values; i++)
+		n += s->values[i].rows >= k;
+	return n;
+}
+
+static bool
+may_be_levels(const struct shape *s, size_t k)
+{
+	return !s->many && values_to_write(s, k) > 1 &&
+	    (!s->real || (s->integer && s->n_values <= CODES_MAX));
+}
+
+/* Only values that at least k rows have. */
 static void
-put_column(struct canon *out, const struct shape *s)
+put_levels(struct canon *out, const struct shape *s, size_t k)
+{
+	size_t rare = s->n_values - values_to_write(s, k);
+	const char *before = "levels = ";
+	char text[120];
+
+	if (rare > 0) {
+		snprintf(text, sizeof(text),
+		    "# values that fewer than %zu rows have are not written "
+		    "here: add what may be there\n",
+		    k);
+		put(out, text);
+	}
+	put(out, "type = levels\n");
+	for (size_t i = 0; i < s->n_values; i++) {
+		if (s->values[i].rows < k)
+			continue;
+		put(out, before);
+		put(out, "\"");
+		for (const char *p = s->values[i].text; *p != '\0'; p++) {
+			if (*p == '"')
+				put(out, "\"");
+			canon_raw(out, p, 1);
+		}
+		put(out, "\"");
+		before = ", ";
+	}
+	put(out, "\n");
+}
+
+static void
+put_column(struct canon *out, const struct shape *s, const struct wish *w)
 {
 	const char *date = NULL;
 
@@ -151,13 +248,13 @@ put_column(struct canon *out, const struct shape *s)
 	put(out, s->name);
 	put(out, "]\n");
 	if (s->seen == 0) {
-		put(out,
-		    "# empty in the rows that were looked at\ntype = "
-		    "text\n");
+		put(out, "# empty in all rows\ntype = text\n");
 	} else if (date != NULL) {
 		put(out, "type = date\nformat = ");
 		put(out, date);
 		put(out, "\n# range = FIRST..LAST\n");
+	} else if (may_be_levels(s, w->k)) {
+		put_levels(out, s, w->k);
 	} else if (s->integer || s->real) {
 		put(out, s->integer ? "type = integer\n" : "type = real\n");
 		put(out, "# unit = \n# range = LOW..HIGH\n");
@@ -166,18 +263,22 @@ put_column(struct canon *out, const struct shape *s)
 		    "# or: type = levels, with levels = VALUE: label, "
 		    "...\ntype = text\n");
 	}
-	put(out, "privacy = direct-identifier\nuse = ignored\n");
+	put(out,
+	    is_outcome(w, s->name)
+		? "privacy = sensitive\nuse = outcome\n"
+		: "privacy = direct-identifier\nuse = ignored\n");
 }
 
 static const char skeleton[] =
     "# A study's skeleton.  What every line may say stands in "
     "consilium-study(5).\n"
-    "# Types were guessed from the shape of some cells.  Every column is "
-    "taken for a\n"
-    "# direct identifier, and dropped, until somebody decides otherwise.\n"
+    "# Types were guessed from the shape of the cells.  Every column but an "
+    "outcome is\n"
+    "# taken for a direct identifier, and dropped, until somebody decides "
+    "otherwise.\n"
     "\n"
     "[study]\n"
-    "name = \n"
+    "name = %s\n"
     "title = \n"
     "purpose = \n"
     "legal-basis = \n"
@@ -188,26 +289,22 @@ static const char skeleton[] =
     "extra-columns = refuse\n"
     "\n"
     "[model]\n"
-    "# cox, logistic, km (survival by groups), or glm with family = gaussian, "
-    "poisson or quasipoisson\n"
-    "kind = cox\n"
-    "# cox: columns; for the others: outcome = COLUMN\n"
-    "time = \n"
-    "event = \n"
-    "event-level = 1\n"
-    "ties = efron\n"
-    "# none, site, or columns\n"
-    "strata = none\n"
-    "terms = \n"
+    "# cox, logistic, km (survival by groups), summary (descriptive "
+    "statistics), or glm\n"
+    "# with family = gaussian, poisson, ...\n"
+    "kind = %s\n";
+
+static const char rest[] =
     "\n"
     "[rounds]\n"
     "max-iterations = 25\n"
     "tolerance = 1e-10\n"
     "\n"
     "[privacy]\n"
-    "k = 5\n"
+    "k = %zu\n"
     "suppression-limit = 0.05\n"
     "smallest-risk-set-step = 5\n"
+    "smallest-cell = 5\n"
     "cohort = fixed\n"
     "verify = replay\n"
     "\n"
@@ -215,26 +312,145 @@ static const char skeleton[] =
     "or none;\n"
     "# use: feature, outcome, stratum or ignored.\n";
 
+static void put_format(struct canon *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+put_format(struct canon *out, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	put(out, text);
+}
+
+static bool
+has_time(const char *kind)
+{
+	return strcmp(kind, "cox") == 0 || strcmp(kind, "km") == 0;
+}
+
+static void
+put_model(struct canon *out, const struct wish *w)
+{
+	put_format(out, skeleton, w->name, w->kind);
+	if (strcmp(w->kind, "summary") == 0) {
+		put(out, "# groups = COLUMN, ...\n# terms = COLUMN, ...\n");
+		return;
+	}
+	if (strcmp(w->kind, "glm") == 0)
+		put(out, "family = gaussian\n");
+	if (has_time(w->kind))
+		put_format(out, "time = %s\nevent = %s\n", w->time, w->event);
+	else
+		put_format(out, "outcome = %s\n", w->outcome);
+	if (strcmp(w->kind, "glm") != 0)
+		put(out, "# event-level = the level that counts\n");
+	put(out,
+	    strcmp(w->kind, "km") == 0 ? "# groups = COLUMN, ...\n"
+				       : "# terms = COLUMN, ...\n");
+}
+
+/* An answer from the terminal, or what is given where there is none. */
+static const char *
+ask(const char *given, const char *question, const char *otherwise)
+{
+	static char answers[8][STUDY_COLUMN_NAME_MAX + 2];
+	static size_t n;
+	char *a = answers[n];
+
+	if (given != NULL || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		return given != NULL ? given : otherwise;
+	printf("%s%s%s%s: ", question, *otherwise != '\0' ? " [" : "",
+	    otherwise, *otherwise != '\0' ? "]" : "");
+	fflush(stdout);
+	if (fgets(a, sizeof(answers[0]), stdin) == NULL)
+		return otherwise;
+	a[strcspn(a, "\n")] = '\0';
+	n = (n + 1) % nitems(answers);
+	return *a != '\0' ? a : otherwise;
+}
+
+static int
+check_wish(const struct ctl_args *a, const char *option, const char *column,
+    const struct shape *shapes, size_t n, struct err *err)
+{
+	if (column == NULL || *column == '\0')
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(shapes[i].name, column) == 0)
+			return 0;
+	return err_set(err, ERR_CONFIG, "--%s: %s has no column \"%.60s\"",
+	    option, a->operand, column);
+}
+
+static int
+make_wish(const struct ctl_args *a, const struct shape *shapes, size_t n,
+    struct wish *w, struct err *err)
+{
+	static const char *const kinds[] = { "cox", "logistic", "glm", "km",
+		"summary" };
+	uint64_t k = DEFAULT_K;
+	bool known = false;
+
+	if (a->opt[CTL_K] != NULL &&
+	    ctl_number("k", a->opt[CTL_K], 1, 100000, &k, err) < 0)
+		return -1;
+	w->k = (size_t)k;
+	w->name = ask(a->opt[CTL_NAME], "The study's name (a-z, 0-9, -)", "");
+	w->kind = ask(a->opt[CTL_KIND],
+	    "Kind of model: cox, logistic, glm, km or summary", "cox");
+	for (size_t i = 0; i < nitems(kinds); i++)
+		known = known || strcmp(kinds[i], w->kind) == 0;
+	if (!known)
+		return err_set(err, ERR_CONFIG,
+		    "--kind: expected cox, logistic, glm, km or summary");
+	if (has_time(w->kind)) {
+		w->time = ask(a->opt[CTL_TIME], "Column of the time", "");
+		w->event = ask(a->opt[CTL_EVENT], "Column of the event", "");
+	} else if (strcmp(w->kind, "summary") != 0) {
+		w->outcome =
+		    ask(a->opt[CTL_OUTCOME], "Column of the outcome", "");
+	}
+	return check_wish(a, "time", w->time, shapes, n, err) < 0 ||
+		check_wish(a, "event", w->event, shapes, n, err) < 0 ||
+		check_wish(a, "outcome", w->outcome, shapes, n, err) < 0
+	    ? -1
+	    : 0;
+}
+
 int
 ctl_study_init(const struct ctl_args *a, struct err *err)
 {
 	struct canon out = { 0 };
+	struct wish w = { 0 };
 	struct shape *shapes;
-	size_t n;
-	int rv;
+	size_t n, outcomes = 0;
+	int rv = -1;
 
 	if ((shapes = read_shapes(a->operand, &n, err)) == NULL)
 		return -1;
-	put(&out, skeleton);
-	for (size_t i = 0; i < n; i++)
-		put_column(&out, &shapes[i]);
+	if (make_wish(a, shapes, n, &w, err) < 0)
+		goto done;
+	put_model(&out, &w);
+	put_format(&out, rest, w.k);
+	for (size_t i = 0; i < n; i++) {
+		put_column(&out, &shapes[i], &w);
+		outcomes += is_outcome(&w, shapes[i].name);
+	}
 	rv = out.failed
 	    ? err_sys(err, "%s", a->opt[CTL_OUT])
 	    : file_create(a->opt[CTL_OUT], out.data, out.len, 0644, err);
 	if (rv == 0)
-		printf("%s: %zu columns, all direct identifiers so far\n",
-		    a->opt[CTL_OUT], n);
+		printf("%s: %zu columns, %zu of them direct identifiers so "
+		       "far\n",
+		    a->opt[CTL_OUT], n, n - outcomes);
+done:
 	canon_free(&out);
+	explicit_bzero(shapes, n * sizeof(*shapes));
 	free(shapes);
 	return rv;
 }
@@ -257,12 +473,60 @@ print_columns(const struct study *s, const char *what, int privacy)
 		printf("\n");
 }
 
+/* "120,85,300" */
+static int
+read_rows(const char *list, uint64_t *rows, size_t *n, struct err *err)
+{
+	char one[32];
+
+	*n = 0;
+	for (const char *p = list; p != NULL; p = strchr(p, ',')) {
+		size_t len;
+
+		p += *p == ',';
+		len = strcspn(p, ",");
+		if (*n == MODEL_SITES_MAX || len >= sizeof(one))
+			return err_set(err, ERR_CONFIG,
+			    "--rows: expected at most %d numbers of rows",
+			    MODEL_SITES_MAX);
+		memcpy(one, p, len);
+		one[len] = '\0';
+		if (ctl_number("rows", one, 0, MODEL_ROWS_MAX, &rows[*n], err) <
+		    0)
+			return -1;
+		++*n;
+	}
+	return 0;
+}
+
+/* -1 if something would fail later. */
+static int
+find(const struct ctl_args *a, const struct study *s, struct err *err)
+{
+	static uint64_t rows[MODEL_SITES_MAX];
+	struct findings_known known = {
+		.feasibility = a->opt[CTL_FEASIBILITY],
+		.rows = rows,
+		.today = (int64_t)(time(NULL) / 86400),
+	};
+	int n;
+
+	if (read_rows(a->opt[CTL_ROWS], rows, &known.n_rows, err) < 0 ||
+	    (n = study_findings(s, &known, err)) < 0)
+		return -1;
+	if (n > 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s: %d findings would make it fail", a->operand, n);
+	return 0;
+}
+
 int
 ctl_study_check(const struct ctl_args *a, struct err *err)
 {
 	static struct model_spec spec;
 	struct study *s = study_load(a->operand, err);
 	size_t sites;
+	int rv;
 
 	if (s == NULL)
 		return -1;
@@ -285,6 +549,7 @@ ctl_study_check(const struct ctl_args *a, struct err *err)
 	       "by steps of %zu\n",
 	    "privacy", s->privacy.k, s->privacy.suppression_limit,
 	    s->privacy.smallest_risk_set_step);
+	rv = find(a, s, err);
 	study_free(s);
-	return 0;
+	return rv;
 }

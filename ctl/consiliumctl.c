@@ -21,12 +21,17 @@ static const struct option {
 	[CTL_CSV] = { "csv", "FILE" },
 	[CTL_DIR] = { "dir", "DIR" },
 	[CTL_EPOCH] = { "epoch", "N" },
+	[CTL_EVENT] = { "event", "COLUMN" },
 	[CTL_EXPECT] = { "expect", "COUNT[:HASH]" },
+	[CTL_FEASIBILITY] = { "feasibility", "RESULT" },
 	[CTL_HONEST_MIN] = { "honest-min", "N" },
 	[CTL_HOST] = { "host", "HOST" },
+	[CTL_K] = { "k", "N" },
 	[CTL_KEY] = { "key", "FILE" },
+	[CTL_KIND] = { "kind", "KIND" },
 	[CTL_NAME] = { "name", "NAME" },
 	[CTL_OUT] = { "out", "PATH" },
+	[CTL_OUTCOME] = { "outcome", "COLUMN" },
 	[CTL_PASSPHRASE_FILE] = { "passphrase-file", "FILE" },
 	[CTL_PUBLIC_KEY] = { "public-key", "KEY" },
 	[CTL_REPLACE] = { "replace", NULL },
@@ -34,20 +39,22 @@ static const struct option {
 	[CTL_ROOT] = { "root", "DIR" },
 	[CTL_ROOT_KEY] = { "root-key", "KEY" },
 	[CTL_ROUND] = { "round", "N" },
+	[CTL_ROWS] = { "rows", "N,N,..." },
 	[CTL_SITES] = { "sites", "A,B,C" },
 	[CTL_SOCKET] = { "socket", "SOCKET" },
 	[CTL_STATE] = { "state", "DIR" },
 	[CTL_SUITES] = { "suites", "A,B" },
+	[CTL_TIME] = { "time", "COLUMN" },
 };
 
-#define OPT(o) (1u << CTL_##o)
+#define OPT(o) (UINT64_C(1) << CTL_##o)
 
 enum operand { NO_OPERAND, OPERAND, MAY_OPERAND };
 
 static const struct command {
 	const char *name;
 	ctl_fn *fn;
-	unsigned needs, takes; /* options */
+	uint64_t needs, takes; /* options */
 	enum operand operand;
 	const char *operand_name;
 	bool json;
@@ -82,10 +89,17 @@ static const struct command {
 	    OPT(CORRUPTED) | OPT(HONEST_MIN) | OPT(EPOCH) | OPT(SUITES) |
 		OPT(PASSPHRASE_FILE),
 	    NO_OPERAND, NULL, false, "root: sign who belongs to it" },
-	{ "study init", ctl_study_init, OPT(OUT), 0, OPERAND, "CSV", false,
+	{ "study init", ctl_study_init, OPT(OUT),
+	    OPT(NAME) | OPT(K) | OPT(KIND) | OPT(TIME) | OPT(EVENT) |
+		OPT(OUTCOME),
+	    OPERAND, "CSV", false,
 	    "write a study's skeleton from a table's header" },
-	{ "study check", ctl_study_check, 0, 0, OPERAND, "FILE", false,
-	    "check a study's file and say what it means" },
+	{ "study check", ctl_study_check, 0, OPT(FEASIBILITY) | OPT(ROWS),
+	    OPERAND, "FILE", false,
+	    "check a study's file, say what it means and what would fail" },
+	{ "study feasibility", ctl_study_feasibility, OPT(OUT), OPT(NAME),
+	    OPERAND, "FILE", false,
+	    "make a small study that counts who could take part" },
 	{ "study hierarchy", ctl_study_hierarchy, OPT(NAME), 0, OPERAND, "FILE",
 	    false,
 	    "print a hierarchy's file as a study's column and hierarchy" },

@@ -21,12 +21,17 @@ enum ctl_opt {
 	CTL_CSV,
 	CTL_DIR,
 	CTL_EPOCH,
+	CTL_EVENT,
 	CTL_EXPECT,
+	CTL_FEASIBILITY,
 	CTL_HONEST_MIN,
 	CTL_HOST,
+	CTL_K,
 	CTL_KEY,
+	CTL_KIND,
 	CTL_NAME,
 	CTL_OUT,
+	CTL_OUTCOME,
 	CTL_PASSPHRASE_FILE,
 	CTL_PUBLIC_KEY,
 	CTL_REPLACE, /* "" where it was given */
@@ -34,10 +39,12 @@ enum ctl_opt {
 	CTL_ROOT,
 	CTL_ROOT_KEY,
 	CTL_ROUND,
+	CTL_ROWS,
 	CTL_SITES,
 	CTL_SOCKET,
 	CTL_STATE,
 	CTL_SUITES,
+	CTL_TIME,
 	CTL_OPTS
 };
 
@@ -61,6 +68,8 @@ ctl_fn ctl_root_rotate, ctl_root_adopt, ctl_site_reset;
 ctl_fn ctl_manifest_sign, ctl_study_sign;
 /* cmd_study.c */
 ctl_fn ctl_study_init, ctl_study_check, ctl_study_hierarchy, ctl_study_recode;
+/* cmd_feasibility.c */
+ctl_fn ctl_study_feasibility;
 /* cmd_audit.c */
 ctl_fn ctl_audit_verify, ctl_audit_show, ctl_audit_replay;
 /* cmd_report.c */

@@ -15,6 +15,7 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/cmd_audit.c \
 	%D%/cmd_certificates.c \
 	%D%/cmd_enrol.c \
+	%D%/cmd_feasibility.c \
 	%D%/cmd_online.c \
 	%D%/cmd_renew.c \
 	%D%/cmd_report.c %D%/report_files.h \
@@ -28,7 +29,9 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/passphrase.c %D%/passphrase.h \
 	%D%/result_files.c %D%/result_files.h \
 	%D%/rootkey.c %D%/rootkey.h \
-	%D%/rows.c %D%/rows.h
+	%D%/rows.c %D%/rows.h \
+	%D%/study_edit.c %D%/study_edit.h \
+	%D%/study_findings.c %D%/study_findings.h
 %C%_consiliumctl_LDADD = %D%/libtranscript.a anonymize/libanonymize.a common/libjson.a \
 	study/libstudy.a model/libresult.a model/libstep.a \
 	crypto/libround.a crypto/librandom.a crypto/libauthority.a \

@@ -29,3 +29,6 @@ EXTRA_DIST += %D%/offline.sh
 
 check_SCRIPTS += %D%/recode.sh
 EXTRA_DIST += %D%/recode.sh
+
+check_SCRIPTS += %D%/before.sh
+EXTRA_DIST += %D%/before.sh

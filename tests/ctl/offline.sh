@@ -265,7 +265,7 @@ echo "a study's skeleton"
 printf 'patient,age,"born on",weight,ward\nMuster,47,1.2.1970,70.5,B\n' >t.csv
 printf 'Zweitens,53,03.04.1965,81,C\n' >>t.csv
 refuse 1 'missing.csv' study init missing.csv --out new.study
-run '5 columns, all direct identifiers' study init t.csv --out new.study
+run '5 columns, 5 of them direct identifiers' study init t.csv --out new.study
 ! grep -q -e Muster -e Zweitens -e 70.5 -e 47 new.study ||
     fail "a value is in the skeleton"
 [ "$(grep -c '^privacy = direct-identifier' new.study)" = 5 ] ||

@@ -59,5 +59,20 @@ awk '/"counts"/ { inside = 1; next }
     END { exit bad > 0 || seen < 50 }' out/result.json ||
 	fail "a count of 1 to 11 is shown"
 rm -r out
+
+# Who could take part in another study: 24 of the 212 have no wtloss, three no
+# age, two of them neither.
+awk -F, -v OFS=, 'NR > 1 && NR % 9 == 0 { $8 = "NA" }
+    NR == 9 || NR == 18 || NR == 20 { $4 = "" } { print }' \
+    "$vectors/lung.csv" >lung.csv
+deal lung.csv 'NR'
+"$builddir/ctl/consiliumctl" study feasibility "$src/lung.study" \
+    --out lung.study >/dev/null
+three_sites lung.study
+has '"eligible": 188' out/result.json
+has '"missing": 23' out/result.json
+hasnt '"missing": 3$' out/result.json
+has '^age  *not shown$' out/result.txt
+has '^  with all columns  *188$' out/result.txt
 cd ..
 rm -rf "$dir"
