@@ -839,6 +839,47 @@ refuses_damaged_stored_rounds(void **state)
 	world_free(w);
 }
 
+/* A coordinator has shown other sites another roster of the same round, and that
+   one came to a sum: a site takes it in whatever phase its own round is, and
+   keeps no secret; but not if it has an upload in its name. */
+static void
+takes_the_sum_of_the_roster_that_others_were_shown(void **state)
+{
+	struct world *other = world_new(4, 5);
+	struct canon m8;
+
+	(void)state;
+	other->site[3].leaves = LEAVES_BEFORE_READY;
+	assert_int_equal(world_run(other), 0);
+	m8 = owed(other, ROUND_RESULT, 0);
+	for (enum coord_phase at = COORD_UPLOADS; at <= COORD_DONE; at++) {
+		struct world *w = world_at(4, at);
+		struct round_result *r = round_result_open(
+		    &w->site[3].ctx, &w->about, m8.data, m8.len, &w->err);
+		enum site_phase before = site_round_phase(w->site[0].round);
+		struct canon saved = { 0 };
+
+		assert_non_null(r);
+		assert_int_equal(site_round_accept(w->site[0].round,
+				     &w->site[0].ctx, r, NULL, NULL, &w->err),
+		    -1);
+		assert_int_equal(w->err.code, ERR_PEER);
+		assert_non_null(strstr(w->err.msg, "not this site's"));
+		assert_int_equal(site_round_phase(w->site[0].round), before);
+		assert_int_equal(site_round_accept(w->site[3].round,
+				     &w->site[3].ctx, r, NULL, NULL, &w->err),
+		    0);
+		assert_int_equal(site_round_phase(w->site[3].round), SITE_DONE);
+		site_round_save(w->site[3].round, &saved);
+		assert_int_equal(saved.data[saved.len - 1], 0); /* no secrets */
+		canon_free(&saved);
+		round_result_free(r);
+		world_free(w);
+	}
+	canon_free(&m8);
+	world_free(other);
+}
+
 int
 main(void)
 {
@@ -861,6 +902,8 @@ main(void)
 		cmocka_unit_test(a_certified_round_is_not_aborted),
 		cmocka_unit_test(gives_up_without_keeping_a_secret),
 		cmocka_unit_test(refuses_damaged_stored_rounds),
+		cmocka_unit_test(
+		    takes_the_sum_of_the_roster_that_others_were_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,8 +21,11 @@ static int
 setup(void **state)
 {
 	(void)state;
-	return consortium_start((struct options){
-	    .n = 4, .cohort = "open", .ready_wait_s = 1, .deadline_s = 2 });
+	return consortium_start((struct options){ .n = 4,
+	    .cohort = "open",
+	    .iterations = 3,
+	    .ready_wait_s = 1,
+	    .deadline_s = 2 });
 }
 
 static int

@@ -23,6 +23,7 @@ start(const char *privacy)
 	    .cohort = "open",
 	    .privacy = privacy,
 	    .rounds = "keep-uploads = 1\n",
+	    .iterations = 2,
 	    .ready_wait_s = 1,
 	    .deadline_s = 2 });
 }
