@@ -15,6 +15,7 @@
 #include "crypto/round_coord.h"
 #include "crypto/round_msg.h"
 #include "crypto/round_site.h"
+#include "crypto/round_vouch.h"
 #include "tests/crypto/random_fixed.h"
 #include "tests/crypto/world.h"
 #include "tests/fuzz/fuzz.h"
@@ -40,6 +41,8 @@ static const struct arrival {
 	{ ROUND_COMPLAINT, SHARED, false },
 	{ ROUND_CONFIRM, UPLOADED, false },
 	{ ROUND_UNMASK, CONFIRMED, false },
+	{ ROUND_VOUCHED, UNMASKED, true },
+	{ ROUND_CHECKED, UNMASKED, false },
 };
 
 /* Both sides as they were saved after each phase. */
@@ -53,6 +56,40 @@ keep(int phase)
 	coord_round_save(w->coord, &coords[phase]);
 	if (w->site[0].round != NULL)
 		site_round_save(w->site[0].round, &sites[phase]);
+}
+
+/* All have checked the sum; the other two vouch for it to the first. */
+static void
+vouch(void)
+{
+	static struct round_vouched v;
+	struct canon *m8 = &w->site[0].got[ROUND_RESULT];
+	struct round_checked c;
+	uint32_t epoch;
+
+	FUZZ_MUST(
+	    round_result_peek(m8->data, m8->len, &epoch, c.sum, &w->err) == 0);
+	FUZZ_MUST(round_result_peek_roster(
+		      m8->data, m8->len, c.roster, &w->err) == 0);
+	memset(c.state, 7, sizeof(c.state));
+	for (size_t i = 0; i < w->n; i++) {
+		struct canon *msg = &w->site[i].sent[ROUND_CHECKED];
+		struct round_ctx ctx = w->ctx;
+
+		ctx.secret = w->site[i].sk;
+		c.site = w->members[i].id;
+		FUZZ_MUST(round_checked_put(&ctx, &c, msg, &w->err) == 0);
+		if (i == 0)
+			continue;
+		v.by[v.n].site = c.site;
+		memcpy(v.by[v.n++].sig, msg->data + msg->len - ROUND_SIGNATURE,
+		    ROUND_SIGNATURE);
+	}
+	v.result = m8->data;
+	v.result_len = m8->len;
+	memcpy(v.state, c.state, sizeof(v.state));
+	FUZZ_MUST(round_vouched_put(&w->ctx, &v, &w->site[0].got[ROUND_VOUCHED],
+		      &w->err) == 0);
 }
 
 static void
@@ -79,6 +116,24 @@ begin(void)
 	FUZZ_MUST(world_unmasks(w) == 0);
 	keep(UNMASKED);
 	FUZZ_MUST(world_result(w) == 0);
+	vouch();
+}
+
+static int
+take_vouched(const struct round_ctx *ctx, const struct canon *msg)
+{
+	static struct round_vouched v;
+	struct round_result *r;
+	struct err err;
+	int rc;
+
+	if (round_vouched_open(ctx, msg->data, msg->len, &v, &err) < 0 ||
+	    (r = round_result_open(
+		 ctx, &w->about, v.result, v.result_len, &err)) == NULL)
+		return -1;
+	rc = round_vouched_check(&v, ctx, r, &err);
+	round_result_free(r);
+	return rc;
 }
 
 static int
@@ -123,6 +178,9 @@ at_site(const struct arrival *a, const struct round_ctx *ctx,
 		rc = r != NULL ? 0 : -1;
 		round_result_free(r);
 		break;
+	case ROUND_VOUCHED:
+		rc = take_vouched(ctx, msg);
+		break;
 	default:
 		rc = site_round_abort(
 		    s, ctx, msg->data, msg->len, &liar, why, sizeof(why), &err);
@@ -136,7 +194,9 @@ static int
 at_coordinator(const struct arrival *a, const struct canon *msg)
 {
 	const struct round_ctx *ctx = &w->ctx;
+	struct round_checked checked;
 	struct coord_round *c;
+	const uint8_t *sig;
 	int rc;
 	uint16_t from, liar;
 	struct err err;
@@ -163,6 +223,10 @@ at_coordinator(const struct arrival *a, const struct canon *msg)
 	case ROUND_CONFIRM:
 		rc = coord_round_add_confirm(
 		    c, ctx, msg->data, msg->len, &from, &err);
+		break;
+	case ROUND_CHECKED:
+		rc = round_checked_open(
+		    ctx, msg->data, msg->len, &checked, &sig, &err);
 		break;
 	default:
 		rc = coord_round_add_unmask(
