@@ -44,7 +44,8 @@ plan_parameters(const struct plan *p)
 bool
 plan_has_z(const struct plan *p)
 {
-	return p->phase > PHASE_MOMENTS && p->phase < PHASE_DONE;
+	return p->phase == PHASE_NULL ||
+	    (p->phase > PHASE_MOMENTS && p->phase < PHASE_DONE);
 }
 
 bool
