@@ -44,16 +44,8 @@ check_row(const struct work *w, size_t i, struct err *err)
 	const struct model_spec *s = &w->plan->spec;
 	const struct plan_kind *kind = plan_kind_of(s->kind);
 	const struct model_data *d = w->data;
-	const double *x = d->x + i * d->n_terms;
 	const char *what = NULL;
 
-	for (uint32_t k = 0; k < d->n_terms; k++) {
-		if (!(x[k] >= s->terms[k].min && x[k] <= s->terms[k].max))
-			return err_set(err, ERR_FORMAT,
-			    "row %zu of the table: %s is not within the "
-			    "codebook's range",
-			    i + 1, s->terms[k].name);
-	}
 	if (kind->has_y && !(d->y[i] >= s->y_min && d->y[i] <= s->y_max))
 		return bad_row(
 		    i, "the outcome is not within the codebook's range", err);
@@ -74,6 +66,37 @@ check_row(const struct work *w, size_t i, struct err *err)
 	if (kind_of(w)->check_row != NULL)
 		what = kind_of(w)->check_row(w, i);
 	return what == NULL ? 0 : bad_row(i, what, err);
+}
+
+/*
+ * All terms of all rows, quickly: ranges side by side, and no branch until a
+ * row has a term that is not within its own.
+ */
+static int
+check_terms(
+    const struct model_spec *s, const struct model_data *d, struct err *err)
+{
+	double min[MODEL_TERMS_MAX], max[MODEL_TERMS_MAX];
+	const double *x = d->x;
+
+	for (size_t k = 0; k < d->n_terms; k++) {
+		min[k] = s->terms[k].min;
+		max[k] = s->terms[k].max;
+	}
+	for (size_t i = 0; i < d->n_rows; i++, x += d->n_terms) {
+		unsigned long good = 0;
+
+		for (size_t k = 0; k < d->n_terms; k++)
+			good += (x[k] >= min[k]) & (x[k] <= max[k]);
+		for (size_t k = 0; good < d->n_terms; k++) {
+			if (!(x[k] >= min[k] && x[k] <= max[k]))
+				return err_set(err, ERR_FORMAT,
+				    "row %zu of the table: %s is not within "
+				    "the codebook's range",
+				    i + 1, s->terms[k].name);
+		}
+	}
+	return 0;
 }
 
 static int
@@ -103,6 +126,8 @@ check_data(const struct work *w, struct err *err)
 	if (d->stratum == NULL && n_cells(s) > 1)
 		return err_set(
 		    err, ERR_FORMAT, "the table does not have the strata");
+	if (check_terms(s, d, err) == -1)
+		return -1;
 	for (size_t i = 0; i < d->n_rows; i++) {
 		if (check_row(w, i, err) == -1)
 			return -1;
@@ -114,37 +139,51 @@ static void
 work_free(struct work *w)
 {
 	free(w->interval);
-	free(w->z);
 	free(w->score);
 	grid_free(&w->own);
 }
 
-/* Standardise the active terms; from the moments on. */
+void
+work_z(const struct work *w, size_t row, double *z)
+{
+	const double *x = w->data->x + row * w->data->n_terms;
+	uint32_t a = w->n_active;
+
+	if (a == w->data->n_terms) { /* all: a loop without indices */
+		for (uint32_t k = 0; k < a; k++)
+			z[k] = (x[k] - w->mean[k]) * w->scale[k];
+		return;
+	}
+	for (uint32_t k = 0; k < a; k++)
+		z[k] = (x[w->active[k]] - w->mean[k]) * w->scale[k];
+}
+
+/* Linear predictors without the intercept; from the moments on. */
 static int
-standardise(struct work *w)
+predict(struct work *w)
 {
 	const struct plan *p = w->plan;
 	const double *beta = p->beta + plan_has_intercept(p);
-	uint32_t a = w->n_active;
 	/* The linear predictor's unit is that of the outcome. */
 	double unit = plan_kind_of(p->spec.kind)->scales_y ? p->y_sd : 1.0;
+	double z[MODEL_TERMS_MAX];
 
-	w->z = calloc(w->data->n_rows * a + 1, sizeof(*w->z));
 	w->score = calloc(w->data->n_rows + 1, sizeof(*w->score));
-	if (w->z == NULL || w->score == NULL)
+	if (w->score == NULL)
 		return -1;
+	for (uint32_t k = 0; k < w->n_active; k++) {
+		w->mean[k] = p->mean[w->active[k]];
+		w->scale[k] = 1.0 / p->sd[w->active[k]];
+	}
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		const double *x = w->data->x + i * w->data->n_terms;
+		double eta = 0.0;
 
-		for (uint32_t k = 0; k < a; k++) {
-			uint32_t t = w->active[k];
-			double z = (x[t] - p->mean[t]) / p->sd[t];
-
-			w->z[i * a + k] = z;
-			w->score[i] += beta[k] * z;
-		}
+		work_z(w, i, z);
+		for (uint32_t k = 0; k < w->n_active; k++)
+			eta += beta[k] * z[k];
 		if (p->spec.has_offset)
-			w->score[i] += w->data->offset[i] / unit;
+			eta += w->data->offset[i] / unit;
+		w->score[i] = eta;
 	}
 	return 0;
 }
@@ -278,7 +317,7 @@ run(struct work *w)
 		return -1;
 	if (plan_has_z(p)) {
 		w->n_active = plan_active(p, w->active);
-		if (standardise(w) == -1)
+		if (predict(w) == -1)
 			return -1;
 	}
 	return kind->rounds[p->phase](w);

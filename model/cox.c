@@ -69,9 +69,17 @@ find_intervals(struct work *w)
 {
 	if (by_site(w) && make_own_grid(w) == -1)
 		return -1;
-	for (size_t i = 0; i < w->data->n_rows; i++)
-		w->interval[i] = grid_find(
-		    w->grid, stratum_of(w, i), w->data->time_index[i]);
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		uint32_t time = w->data->time_index[i];
+
+		/* Sorted rows often have the time of the one before. */
+		if (i > 0 && time == w->data->time_index[i - 1] &&
+		    stratum_of(w, i) == stratum_of(w, i - 1))
+			w->interval[i] = w->interval[i - 1];
+		else
+			w->interval[i] =
+			    grid_find(w->grid, stratum_of(w, i), time);
+	}
 	return 0;
 }
 
@@ -129,6 +137,8 @@ static void
 sum_rows(const struct work *w, struct gram *gram, const size_t *rows, size_t n,
     double offset, bool only_events)
 {
+	double z[MODEL_TERMS_MAX];
+
 	gram_clear(gram);
 	for (size_t k = 0; k < n; k++) {
 		size_t i = rows[k];
@@ -138,18 +148,22 @@ sum_rows(const struct work *w, struct gram *gram, const size_t *rows, size_t n,
 			continue;
 		if (!by_site(w) && fabs(eta) > ETA_CAP)
 			continue;
-		gram_add(gram, w->z + i * w->n_active, exp(eta - offset));
+		work_z(w, i, z);
+		gram_add(gram, z, exp(eta - offset));
 	}
 }
 
 static void
-add_event_z(const struct work *w, double *z)
+add_event_z(const struct work *w, double *sum)
 {
+	double z[MODEL_TERMS_MAX];
+
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		for (uint32_t k = 0; k < w->n_active; k++) {
-			if (w->interval[i] >= 0 && w->data->event[i] == 1)
-				z[k] += w->z[i * w->n_active + k];
-		}
+		if (w->interval[i] < 0 || w->data->event[i] == 0)
+			continue;
+		work_z(w, i, z);
+		for (uint32_t k = 0; k < w->n_active; k++)
+			sum[k] += z[k];
 	}
 }
 

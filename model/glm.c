@@ -240,8 +240,7 @@ add_rows(struct work *w, const struct family *f, struct gram *observed,
 			continue;
 		}
 		part = f->part(w, outcome_of(w, i), eta);
-		for (uint32_t k = 1; k < n; k++)
-			row[k] = w->z[i * w->n_active + k - 1];
+		work_z(w, i, row + 1);
 		*loglik += weight * part.loglik;
 		*pearson += weight * part.pearson;
 		for (uint32_t k = 0; k < n; k++)

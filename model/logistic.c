@@ -47,8 +47,7 @@ newton(struct work *w)
 		double residual = y == 1.0 ? not_p : -p;
 
 		row[0] = 1.0;
-		for (uint32_t k = 1; k < n; k++)
-			row[k] = w->z[i * w->n_active + k - 1];
+		work_z(w, i, row + 1);
 		*loglik -= softplus(y == 1.0 ? -eta : eta);
 		for (uint32_t k = 0; k < n; k++)
 			score[k] += residual * row[k];

@@ -21,10 +21,17 @@ struct work {
 	int64_t *interval; /* (n_rows) index into grid, -1: row not used */
 	const struct grid *grid; /* the plan's, or own */
 	struct grid own; /* strata = site */
-	double *z; /* (n_rows, n_active), row by row */
+	double mean[MODEL_TERMS_MAX], scale[MODEL_TERMS_MAX]; /* (n_active) */
 	double *score; /* (n_rows) beta'z without the intercept */
 	double *values; /* (plan_values()) all 0 at the start */
 };
+
+/*
+ * The standardised active terms of a row, z = (x - mean) scale.  They are made
+ * again wherever they are needed: all of them at once would be as large as the
+ * table.
+ */
+void work_z(const struct work *w, size_t row, double *z);
 
 /* The numbers of a group of the next round. */
 static inline double *
