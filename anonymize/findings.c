@@ -336,7 +336,16 @@ findings_make(struct report *r)
 		    _("The study names nothing that an intruder could know "
 		      "about a patient, so that no groups of similar patients "
 		      "are formed. Ask the study's contact why."));
-	if (s->privacy.cohort == STUDY_OPEN)
+	if (s->learning.rounds != 0)
+		find(r, "learning", false,
+		    _("The study learns with differential privacy: all that "
+		      "leaves is noised sums. What they tell of one patient is "
+		      "limited to epsilon %1$g (delta %2$g): with 1 or less it "
+		      "is hard to tell whether a given patient is in the data, "
+		      "with 8 or more little is promised. What they tell of "
+		      "this hospital as a whole is not limited."),
+		    s->learning.epsilon, s->learning.delta);
+	else if (s->privacy.cohort == STUDY_OPEN)
 		find(r, "open-cohort", true, "%s",
 		    _("The set of hospitals may change during the study: the "
 		      "coordinator can deduce this hospital's totals, by "

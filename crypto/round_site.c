@@ -75,6 +75,12 @@ site_round_prekey(const struct site_round *s)
 	return s->prekey.id;
 }
 
+const struct round_params *
+site_round_params(const struct site_round *s)
+{
+	return s->roster_msg.len != 0 ? &s->roster.p : NULL;
+}
+
 const uint8_t *
 site_round_roster_hash(const struct site_round *s)
 {

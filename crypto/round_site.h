@@ -74,7 +74,8 @@ const struct round_about *site_round_about(const struct site_round *s);
 uint32_t site_round_epoch(const struct site_round *s);
 /* The prekey that T1 offered. */
 uint32_t site_round_prekey(const struct site_round *s);
-/* NULL before SITE_SHARED. */
+/* NULL before SITE_SHARED, both. */
+const struct round_params *site_round_params(const struct site_round *s);
 const uint8_t *site_round_roster_hash(const struct site_round *s);
 
 /*

@@ -269,6 +269,9 @@ local_configure_site(struct local *l, struct local_site *s, struct err *err)
 	    "smallest-cell = %zu\n"
 	    "keep-uploads = %zu\n"
 	    "largest-suppression = %.17g\n"
+	    "largest-epsilon = %.17g\n"
+	    "total-epsilon = %.17g\n"
+	    "largest-delta = %.17g\n"
 	    "cohort = %s\n"
 	    "verify = %s\n"
 	    "\n"
@@ -277,6 +280,8 @@ local_configure_site(struct local *l, struct local_site *s, struct err *err)
 	    s->name, l->language != NULL ? l->language : "en", s->dir, s->dir,
 	    l->address, l->officer_key, s->csv, r->k, r->smallest_risk_set_step,
 	    r->smallest_cell, study->rounds.keep_uploads, r->suppression_limit,
+	    study->learning.epsilon, study->learning.epsilon,
+	    study->learning.rounds != 0 ? study->learning.delta : 1e-5,
 	    cohort_words[r->cohort], verify_words[r->verify], s->socket);
 
 	return file_create(s->conf, text, strlen(text), 0600, err);

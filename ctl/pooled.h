@@ -116,6 +116,32 @@ int pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
 void pooled_fit_clear(struct pooled_fit *fit);
 
 /*
+ * Learning (binomial and gaussian): the same gradient steps on all rows, without
+ * noise and rounding.  Terms, and a gaussian outcome, are (x - middle) / half.
+ */
+struct pooled_learning {
+	const double *middle, *half; /* (n_terms); half is 0: left out */
+	double y_middle, y_half;
+	double clip; /* largest norm of a row's gradient */
+	double step, momentum;
+	size_t rounds;
+	/* What each step may be off: by an absolute error of the mean gradient,
+	   and by a relative one of the number of rows in round 1, which falls
+	   with the square root of the rounds. */
+	double error, row_error;
+};
+
+/*
+ * coef has room for 1 + n_terms, in the scaled terms; *distance is how far, in
+ * L2, an answer with such errors can be away (for momentum 0; the map of a step
+ * does not stretch while step is at most 8 / (1 + n_terms), or 2 / (1 + n_terms) for
+ * a gaussian).
+ */
+int pooled_learn(const struct pooled *p, const struct pooled_learning *l,
+    double *coef, double *distance, struct err *err);
+size_t pooled_rows(const struct pooled *p);
+
+/*
  * Km: the survival after each of the grid's starts and its standard error (NAN
  * where the survival is 0), each (grid->n), and the log-rank test of all groups
  * (NAN if fewer than two can be compared).  A group in a stratum with fewer

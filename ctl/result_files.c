@@ -40,7 +40,7 @@ describe(const struct finished *f, const struct study *s, const char *digest,
 		.corrupted = f->corrupted,
 		.cohort = s->privacy.cohort == STUDY_FIXED ? "fixed" : "open",
 		.verify = study_verify_name(s),
-		.noise = "none",
+		.noise = s->learning.rounds != 0 ? "discrete gaussian" : "none",
 	};
 }
 

@@ -95,6 +95,10 @@ static const struct ini_field policy_fields[] = {
 	    .min = 1, .max = 100 },
 	{ "largest-closeness", ini_real, AT(policy.largest_closeness),
 	    .max = 1 },
+	{ "largest-epsilon", ini_real, AT(policy.largest_epsilon), .max = 1e6 },
+	{ "total-epsilon", ini_real, AT(policy.total_epsilon), .max = 1e6 },
+	{ "largest-delta", ini_real, AT(policy.largest_delta), .min = 1e-15,
+	    .max = 0.1 },
 	{ "cohort", ini_word, AT(policy.cohort), .words = cohort_words },
 	{ "verify", ini_word, AT(policy.verify), .words = verify_words },
 };
@@ -167,6 +171,9 @@ site_config_parse(
 		.largest_average_risk = 1,
 		.smallest_diversity = 1,
 		.largest_closeness = 1,
+		.largest_epsilon = 4,
+		.total_epsilon = 8,
+		.largest_delta = 1e-5,
 		.cohort = STUDY_FIXED,
 		.verify = STUDY_REPLAY,
 	};
@@ -266,6 +273,27 @@ check_sensitive(
 	return 0;
 }
 
+static int
+check_learning(
+    const struct site_policy *p, const struct study *s, struct err *err)
+{
+	const struct study_learning *l = &s->learning;
+
+	if (l->rounds == 0)
+		return 0;
+	if (l->epsilon > p->largest_epsilon)
+		return err_set(err, ERR_REFUSED,
+		    "study %s: epsilon is %g, this site's policy wants at most "
+		    "%g",
+		    s->name, l->epsilon, p->largest_epsilon);
+	if (l->delta > p->largest_delta)
+		return err_set(err, ERR_REFUSED,
+		    "study %s: delta is %g, this site's policy wants at most "
+		    "%g",
+		    s->name, l->delta, p->largest_delta);
+	return 0;
+}
+
 int
 site_policy_check(const struct site_policy *p, const struct study *s,
     size_t n_sites, struct err *err)
@@ -316,8 +344,11 @@ site_policy_check(const struct site_policy *p, const struct study *s,
 		    p->largest_average_risk);
 	if (check_sensitive(p, s, err) == -1)
 		return -1;
-	/* Both lists of words go from strict to lax. */
-	if (r->cohort > p->cohort)
+	if (check_learning(p, s, err) == -1)
+		return -1;
+	/* Both lists of words go from strict to lax.  Noise is what an open
+	   cohort lacks otherwise. */
+	if (s->learning.rounds == 0 && r->cohort > p->cohort)
 		return err_set(err, ERR_REFUSED,
 		    "study %s: cohort = %s, this site's policy wants %s",
 		    s->name, cohort_words[r->cohort], cohort_words[p->cohort]);

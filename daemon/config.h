@@ -29,6 +29,8 @@ struct site_policy {
 	double largest_average_risk; /* 1: any */
 	double smallest_diversity; /* 1: any */
 	double largest_closeness; /* 1: any */
+	/* learning: of one study, and of all together, for one patient */
+	double largest_epsilon, total_epsilon, largest_delta;
 	int cohort; /* enum study_cohort: STUDY_OPEN accepts both */
 	int verify; /* enum study_verify: the weakest that is accepted */
 };

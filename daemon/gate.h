@@ -49,7 +49,9 @@ struct run {
 	struct model_spec *spec;
 	struct plan *plan; /* at the last step */
 	uint8_t state[STORE_DIGEST];
-	void *update; /* on this state, in clear; only ever in memory */
+	/* On this state, in clear; only ever in memory: ring words, or where
+	   there is learning parts of units, which are rounded and noised. */
+	void *update;
 	struct site_round *round; /* the newest one that we are in, or NULL */
 	uint64_t last_round;
 	uint64_t aborted; /* the round whose end is in the audit log */
@@ -153,6 +155,19 @@ struct run *run_find(struct gate *g, int64_t study);
 int run_new_epoch(struct gate *g, struct run *r, struct err *err);
 /* The fewest inputs that a sum over all of the study's sites may have. */
 uint16_t run_smallest(const struct gate *g, const struct run *r);
+/* gate_learning.c */
+/* Of a study that learns: "0.5 of 2", spent of its budget; else nothing. */
+int run_epsilon(struct gate *g, const struct run *r, char *out, size_t size,
+    struct err *err);
+/* Does the budget pay for one more upload?  ERR_BUDGET, with the reason. */
+int run_can_pay(struct gate *g, const struct run *r, struct err *err);
+/* Pay for this round's; inside the caller's transaction. */
+int run_pay(struct gate *g, const struct run *r, struct err *err);
+/* The update with fresh noise: plan_words() ring words. */
+int run_noise(const struct run *r, void *words, struct err *err);
+/* What the noised sums say so far, for logs: "about 180 patients, ...". */
+void run_learned(const struct plan *plan, char *out, size_t size);
+
 int gate_on_round_message(
     struct gate *g, const void *p, size_t len, struct err *err);
 int gate_on_trained(void *self, struct msg *m, struct err *err);

@@ -27,6 +27,7 @@
 #include "crypto/signed_study.h"
 #include "daemon/config.h"
 #include "model/spec.h"
+#include "model/step/learn.h"
 #include "model/step/plan.h"
 #include "study/study.h"
 
@@ -114,6 +115,12 @@ vector_len(const struct run *r)
 	return plan_words(r->plan) * (study_bits(r->study) / 8);
 }
 
+static size_t
+update_len(const struct run *r)
+{
+	return plan_words(r->plan) * sizeof(uint64_t);
+}
+
 #define ROUND_FIELDS(r)                                                        \
 	(struct log_field[]){                                                  \
 		log_field("STUDY", "%s", (r)->name),                           \
@@ -160,7 +167,7 @@ static void
 drop_update(struct run *r)
 {
 	if (r->update != NULL)
-		explicit_bzero(r->update, vector_len(r));
+		explicit_bzero(r->update, update_len(r));
 	free(r->update);
 	r->update = NULL;
 }
@@ -358,6 +365,20 @@ run_new_epoch(struct gate *g, struct run *r, struct err *err)
 	return put_round(g, r, err);
 }
 
+/* The same with what it costs: the charge is there before the upload leaves,
+   and neither is without the other. */
+static int
+keep_upload(struct gate *g, struct run *r, struct err *err)
+{
+	if (store_begin(g->store, err) < 0)
+		return -1;
+	if (run_pay(g, r, err) < 0 || put_round(g, r, err) < 0) {
+		store_rollback(g->store);
+		return -1;
+	}
+	return store_commit(g->store, err);
+}
+
 /* Send an answer that is in the store; the run is busy until it is there. */
 static int
 answer(struct gate *g, struct run *r, enum round_type type,
@@ -502,7 +523,7 @@ take_update(struct run *r, struct msg *m, struct err *err)
 		    "the table is not the one that was approved");
 	values = calloc(n, sizeof(*values));
 	drop_update(r);
-	r->update = calloc(1, vector_len(r));
+	r->update = calloc(1, update_len(r));
 	if (values == NULL || r->update == NULL) {
 		err_sys(err, "%u values", n);
 		goto out;
@@ -511,7 +532,10 @@ take_update(struct run *r, struct msg *m, struct err *err)
 		values[i] = canon_get_f64(&in);
 	if (canon_end(&in, "TRAINED", err) < 0)
 		goto out;
-	rv = plan_encode(r->plan, values, n, r->update, err);
+	if (plan_learn(r->plan) != NULL)
+		rv = plan_encode_parts(r->plan, values, n, r->update, err);
+	else
+		rv = plan_encode(r->plan, values, n, r->update, err);
 out:
 	if (values != NULL)
 		explicit_bzero(values, n * sizeof(*values));
@@ -700,6 +724,8 @@ on_announce(struct incoming *in, struct err *err)
 	    memcmp(about.state, expect.state, ROUND_DIGEST) != 0)
 		return err_set(err, ERR_REFUSED,
 		    "a round on another state than this site's");
+	if (run_can_pay(g, r, err) < 0)
+		return -1;
 	if (r->update == NULL)
 		return train(g, r, in->msg, in->len, err);
 	if (more_prekeys(g, in->ctx, err) < 0 || store_begin(g->store, err) < 0)
@@ -814,15 +840,17 @@ make_upload(struct incoming *in, struct err *err)
 	struct run *r = in->r;
 	size_t n = plan_words(r->plan), len = vector_len(r);
 	struct canon trailer = { 0 }, file = { 0 };
-	char path[700], round[24], bytes[24], digest[DIGEST_TEXT];
+	char path[700], round[24], bytes[24], digest[DIGEST_TEXT], rho[32] = "";
 	uint8_t root[ROUND_DIGEST];
 	void *words;
 	int rv = -1;
 
+	if (run_can_pay(g, r, err) < 0)
+		return -1;
 	if ((words = malloc(len)) == NULL)
 		return err_sys(err, "%zu words", n);
-	memcpy(words, r->update, len);
-	if (site_round_upload(r->round, in->ctx, words, n, &trailer, err) < 0 ||
+	if (run_noise(r, words, err) < 0 ||
+	    site_round_upload(r->round, in->ctx, words, n, &trailer, err) < 0 ||
 	    round_words_root(study_bits(r->study), words, n, root, err) < 0)
 		goto out;
 	canon_raw(&file, words, len);
@@ -834,12 +862,14 @@ make_upload(struct incoming *in, struct err *err)
 	hex_text(root, sizeof(root), digest);
 	snprintf(round, sizeof(round), "%" PRIu64, r->last_round);
 	snprintf(bytes, sizeof(bytes), "%zu", len);
+	if (plan_learn(r->plan) != NULL)
+		snprintf(rho, sizeof(rho), "%.9g", plan_learn(r->plan)->rho);
 	spool_path(g, r, path, sizeof(path));
 	if (file_write(path, file.data, file.len, 0600, err) < 0 ||
 	    audit_event(g->audit, err, "upload", "study", r->name, "round",
 		round, "kind", plan_kind(r->plan), "bytes", bytes, "root",
-		digest, NULL) < 0 ||
-	    keep_round(g, r, err) < 0)
+		digest, rho[0] != '\0' ? "rho" : NULL, rho, NULL) < 0 ||
+	    keep_upload(g, r, err) < 0)
 		goto out;
 	rv = send_upload(g, r, words, trailer.data, trailer.len, err);
 out:
@@ -1159,6 +1189,7 @@ finish(
 	struct canon before = { 0 }, after = { 0 }, checked = { 0 };
 	struct plan *next = NULL;
 	char path[700], round[24], state[DIGEST_TEXT], kind[33], sites_text[16];
+	char learned[96];
 	uint16_t sites[ROUND_STUDY_MAX];
 	int rv = -1;
 
@@ -1192,9 +1223,11 @@ finish(
 	hex_text(step.state, sizeof(step.state), state);
 	snprintf(step.kind, sizeof(step.kind), "%s", kind);
 	snprintf(sites_text, sizeof(sites_text), "%zu", p->n);
+	run_learned(next, learned, sizeof(learned));
 	if (audit_event(g->audit, err, "sum", "study", r->name, "round", round,
 		"kind", kind, "sites", sites_text, "state", state, "verify",
-		how, NULL) < 0 ||
+		how, learned[0] != '\0' ? "learned" : NULL, learned,
+		NULL) < 0 ||
 	    audit_change(g, r, sites, p->n, round, err) < 0 ||
 	    store_next(
 		g, r, &step, &after, sites, &checked, plan_done(next), err) < 0)
@@ -1219,8 +1252,9 @@ finish(
 	site_round_free(r->round);
 	r->round = NULL;
 	log_event(EVENT_ROUND_SUM, LOG_INFO, ROUND_FIELDS(r),
-	    "sum of round %s (%s) over %zu sites accepted (%s); %s", round,
-	    kind, p->n, how, plan_done(r->plan) ? "the study is done" : "next");
+	    "sum of round %s (%s) over %zu sites accepted (%s)%s%s; %s", round,
+	    kind, p->n, how, learned[0] != '\0' ? ": " : "", learned,
+	    plan_done(r->plan) ? "the study is done" : "next");
 	rv = 0;
 out:
 	plan_free(next);

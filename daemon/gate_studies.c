@@ -783,23 +783,25 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	return rv;
 }
 
-/* What an approval of a study with cohort = open says; else NULL. */
+/* What an approval says of what can be deduced, or nothing. */
 static int
-open_warning(
-    struct gate *g, int64_t study, const char **warning, struct err *err)
+warn(struct gate *g, int64_t study, char *warning, size_t size, struct err *err)
 {
 	struct canon object = { 0 };
 	struct signed_study *sig = NULL;
 	struct study *s = NULL;
 	int rv = -1;
 
-	*warning = NULL;
+	warning[0] = '\0';
 	if (store_study_object(g->store, study, &object, err) == 1 &&
 	    (sig = signed_study_open_kept(
 		 object.data, object.len, &g->manifest->roots, err)) != NULL &&
 	    (s = study_parse("study", sig->text, sig->text_len, err)) != NULL) {
-		if (s->privacy.cohort == STUDY_OPEN)
-			*warning = STUDY_OPEN_WARNING;
+		if (s->learning.rounds != 0)
+			snprintf(warning, size, STUDY_LEARNING_NOTE,
+			    s->learning.epsilon, s->learning.delta);
+		else if (s->privacy.cohort == STUDY_OPEN)
+			snprintf(warning, size, "%s", STUDY_OPEN_WARNING);
 		rv = 0;
 	}
 	study_free(s);
@@ -831,7 +833,8 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
 {
 	char officer[KEY_PUBLIC_TEXT], table[DIGEST_TEXT];
-	const char *verdict, *warning = NULL;
+	char warning[256] = "";
+	const char *verdict;
 	enum study_status status;
 	struct store_study now;
 	struct approval a;
@@ -861,7 +864,7 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		return reply_error(g, tag, &why, err);
 	}
 	if (a.verdict == APPROVAL_APPROVE &&
-	    open_warning(g, st->id, &warning, err) < 0)
+	    warn(g, st->id, warning, sizeof(warning), err) < 0)
 		return -1;
 	status =
 	    a.verdict == APPROVAL_APPROVE ? STATUS_APPROVED : STATUS_REFUSED;
@@ -872,7 +875,7 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	hex_text(a.table, STORE_DIGEST, table);
 	/* The record first: a decision without its line must not be. */
 	if (audit_event(g->audit, err, verdict, "study", st->name, "officer",
-		officer, "table", table, warning != NULL ? "warning" : NULL,
+		officer, "table", table, warning[0] != '\0' ? "warning" : NULL,
 		warning, NULL) < 0 ||
 	    store_begin(g->store, err) < 0)
 		return -1;
@@ -893,7 +896,8 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	    (store_study_by_name(g->store, st->name, &now, err) != 1 ||
 		run_open(g, &now, err) < 0))
 		return -1;
-	if (reply_decision(g, tag, st, verdict, warning, err) < 0)
+	if (reply_decision(g, tag, st, verdict,
+		warning[0] != '\0' ? warning : NULL, err) < 0)
 		return -1;
 	return gate_poll(g, err);
 }
@@ -952,9 +956,10 @@ cmd_status(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
 {
 	static const char *const columns[] = { "study", "status", "rows",
-		"step", "kind", "round", "why" };
+		"step", "kind", "round", "epsilon", "why" };
 	struct ctl_reply r = { 0 };
 	struct store_study s;
+	char epsilon[64];
 	int rv;
 
 	(void)st;
@@ -972,6 +977,10 @@ cmd_status(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		if (q->study[0] != '\0' && strcmp(q->study, s.name) != 0)
 			continue;
 		run = run_find(g, s.id);
+		if (run_epsilon(g, run, epsilon, sizeof(epsilon), err) < 0) {
+			ctl_reply_free(&r);
+			return -1;
+		}
 		ctl_reply_cell(&r, "%s", s.name);
 		ctl_reply_cell(&r, "%s", study_status_name(s.status));
 		ctl_reply_cell(&r, "%" PRIu64, s.n_rows);
@@ -980,6 +989,7 @@ cmd_status(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		ctl_reply_cell(
 		    &r, "%s", run != NULL ? plan_kind(run->plan) : "");
 		ctl_reply_cell(&r, "%" PRIu64, s.last_round);
+		ctl_reply_cell(&r, "%s", epsilon);
 		ctl_reply_cell(&r, "%s",
 		    g->restored ? "restored from a backup; run consiliumctl "
 				  "restored"

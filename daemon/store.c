@@ -78,6 +78,13 @@ static const char *const schema[] = {
 	"CREATE TABLE identity ("
 	" one INTEGER PRIMARY KEY CHECK (one = 1),"
 	" key BLOB NOT NULL) STRICT;",
+	/* What noised uploads reveal, by upload.  A study's lines outlive it. */
+	"CREATE TABLE charge ("
+	" number INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" study INTEGER NOT NULL REFERENCES study(id),"
+	" round INTEGER NOT NULL,"
+	" utc INTEGER NOT NULL,"
+	" rho REAL NOT NULL) STRICT;",
 };
 
 static const char *const status_names[] = {
@@ -756,6 +763,32 @@ store_answer_from(
 	if (ROW(q, err) != 1)
 		return -1;
 	*step = (uint32_t)db_int(q, 0);
+	db_done(q);
+	return 0;
+}
+
+int
+store_charge(
+    struct store *s, int64_t study, uint64_t round, double rho, struct err *err)
+{
+	return db_run(s->db, err,
+	    "INSERT INTO charge (study, round, utc, rho) VALUES (?, ?, ?, ?)",
+	    "iiid", study, (int64_t)round, clock_utc(), rho);
+}
+
+int
+store_spent(
+    struct store *s, int64_t study, struct store_spent *out, struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT count(*), total(rho) FROM charge"
+	    " WHERE ?1 = 0 OR study = ?1",
+	    "i", study);
+
+	if (ROW(q, err) != 1)
+		return -1;
+	out->uploads = (uint64_t)db_int(q, 0);
+	out->rho = db_real(q, 1);
 	db_done(q);
 	return 0;
 }

@@ -157,6 +157,21 @@ int store_drop_rounds(
     struct store *s, int64_t study, uint64_t before, struct err *err);
 
 /*
+ * The ledger: what the noised uploads of learning studies reveal of a patient,
+ * rho of model/step/privacy.h.  A charge is made in the transaction that keeps
+ * the upload, before its first byte leaves, and is never taken back.
+ */
+struct store_spent {
+	uint64_t uploads;
+	double rho; /* of all of them together */
+};
+int store_charge(struct store *s, int64_t study, uint64_t round, double rho,
+    struct err *err);
+/* By a study, or by all there ever were (0). */
+int store_spent(
+    struct store *s, int64_t study, struct store_spent *out, struct err *err);
+
+/*
  * Restored backups.  Every stored answer is counted here, and outside of the
  * database before it leaves (daemon/gate_counter.c).
  */

@@ -320,6 +320,8 @@ run(struct work *w)
 		if (predict(w) == -1)
 			return -1;
 	}
+	if (p->phase == PHASE_GRADIENT)
+		return contribute_gradient(w);
 	return kind->rounds[p->phase](w);
 }
 

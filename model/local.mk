@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/kind.c %D%/step/kind.h \
 	%D%/step/km.c \
 	%D%/step/ldl.c %D%/step/ldl.h \
+	%D%/step/learn.c %D%/step/learn.h \
 	%D%/step/logistic.c \
 	%D%/step/newton.c %D%/step/newton.h \
 	%D%/step/number.c %D%/step/number.h \
@@ -34,6 +35,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/glm.c \
 	%D%/gram.c \
 	%D%/km.c \
+	%D%/learn.c \
 	%D%/logistic.c \
 	%D%/summary.c \
 	%D%/work.h
@@ -41,6 +43,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 # Of a finished plan; wants libstep.a and -lm.
 %C%_libresult_a_SOURCES = \
 	%D%/feasibility_report.c \
+	%D%/learned.c %D%/learned.h \
 	%D%/regression.c \
 	%D%/report.h \
 	%D%/result.c %D%/result.h \
@@ -48,4 +51,4 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/survival.c %D%/survival.h \
 	%D%/tail.c %D%/tail.h
 EXTRA_DIST += %D%/README.md
-dist_doc_DATA += docs/DISCLOSURE.md docs/NUMERICS.md
+dist_doc_DATA += docs/DISCLOSURE.md docs/NUMERICS.md docs/PRIVACY.md

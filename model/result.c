@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/json.h"
 #include "common/macros.h"
+#include "model/learned.h"
 #include "model/report.h"
 
 const struct report_kind *
@@ -292,7 +293,23 @@ json_privacy(struct json *j, const struct plan *p, const struct result_meta *m)
 	json_some(j, "cohort", m->cohort);
 	json_some(j, "verify", m->verify);
 	json_some(j, "noise", m->noise);
+	if (plan_learns(p))
+		learned_privacy(p, j);
 	json_end_object(j);
+}
+
+/* A fit that was learned has its own words (model/learned.h). */
+static int
+read_fit(const struct plan *p, struct result *r, struct err *err)
+{
+	if (!plan_learns(p))
+		return result_read(p, r, err);
+	if (!plan_done(p))
+		return err_set(err, ERR_FORMAT, "the plan is not done");
+	*r = (struct result){ .kind = p->spec.kind };
+	if (learned_warning(p) != NULL)
+		result_warn(r, "%s", learned_warning(p));
+	return 0;
 }
 
 int
@@ -303,7 +320,7 @@ result_json(const struct plan *p, const struct result_meta *m,
 	struct result r;
 	struct json j = json_start(out);
 
-	if (result_read(p, &r, err) == -1)
+	if (read_fit(p, &r, err) == -1)
 		return -1;
 	json_object(&j, NULL);
 	json_some(&j, "study", m->study);
@@ -317,7 +334,9 @@ result_json(const struct plan *p, const struct result_meta *m,
 	if (kind->json_heading != NULL)
 		kind->json_heading(p, &j);
 	json_some(&j, "outcome", m->outcome);
-	if (kind->json(p, &r, &j, err) == -1)
+	if (plan_learns(p))
+		learned_json(p, &j);
+	else if (kind->json(p, &r, &j, err) == -1)
 		return -1;
 	json_grid(&j, p, m->time_unit);
 	json_rounds(&j, m);
@@ -393,10 +412,12 @@ result_text(const struct plan *p, const struct result_meta *m,
 {
 	struct result r;
 
-	if (result_read(p, &r, err) == -1)
+	if (read_fit(p, &r, err) == -1)
 		return -1;
 	text_heading(out, p, m);
-	if (report_kind_of(p)->text(p, &r, out, err) == -1)
+	if (plan_learns(p))
+		learned_text(p, out);
+	else if (report_kind_of(p)->text(p, &r, out, err) == -1)
 		return -1;
 	text_grid(out, p);
 	if (r.n_warnings + m->n_warnings > 0)

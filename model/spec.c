@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "common/macros.h"
 #include "model/step/kind.h"
+#include "model/step/learn.h"
 
 const char *
 model_kind_name(enum model_kind kind)
@@ -114,6 +115,27 @@ check_rows(const struct model_spec *s, struct err *err)
 	return 0;
 }
 
+static int
+check_learning(const struct model_spec *s, struct err *err)
+{
+	const struct model_learning *m = &s->learning;
+	struct learn setup;
+
+	if (s->kind != MODEL_LOGISTIC && s->kind != MODEL_GAUSSIAN)
+		return err_set(err, ERR_CONFIG,
+		    "learning: expected a logistic or gaussian model");
+	if (s->has_weights || s->has_offset)
+		return err_set(err, ERR_CONFIG,
+		    "learning: there are neither weights nor an offset");
+	if (m->rounds > 10000 || m->retries > 10000 ||
+	    !within(m->step, 1e-6, 1e6) || !within(m->momentum, 0.0, 0.999) ||
+	    !within(m->clip, 1e-6, 1e6) || !within(m->epsilon, 1e-3, 1e6) ||
+	    !within(m->delta, 1e-15, 0.1) || (m->bits != 32 && m->bits != 64))
+		return err_set(
+		    err, ERR_CONFIG, "learning: a number beyond its bounds");
+	return learn_setup(s, &setup, err);
+}
+
 int
 model_spec_check(const struct model_spec *s, struct err *err)
 {
@@ -156,5 +178,5 @@ model_spec_check(const struct model_spec *s, struct err *err)
 	if (!within(s->tolerance, 1e-11, 1e-2))
 		return err_set(
 		    err, ERR_CONFIG, "tolerance: expected 1e-11 to 1e-2");
-	return 0;
+	return s->learning.rounds == 0 ? 0 : check_learning(s, err);
 }

@@ -75,6 +75,19 @@ struct model_variable {
 	uint32_t first_level, n_levels; /* in model_spec.levels; 0: a number */
 };
 
+/*
+ * Learning from noised gradients (model/step/learn.h), logistic and gaussian
+ * only, in place of exact statistics.
+ */
+struct model_learning {
+	uint32_t rounds; /* gradient steps; 0: no learning */
+	uint32_t retries; /* sums that may be lost beside them */
+	double step, momentum;
+	double clip; /* C: largest norm of what a patient adds to a sum */
+	double epsilon, delta; /* of all sums together, for one patient */
+	unsigned bits; /* of a ring word: 32 or 64 */
+};
+
 struct model_spec {
 	enum model_kind kind;
 	enum model_ties ties; /* cox */
@@ -142,6 +155,8 @@ struct model_spec {
 	uint32_t max_iterations; /* Newton rounds */
 	double tolerance; /* largest |Newton step| / se at the end; 1e-9 */
 	uint32_t concordance_bins; /* most bins of the linear predictor; 4096 */
+
+	struct model_learning learning;
 };
 
 /* "cox", "logistic", "gaussian", ... */

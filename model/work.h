@@ -70,6 +70,9 @@ int contribute_moments(struct work *w);
 int contribute_scores(struct work *w);
 int contribute_pairs(struct work *w);
 
+/* Learning: the sum of the patients' clipped gradients (model/learn.c). */
+int contribute_gradient(struct work *w);
+
 /*
  * Sums of w, w z, w z z' over rows that come one by one.
  */

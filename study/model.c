@@ -821,6 +821,17 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		.tolerance = s->rounds.tolerance,
 		.concordance_bins = (uint32_t)m->concordance_bins,
 	};
+	if (s->learning.rounds != 0)
+		spec->learning = (struct model_learning){
+			.rounds = (uint32_t)s->learning.rounds,
+			.retries = (uint32_t)s->learning.retries,
+			.step = s->learning.step,
+			.momentum = s->learning.momentum,
+			.clip = s->learning.clip,
+			.epsilon = s->learning.epsilon,
+			.delta = s->learning.delta,
+			.bits = study_bits(s),
+		};
 	if (s->n_groups != 0)
 		set_groups(s, spec);
 	if (m->kind == STUDY_SUMMARY)

@@ -152,13 +152,27 @@ static const struct ini_field privacy_fields[] = {
 	{ "dominance", ini_size, AT(privacy.dominance), .max = 100 },
 	{ "events-per-term", ini_size, AT(privacy.events_per_term),
 	    .max = 1000 },
-	{ "cohort", ini_word, AT(privacy.cohort), .required = true,
-	    .words = cohort_words },
+	{ "cohort", ini_word, AT(privacy.cohort), .words = cohort_words },
 	{ "verify", ini_word, AT(privacy.verify), .words = verify_words },
 	{ "max-rejected-rows", ini_size, AT(privacy.max_rejected_rows),
 	    .max = MODEL_ROWS_MAX },
 	{ "rows-per-site", ini_size, AT(privacy.rows_per_site), .min = 1,
 	    .max = MODEL_ROWS_MAX },
+};
+
+static const struct ini_field learning_fields[] = {
+	{ "epsilon", ini_real, AT(learning.epsilon), .required = true,
+	    .min = 1e-3, .max = 1e6 },
+	{ "delta", ini_real, AT(learning.delta), .required = true, .min = 1e-15,
+	    .max = 0.1 },
+	{ "clip", ini_real, AT(learning.clip), .required = true, .min = 1e-6,
+	    .max = 1e6 },
+	{ "rounds", ini_size, AT(learning.rounds), .required = true, .min = 1,
+	    .max = 10000 },
+	{ "retries", ini_size, AT(learning.retries), .max = 10000 },
+	{ "step-size", ini_real, AT(learning.step), .min = 1e-6, .max = 1e6 },
+	{ "momentum", ini_real, AT(learning.momentum), .max = 0.999 },
+	{ "ring", ini_size, AT(learning.ring), .min = 32, .max = 64 },
 };
 
 #define MODEL(field) .offset = offsetof(struct draft_model, field)
@@ -296,6 +310,8 @@ static const struct ini_kind sections[] = {
 	    .place = place_study },
 	{ "privacy", INI_NO_ARG, true, FIELDS(privacy_fields),
 	    .place = place_study },
+	{ "learning", INI_NO_ARG, false, FIELDS(learning_fields),
+	    .place = place_study },
 	{ "column", INI_ARG, true, FIELDS(column_fields),
 	    .place = place_column },
 	{ "hierarchy", INI_ARG, false, FIELDS(hierarchy_fields),
@@ -340,8 +356,14 @@ defaults(struct draft *d)
 		.events_per_term = 1,
 		.smallest_cell = 5,
 		.dominance = 10,
+		.cohort = -1, /* not said */
 		.verify = STUDY_REPLAY,
 		.rows_per_site = 1000000,
+	};
+	d->s->learning = (struct study_learning){
+		.retries = 3,
+		.step = 1,
+		.ring = 32,
 	};
 	d->model.m = (struct study_model){
 		.ties = -1, /* not said */
@@ -354,6 +376,33 @@ defaults(struct draft *d)
 		.concordance_bins = 4096,
 		.summary_bins = 0, /* not said */
 	};
+}
+
+/* How sums are protected must be said, one way or the other. */
+static int
+check_privacy(struct draft *d, struct err *err)
+{
+	const struct study_learning *l = &d->s->learning;
+	const struct study_model *m = &d->s->model;
+	struct study_rules *r = &d->s->privacy;
+	const char *at = d->s->columns[0].name;
+
+	if (r->cohort == -1 && l->rounds == 0)
+		return ini_error(d->ini, at, err,
+		    "[privacy] has no key \"cohort\", which a study without "
+		    "[learning] needs");
+	if (r->cohort == -1)
+		r->cohort = STUDY_OPEN;
+	if (l->rounds == 0)
+		return 0;
+	if (m->kind != STUDY_LOGISTIC &&
+	    (m->kind != STUDY_GLM || m->family != STUDY_GAUSSIAN))
+		return ini_error(d->ini, at, err,
+		    "[learning]: expected kind = logistic, or glm with family "
+		    "= gaussian");
+	if (l->ring != 32 && l->ring != 64)
+		return ini_error(d->ini, at, err, "ring: expected 32 or 64");
+	return 0;
 }
 
 /* Everything after the lines: sections, then what they mean together. */
@@ -369,7 +418,8 @@ read_draft(struct draft *d, struct err *err)
 		return -1;
 	defaults(d);
 	if (ini_read(d->ini, sections, nitems(sections), d, err) < 0 ||
-	    codebook_check(d, err) < 0 || model_check(d, err) < 0)
+	    codebook_check(d, err) < 0 || model_check(d, err) < 0 ||
+	    check_privacy(d, err) < 0)
 		return -1;
 	return 0;
 }
@@ -427,8 +477,7 @@ study_suite(const struct study *s)
 uint8_t
 study_bits(const struct study *s)
 {
-	(void)s;
-	return 64; /* all sums are exact statistics */
+	return s->learning.rounds != 0 ? (uint8_t)s->learning.ring : 64;
 }
 
 uint8_t

@@ -57,6 +57,11 @@ enum study_suite { STUDY_AES256CTR, STUDY_CHACHA20 };
 enum study_cohort { STUDY_FIXED, STUDY_OPEN };
 /* Every report and every approval of a study with an open cohort says so. */
 #define STUDY_OPEN_WARNING "the coordinator can deduce this hospital's totals"
+/* Every report and every approval of a study that learns says so. */
+#define STUDY_LEARNING_NOTE                                                    \
+	"all that leaves is noised sums; what they tell of one patient is "    \
+	"limited to epsilon %g (delta %g), what they tell of this hospital "   \
+	"as a whole is not"
 enum study_verify { STUDY_REPLAY, STUDY_SAMPLE, STUDY_TRUST };
 enum study_yes { STUDY_NO, STUDY_YES };
 enum study_extra { STUDY_EXTRA_REFUSE, STUDY_EXTRA_DROP };
@@ -246,6 +251,15 @@ struct study {
 		size_t max_rejected_rows;
 		size_t rows_per_site; /* upper bound; no sum can overflow */
 	} privacy;
+
+	/* [learning]; rounds is 0 where there is none */
+	struct study_learning {
+		size_t rounds, retries;
+		double step, momentum; /* of the gradient steps */
+		double clip; /* C, largest norm of what a patient adds */
+		double epsilon, delta; /* for one patient, of all sums */
+		size_t ring; /* bits of a word: 32 or 64 */
+	} learning;
 
 	/* The codebook, in the file's order. */
 	struct study_column *columns; /* (n_columns) */

@@ -54,10 +54,15 @@ MODEL_EACH_KIND(MODEL_DECLARE)
 
 const struct plan_kind *plan_kind_of(enum model_kind kind);
 
+/* Learning is no kind: it has one phase for all kinds that it can have. */
+extern const struct round_ops learn_round;
+
 /* The round that the plan waits for. */
 static inline const struct round_ops *
 plan_round(const struct plan *p)
 {
+	if (p->phase == PHASE_GRADIENT)
+		return &learn_round;
 	return &plan_kind_of(p->spec.kind)->rounds[p->phase];
 }
 

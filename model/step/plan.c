@@ -44,7 +44,7 @@ plan_parameters(const struct plan *p)
 bool
 plan_has_z(const struct plan *p)
 {
-	return p->phase == PHASE_NULL ||
+	return p->phase == PHASE_NULL || p->phase == PHASE_GRADIENT ||
 	    (p->phase > PHASE_MOMENTS && p->phase < PHASE_DONE);
 }
 
@@ -131,6 +131,10 @@ allocate(const struct model_spec *spec, struct err *err)
 		return NULL;
 	}
 	p->spec = *spec;
+	if (plan_learns(p) && learn_setup(spec, &p->learn, err) == -1) {
+		free(p);
+		return NULL;
+	}
 	return p;
 }
 
@@ -142,6 +146,8 @@ plan_new(const struct model_spec *spec, struct err *err)
 	if (p == NULL)
 		return NULL;
 	p->phase = PHASE_COUNTS;
+	if (plan_learns(p))
+		learn_begin(p);
 	if (lay_out(p, err) == -1) {
 		plan_free(p);
 		return NULL;
@@ -199,12 +205,16 @@ plan_done(const struct plan *p)
 size_t
 plan_words(const struct plan *p)
 {
+	if (p->phase == PHASE_GRADIENT)
+		return p->learn.dim;
 	return plan_done(p) ? 0 : p->next.n_words;
 }
 
 size_t
 plan_values(const struct plan *p)
 {
+	if (p->phase == PHASE_GRADIENT)
+		return p->learn.dim;
 	return plan_done(p) ? 0 : p->next.n_values;
 }
 
@@ -212,11 +222,78 @@ int
 plan_encode(const struct plan *p, const double *values, size_t n, void *words,
     struct err *err)
 {
-	if (plan_done(p) || n != plan_values(p))
+	if (plan_done(p) || plan_learns(p) || n != plan_values(p))
 		return err_set(err, ERR_FORMAT,
 		    "an update of %zu numbers, expected %zu", n,
 		    plan_values(p));
 	return encode(&p->next, values, words, err);
+}
+
+/* Weight and clipped ones as counts, then numbers of units, which no more
+   patients of that norm can pass. */
+static int
+encode_units(
+    const struct plan *p, const double *v, int64_t *parts, struct err *err)
+{
+	const struct learn *l = &p->learn;
+	double unit = num_pow2(LEARN_PART_BITS);
+	double norm = num_pow2((int)l->m), quarter = 0.25 * norm;
+
+	if (!(v[0] >= 0.0 && v[0] <= p->spec.rows_per_site) ||
+	    (double)(uint32_t)v[0] != v[0])
+		return err_set(err, ERR_FORMAT,
+		    "the update's weight is not a count up to %u",
+		    p->spec.rows_per_site);
+	if (!(v[1] >= 0.0 && v[1] <= v[0]) || (double)(uint32_t)v[1] != v[1])
+		return err_set(err, ERR_FORMAT,
+		    "the update's clipped ones are not a count up to its "
+		    "weight");
+	parts[0] = (int64_t)(v[0] * quarter * unit);
+	parts[1] = (int64_t)(v[1] * quarter * unit);
+	for (uint32_t i = 2; i < l->dim; i++) {
+		double x = v[i] * unit;
+
+		if (!(num_abs(v[i]) <= v[0] * norm) || (double)(int64_t)x != x)
+			return err_set(err, ERR_FORMAT,
+			    "number %u of the update is not finite, beyond "
+			    "its bound or not cut to parts of a unit",
+			    i);
+		parts[i] = (int64_t)x;
+	}
+	return 0;
+}
+
+int
+plan_encode_parts(const struct plan *p, const double *values, size_t n,
+    int64_t *parts, struct err *err)
+{
+	if (p->phase != PHASE_GRADIENT || n != p->learn.dim)
+		return err_set(err, ERR_FORMAT,
+		    "an update of %zu numbers, expected %zu", n,
+		    plan_values(p));
+	return encode_units(p, values, parts, err);
+}
+
+bool
+plan_learned(const struct plan *p, struct plan_learned *out)
+{
+	double share;
+
+	if (!plan_learns(p) || p->iterations == 0)
+		return false;
+	share = p->clipped / MAX(p->seen, 1.0);
+	*out = (struct plan_learned){
+		.sums = p->iterations,
+		.patients = p->seen / (double)p->iterations,
+		.clipped = MIN(MAX(share, 0.0), 1.0),
+	};
+	return true;
+}
+
+const struct learn *
+plan_learn(const struct plan *p)
+{
+	return plan_learns(p) ? &p->learn : NULL;
 }
 
 static void
@@ -299,6 +376,10 @@ plan_save(const struct plan *p, struct canon *out)
 	}
 	if (p->spec.has_offset)
 		canon_f64(out, p->event_offset);
+	if (plan_learns(p)) {
+		canon_f64(out, p->seen);
+		canon_f64(out, p->clipped);
+	}
 }
 
 static void
@@ -460,6 +541,8 @@ terms_are_sane(const struct plan *p)
 
 	if (((p->constant | p->aliased | p->blamed) & ~all) != 0)
 		return false;
+	if (plan_learns(p) != (p->phase == PHASE_GRADIENT) && !plan_done(p))
+		return false;
 	if (!plan_has_z(p))
 		return true;
 	for (uint32_t i = 0; i < n; i++) {
@@ -536,6 +619,10 @@ load_state(struct plan *p, struct canon_in *in)
 	}
 	if (p->spec.has_offset)
 		load_reals(in, &p->event_offset, 1);
+	if (plan_learns(p)) {
+		load_reals(in, &p->seen, 1);
+		load_reals(in, &p->clipped, 1);
+	}
 	if (!terms_are_sane(p) || p->n_used > p->n)
 		in->failed = true;
 }
@@ -578,9 +665,13 @@ restart(struct plan *p)
 
 /* 0; 1: the sum is suspect, *p is spoilt; -1: no memory, *p is spoilt. */
 static int
-advance(struct plan *p, const uint64_t *sum, uint32_t n_contributors)
+advance(struct plan *p, const void *words, uint32_t n_contributors)
 {
+	const uint64_t *sum = words;
+
 	p->index++;
+	if (p->phase == PHASE_GRADIENT)
+		return learn_step(p, words, n_contributors);
 	if (!sum_is_plausible(&p->next, sum, n_contributors))
 		return 1;
 	if (p->phase != PHASE_COUNTS && sum[0] != p->n) {
@@ -593,7 +684,7 @@ advance(struct plan *p, const uint64_t *sum, uint32_t n_contributors)
 }
 
 static struct plan *
-stepped(const struct plan *p, const struct canon *bytes, const uint64_t *sum,
+stepped(const struct plan *p, const struct canon *bytes, const void *sum,
     uint32_t n_contributors, struct err *err)
 {
 	struct plan *q = plan_load(&p->spec, bytes->data, bytes->len, err);

@@ -4,7 +4,8 @@
  *
  *     counts -> moments -> newton ... -> evaluation -> done
  *
- * or, for survival by groups, counts -> times -> done.
+ * or, for survival by groups, counts -> times -> done; a study that learns with
+ * differential privacy has one kind, gradient ... -> done (model/step/learn.h).
  *
  * The coordinator and every site run it for themselves on the same sums, and
  * must arrive at the same bytes: only IEEE 754 double + - * / and square root
@@ -22,6 +23,7 @@
 
 struct canon;
 struct err;
+struct learn;
 struct model_spec;
 struct plan;
 
@@ -48,7 +50,7 @@ void plan_save(const struct plan *plan, struct canon *out);
 
 const struct model_spec *plan_spec(const struct plan *plan);
 uint32_t plan_index(const struct plan *plan); /* rounds summed so far */
-/* "counts", "times", "moments", "newton", "evaluation" or "done" */
+/* "counts", "times", "moments", "newton", "evaluation", "gradient" or "done" */
 const char *plan_kind(const struct plan *plan);
 bool plan_done(const struct plan *plan);
 
@@ -65,8 +67,28 @@ size_t plan_values(const struct plan *plan); /* doubles a trainer must give */
 int plan_encode(const struct plan *plan, const double *values, size_t n,
     void *words, struct err *err);
 
+/* NULL: all sums are exact statistics, in 64-bit words. */
+const struct learn *plan_learn(const struct plan *plan);
+
+/* What the noised sums so far say; false before the first. */
+struct plan_learned {
+	uint32_t sums;
+	double patients; /* in a sum, on average; an estimate */
+	double clipped; /* share of their gradients, an estimate, 0 to 1 */
+};
+bool plan_learned(const struct plan *plan, struct plan_learned *out);
+
 /*
- * From the sum, modulo 2^64, of n_contributors such vectors to the next state.
+ * In place of plan_encode() where there is learning: the numbers before they
+ * are rounded and noised, in parts of a unit, 2^LEARN_PART_BITS in each.  ERR_FORMAT
+ * for a weight that is negative or above rows_per_site, NaN, infinity and
+ * numbers that so many patients cannot add up to.
+ */
+int plan_encode_parts(const struct plan *plan, const double *values, size_t n,
+    int64_t *parts, struct err *err);
+
+/*
+ * From the sum, modulo 2^64 (learning: 2^b), of n_contributors such vectors to the next state.
  * A sum beyond what that many sites can have sent is suspect: the index goes
  * on, the model does not change and the same round comes again (three times,
  * then the plan is done).  -1 with ERR_FORMAT only if n is not plan_words(),

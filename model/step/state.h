@@ -16,6 +16,7 @@
 #include "model/spec.h"
 #include "model/step/encode.h"
 #include "model/step/grid.h"
+#include "model/step/learn.h"
 #include "model/step/pairs.h"
 #include "model/step/plan.h"
 
@@ -34,6 +35,7 @@ enum phase {
 	/* Summary, after its counts. */
 	PHASE_BINS,
 	PHASE_SUMS,
+	PHASE_GRADIENT, /* learning; it has no other */
 	PHASES,
 };
 
@@ -57,6 +59,7 @@ enum fit_status {
 struct plan {
 	struct model_spec spec;
 	struct layout next; /* of the round that the plan waits for */
+	struct learn learn; /* if there is learning */
 
 	/* From here on: the model bytes, in this order. */
 	uint32_t index;
@@ -109,7 +112,15 @@ struct plan {
 	/* Only where there are weights: sums of w, of log(w) where w > 0. */
 	double weights, weight_logs;
 	double event_offset; /* cox with an offset: its sum over events */
+	/* Learning: patients and clipped gradients, over all noised sums. */
+	double seen, clipped;
 };
+
+static inline bool
+plan_learns(const struct plan *p)
+{
+	return p->spec.learning.rounds != 0;
+}
 
 /* Which terms take part, in order; returns how many. */
 uint32_t plan_active(const struct plan *p, uint32_t active[MODEL_TERMS_MAX]);

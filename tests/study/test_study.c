@@ -384,7 +384,9 @@ static const struct {
 	{ "k = 3\n", "", "s:15:2: [privacy] has no key \"k\"" },
 	{ "k = 3\n", "k = 0\n",
 	    "s:16:5: k: expected a whole number from 1 to 100000" },
-	{ "cohort = fixed\n", "", "s:15:2: [privacy] has no key \"cohort\"" },
+	{ "cohort = fixed\n", "",
+	    "s:18:9: [privacy] has no key \"cohort\", which a study without "
+	    "[learning] needs" },
 	{ "rows-per-site = 100", "rows-per-site = 100000000",
 	    "s:18:17: rows-per-site: expected a whole number from 1 to "
 	    "16777216" },
@@ -515,7 +517,7 @@ static const struct {
 	    "s:78:6: from, to: only type = interval has them" },
 	{ "[column note]\n", "[columns]\n",
 	    "s:77:2: unknown section [columns], expected one of: study, "
-	    "model, rounds, privacy, column NAME, hierarchy NAME" },
+	    "model, rounds, privacy, learning, column NAME, hierarchy NAME" },
 };
 
 static void
