@@ -7,8 +7,8 @@ cd "$builddir/tests/abuse" || exit 1
 out=abuse.out
 rc=0
 : >$out
-for p in cases_coordinator cases_sites cases_crash cases_dropouts \
-    cases_interleavings cases_library; do
+for p in cases_coordinator cases_sites cases_learning cases_noise cases_crash \
+    cases_dropouts cases_interleavings cases_library; do
 	./$p >$out.1 2>&1 || rc=1
 	cat $out.1 >>$out
 done

@@ -5,7 +5,8 @@ check_LIBRARIES += %D%/libforge.a
 %C%_libforge_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CMOCKA_CFLAGS)
 
 abuse_cases = %D%/cases_coordinator %D%/cases_crash %D%/cases_dropouts \
-	%D%/cases_interleavings %D%/cases_library %D%/cases_sites
+	%D%/cases_interleavings %D%/cases_learning %D%/cases_library \
+	%D%/cases_noise %D%/cases_sites
 EXTRA_PROGRAMS += $(abuse_cases)
 %C%_cases_coordinator_SOURCES = %D%/cases_coordinator.c
 %C%_cases_coordinator_LDADD = tests/abuse/libforge.a $(harness_libs)
@@ -13,6 +14,10 @@ EXTRA_PROGRAMS += $(abuse_cases)
 %C%_cases_crash_LDADD = $(harness_libs)
 %C%_cases_dropouts_SOURCES = %D%/cases_dropouts.c
 %C%_cases_dropouts_LDADD = $(round_libs)
+%C%_cases_learning_SOURCES = %D%/cases_learning.c
+%C%_cases_learning_LDADD = $(harness_libs)
+%C%_cases_noise_SOURCES = %D%/cases_noise.c
+%C%_cases_noise_LDADD = model/libstep.a $(round_libs) -lm
 %C%_cases_sites_SOURCES = %D%/cases_sites.c
 %C%_cases_sites_LDADD = tests/abuse/libforge.a $(harness_libs)
 %C%_cases_interleavings_SOURCES = %D%/cases_interleavings.c

@@ -24,7 +24,8 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += \
-	%D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km %D%/test_plan %D%/test_result %D%/test_textbook
+	%D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km \
+	%D%/test_learn %D%/test_plan %D%/test_result %D%/test_textbook
 %C%_test_effects_SOURCES = %D%/test_effects.c
 %C%_test_effects_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_families_SOURCES = %D%/test_families.c
@@ -35,6 +36,8 @@ check_PROGRAMS += \
 %C%_test_golden_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_km_SOURCES = %D%/test_km.c
 %C%_test_km_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_learn_SOURCES = %D%/test_learn.c
+%C%_test_learn_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_plan_SOURCES = %D%/test_plan.c
 %C%_test_plan_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_result_SOURCES = %D%/test_result.c

@@ -63,6 +63,7 @@ static const char study_format[] = "[study]\n"
 				   "k = 1\n"
 				   "cohort = %s\n%s"
 				   "rows-per-site = 100\n"
+				   "%s"
 				   "[column y]\n"
 				   "type = levels\n"
 				   "levels = no, yes\n"
@@ -192,9 +193,10 @@ start_site(struct site *s)
 	    "[coordinator]\naddress = localhost:1\n"
 	    "[officer]\npublic-key = %s\n"
 	    "[source]\ncsv = /nowhere.csv\n"
-	    "[policy]\nsmallest-k = 1\ncohort = open\nverify = trust\n"
+	    "[policy]\nsmallest-k = 1\ncohort = open\nverify = trust\n%s"
 	    "[control]\nsocket = %s/socket\n",
-	    s->name, s->state, h.dir, officer, h.dir);
+	    s->name, s->state, h.dir, officer,
+	    h.o.policy != NULL ? h.o.policy : "", h.dir);
 	assert_int_equal(setenv(LOCK_STATE_ENV, s->state, 1), 0);
 	s->pid = spawn(PROC_GATE, LOG_ERR, &s->parent, &err);
 	ok(s->pid, &err);
@@ -980,7 +982,8 @@ consortium_start(struct options o)
 	snprintf(study_text, sizeof(study_text), study_format, iterations,
 	    o.ready_wait_s, o.deadline_s, o.deadline_s, o.deadline_s,
 	    o.rounds != NULL ? o.rounds : "", o.cohort,
-	    o.privacy != NULL ? o.privacy : "");
+	    o.privacy != NULL ? o.privacy : "",
+	    o.learning != NULL ? o.learning : "");
 	snprintf(libexec, sizeof(libexec), "%s%s:%s/daemon:%s/coordinator",
 	    build, o.faults != NULL ? "/tests/faults" : "", build, build);
 	setenv("CONSILIUM_LIBEXEC", libexec, 1);

@@ -66,6 +66,8 @@ struct options {
 	const char *cohort; /* "fixed" or "open" */
 	const char *privacy; /* more lines of [privacy], or NULL */
 	const char *rounds; /* and of [rounds] */
+	const char *learning; /* a section [learning], or NULL */
+	const char *policy; /* more lines of the sites' [policy], or NULL */
 	unsigned ready_wait_s, deadline_s; /* of each phase */
 	unsigned iterations; /* of Newton's at most; 0: the default */
 	/* If set, all run under tests/faults/shim.so, and this is called before
