@@ -280,6 +280,14 @@ say_group(const struct study *s, size_t column, struct column_facts *f)
 		say(f->done, "%s", _("removed: nothing of it is left"));
 		return;
 	case STUDY_CUT:
+		if (study_is_local(s, column)) {
+			say(f->done,
+			    "each class of patients keeps the narrowest groups "
+			    "that it can, at most %zu wide ones; a group "
+			    "counts as one number that the study states",
+			    r->n_groups);
+			return;
+		}
 		say(f->done,
 		    _("put into %1$zu groups; each group counts as one number "
 		      "that the study states, such as %2$g for %3$s"),

@@ -35,6 +35,7 @@ struct lattice_attribute {
 	const uint32_t *leaf; /* (n_rows) */
 	double weight; /* > 0 */
 	size_t top; /* the highest level that may be chosen */
+	size_t bottom; /* the lowest one; for local recoding alone */
 };
 
 struct lattice_input {

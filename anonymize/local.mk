@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/findings.c \
 	%D%/html.c %D%/html.h \
 	%D%/lattice.c %D%/lattice.h \
+	%D%/local.c %D%/local.h \
 	%D%/models.c %D%/models.h \
 	%D%/population.c %D%/population.h \
 	%D%/prepare.c %D%/prepare.h \

@@ -9,6 +9,7 @@
 
 #include "anonymize/attack.h"
 #include "anonymize/classes.h"
+#include "anonymize/recoding.h"
 #include "anonymize/report.h"
 #include "anonymize/rules.h"
 #include "common/canon.h"
@@ -73,6 +74,13 @@ matrix_free(double **m, size_t n, size_t len)
 	free(m);
 }
 
+static bool
+is_local(const struct job *j)
+{
+	return j->s->privacy.recoding == STUDY_LOCAL && j->s->n_quasi > 0 &&
+	    !j->p->raw;
+}
+
 static int
 make_key(struct job *j, size_t q, struct err *err)
 {
@@ -96,6 +104,7 @@ make_classes(struct job *j, struct err *err)
 {
 	size_t n = j->s->n_quasi;
 	const double **raw = calloc(n + 1, sizeof(*raw));
+	struct recoding_local local;
 	int r = -1;
 
 	if (raw == NULL || (j->keys = matrix(n, j->rows->n)) == NULL) {
@@ -104,9 +113,13 @@ make_classes(struct job *j, struct err *err)
 	}
 	for (size_t q = 0; q < n; q++) {
 		raw[q] = j->rows->columns[j->s->quasi[q]].values;
-		if (make_key(j, q, err) == -1)
+		if (!is_local(j) && make_key(j, q, err) == -1)
 			goto out;
 	}
+	if (is_local(j) &&
+	    recoding_locally(
+		j->s, j->rows, j->result->k, j->keys, &local, err) == -1)
+		goto out;
 	if (classes_make(&j->before, raw, n, j->rows->n, err) == -1 ||
 	    classes_make(&j->classes, (const double *const *)j->keys, n,
 		j->rows->n, err) == -1)
@@ -231,6 +244,16 @@ suppress(struct job *j, struct err *err)
 	return 0;
 }
 
+/* A column's local values, or NULL if all rows have the study's level. */
+static const double *
+local_values(const struct job *j, size_t column)
+{
+	for (size_t q = 0; is_local(j) && q < j->s->n_quasi; q++)
+		if (j->s->quasi[q] == column && study_is_local(j->s, column))
+			return j->keys[q];
+	return NULL;
+}
+
 /* The table's values, in the order of the values. */
 static int
 make_columns(struct job *j, struct err *err)
@@ -247,9 +270,12 @@ make_columns(struct job *j, struct err *err)
 	for (size_t t = 0; t < n_table; t++) {
 		size_t column = j->s->table[t];
 		const double *values = j->rows->columns[column].values;
+		const double *local = local_values(j, column);
 
 		for (size_t i = 0; i < n; i++)
-			all[t][i] = study_table_value(j->s, column, values[i]);
+			all[t][i] = local != NULL
+			    ? local[i]
+			    : study_table_value(j->s, column, values[i]);
 	}
 	classes_sort(
 	    (const double *const *)all, n_table, j->order, j->result->n_kept);

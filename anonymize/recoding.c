@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "anonymize/hierarchy.h"
+#include "anonymize/local.h"
 #include "anonymize/rows.h"
 #include "anonymize/rules.h"
 #include "common/err.h"
@@ -58,7 +59,7 @@ add_attribute(struct job *j, size_t q, struct err *err)
 }
 
 static int
-add_rules(struct job *j, struct err *err)
+add_rules(struct job *j, size_t k, struct err *err)
 {
 	const struct study *s = j->s;
 	const double **values = calloc(s->n_columns + 1, sizeof(*values));
@@ -85,8 +86,7 @@ add_rules(struct job *j, struct err *err)
 			    : raw[i];
 		values[c] = own[c];
 	}
-	r = rules_make(
-	    &j->rules, s, s->privacy.k, values, j->rows->n, NULL, err);
+	r = rules_make(&j->rules, s, k, values, j->rows->n, NULL, err);
 out:
 	for (size_t c = 0; own != NULL && c < s->n_columns; c++) {
 		if (own[c] != NULL)
@@ -128,42 +128,97 @@ out:
 	return rv;
 }
 
+/* All but the search. */
+static int
+begin(struct job *j, size_t k, struct err *err)
+{
+	if (j->n == 0)
+		return err_set(err, ERR_CONFIG,
+		    "the study holds no quasi-identifier to k: nothing is "
+		    "recoded");
+	j->trees = calloc(j->n, sizeof(*j->trees));
+	j->leaf = calloc(j->n, sizeof(*j->leaf));
+	j->attributes = calloc(j->n, sizeof(*j->attributes));
+	if (j->trees == NULL || j->leaf == NULL || j->attributes == NULL)
+		return no_memory(err);
+	for (size_t q = 0; q < j->n; q++)
+		if (add_attribute(j, q, err) == -1)
+			return -1;
+	return add_rules(j, k, err);
+}
+
+static void
+end(struct job *j)
+{
+	for (size_t q = 0; q < j->n; q++) {
+		if (j->trees != NULL)
+			hierarchy_free(&j->trees[q]);
+		if (j->leaf != NULL && j->leaf[q] != NULL)
+			explicit_bzero(
+			    j->leaf[q], j->rows->n * sizeof(**j->leaf));
+		if (j->leaf != NULL)
+			free(j->leaf[q]);
+	}
+	free(j->trees);
+	free(j->leaf);
+	free(j->attributes);
+	rules_free(&j->rules);
+}
+
 int
 recoding_choose(const struct study *s, const struct rows *rows,
     struct recoding *r, struct err *err)
 {
 	struct job j = { .s = s, .rows = rows, .n = s->n_quasi };
-	int rv = -1;
+	int rv = begin(&j, s->privacy.k, err);
 
-	if (j.n == 0)
-		return err_set(err, ERR_CONFIG,
-		    "the study holds no quasi-identifier to k: nothing is "
-		    "recoded");
-	j.trees = calloc(j.n, sizeof(*j.trees));
-	j.leaf = calloc(j.n, sizeof(*j.leaf));
-	j.attributes = calloc(j.n, sizeof(*j.attributes));
-	if (j.trees == NULL || j.leaf == NULL || j.attributes == NULL) {
-		no_memory(err);
-		goto out;
+	if (rv == 0)
+		rv = search(&j, r, err);
+	end(&j);
+	return rv;
+}
+
+/* What a row has of a column, or what tells its group from all others. */
+static double
+local_key(const struct job *j, const struct local *l, size_t q, size_t row)
+{
+	size_t column = j->s->quasi[q], at;
+	double v = j->rows->columns[column].values[row];
+
+	if (l->of_row[row] == LOCAL_NONE)
+		return -1e16 - 4 * (double)row; /* in no range */
+	at = l->of_row[row] * l->n_attributes + q;
+	if (!study_is_local(j->s, column))
+		return study_table_value(j->s, column, v);
+	if (j->s->columns[column].in_table)
+		return study_number(&j->s->columns[column], l->level[at], v);
+	return (double)l->level[at] * HIERARCHY_LEAVES_MAX + l->group[at];
+}
+
+int
+recoding_locally(const struct study *s, const struct rows *rows, size_t k,
+    double **keys, struct recoding_local *r, struct err *err)
+{
+	struct job j = { .s = s, .rows = rows, .n = s->n_quasi };
+	struct lattice_input in = { .n_attributes = j.n, .n_rows = rows->n };
+	struct local l = { 0 };
+	int rv = begin(&j, k, err);
+
+	for (size_t q = 0; rv == 0 && q < j.n; q++) {
+		size_t level = s->columns[s->quasi[q]].level;
+
+		j.attributes[q].top = level;
+		j.attributes[q].bottom =
+		    study_is_local(s, s->quasi[q]) ? 0 : level;
 	}
-	for (size_t q = 0; q < j.n; q++)
-		if (add_attribute(&j, q, err) == -1)
-			goto out;
-	if (add_rules(&j, err) == -1)
-		goto out;
-	rv = search(&j, r, err);
-out:
-	for (size_t q = 0; q < j.n; q++) {
-		if (j.trees != NULL)
-			hierarchy_free(&j.trees[q]);
-		if (j.leaf != NULL && j.leaf[q] != NULL)
-			explicit_bzero(j.leaf[q], rows->n * sizeof(**j.leaf));
-		if (j.leaf != NULL)
-			free(j.leaf[q]);
-	}
-	free(j.trees);
-	free(j.leaf);
-	free(j.attributes);
-	rules_free(&j.rules);
+	in.attributes = j.attributes;
+	in.models = &j.rules.models;
+	if (rv == 0 && (rv = local_recode(&in, &l, err)) == 0)
+		*r = (struct recoding_local){ l.mean, l.n, l.left };
+	for (size_t q = 0; rv == 0 && keys != NULL && q < j.n; q++)
+		for (size_t i = 0; i < rows->n; i++)
+			keys[q][i] = local_key(&j, &l, q, i);
+	local_free(&l);
+	end(&j);
 	return rv;
 }

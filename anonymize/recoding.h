@@ -25,4 +25,19 @@ struct recoding {
 int recoding_choose(const struct study *s, const struct rows *rows,
     struct recoding *r, struct err *err);
 
+/* What local recoding made of the rows. */
+struct recoding_local {
+	double mean; /* loss_a of lattice.h, mean over the columns */
+	size_t classes, left; /* rows that fit into no class */
+};
+
+/*
+ * Recode the study's quasi-identifiers locally, up to their levels.  keys[q]
+ * (or NULL for all) gets the n values of study->quasi[q]: for a column of the
+ * table what stands there, for another one a number that tells its groups
+ * apart.  A row that is left over has keys that no other row has.
+ */
+int recoding_locally(const struct study *s, const struct rows *rows, size_t k,
+    double **keys, struct recoding_local *r, struct err *err);
+
 #endif

@@ -84,29 +84,59 @@ run(const struct study *s, struct rows *rows, const char *source,
 	return 0;
 }
 
+/* What the study's local recoding loses, without a table. */
+static int
+local(const struct study *s, const char *source, struct err *err)
+{
+	int fd = open(source, O_RDONLY | O_CLOEXEC);
+	struct recoding_local l;
+	struct rows *rows;
+	int r = -1;
+
+	if (fd == -1)
+		return err_sys(err, "open %s", source);
+	rows = rows_read(fd, source, s, NULL, err);
+	close(fd);
+	if (rows != NULL &&
+	    (r = recoding_locally(s, rows, s->privacy.k, NULL, &l, err)) == 0)
+		printf("mean loss %.10f, %zu classes, %zu rows left over\n",
+		    l.mean, l.classes, l.left);
+	rows_free(rows);
+	return r;
+}
+
+static int
+whole(struct study *s, const char *source, const char *folder, struct err *err)
+{
+	struct rows *rows = choose(s, source, err);
+
+	return rows != NULL ? run(s, rows, source, folder, err) : -1;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct err err = { 0 };
-	struct rows *rows = NULL;
 	struct rusage used;
 	struct study *s;
-	int r = 1;
+	bool is_local = argc == 4 && strcmp(argv[1], "local") == 0;
+	int r = -1;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: anonymize STUDY SOURCE FOLDER\n");
+		fprintf(stderr,
+		    "usage: anonymize STUDY SOURCE FOLDER\n"
+		    "       anonymize local STUDY SOURCE\n");
 		return 2;
 	}
-	if ((s = study_load(argv[1], &err)) != NULL &&
-	    (rows = choose(s, argv[2], &err)) != NULL &&
-	    run(s, rows, argv[2], argv[3], &err) == 0)
-		r = 0;
-	else
+	if ((s = study_load(argv[is_local ? 2 : 1], &err)) != NULL)
+		r = is_local ? local(s, argv[3], &err)
+			     : whole(s, argv[2], argv[3], &err);
+	if (r == -1)
 		fprintf(stderr, "%s\n", err.msg);
 	study_free(s);
 	getrusage(RUSAGE_SELF, &used);
 	printf("processor %.0f ms, peak %.1f MB\n",
 	    ms(used.ru_utime) + ms(used.ru_stime),
 	    (double)used.ru_maxrss / 1024);
-	return r;
+	return r == 0 ? 0 : 1;
 }

@@ -199,6 +199,22 @@ print_recoding(
 	}
 }
 
+/* What the study's own, local recoding makes of the rows. */
+static int
+print_local(const struct study *s, const struct rows *rows, struct err *err)
+{
+	struct recoding_local l;
+
+	if (s->privacy.recoding == STUDY_GLOBAL)
+		return 0;
+	if (recoding_locally(s, rows, s->privacy.k, NULL, &l, err) == -1)
+		return -1;
+	printf("# local recoding, up to the study's levels: mean loss %.10f, "
+	       "%zu classes, %zu rows left over\n",
+	    l.mean, l.classes, l.left);
+	return 0;
+}
+
 int
 ctl_study_recode(const struct ctl_args *a, struct err *err)
 {
@@ -213,7 +229,7 @@ ctl_study_recode(const struct ctl_args *a, struct err *err)
 		goto out;
 	rows = rows_read(fd, a->opt[CTL_CSV], s, NULL, err);
 	if (rows == NULL || recoding_choose(s, rows, &r, err) == -1 ||
-	    print_risk(s, rows, err) == -1)
+	    print_risk(s, rows, err) == -1 || print_local(s, rows, err) == -1)
 		goto out;
 	print_recoding(s, rows, &r);
 	rv = 0;

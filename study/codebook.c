@@ -398,6 +398,21 @@ check_rules(struct draft *d, struct draft_column *dc, struct err *err)
 	return 0;
 }
 
+/* Local recoding counts the values under a group. */
+static int
+check_countable(struct draft *d, const struct study_column *c, struct err *err)
+{
+	if (d->s->privacy.recoding == STUDY_GLOBAL || c->type == STUDY_LEVELS ||
+	    ((c->type == STUDY_INTEGER || c->type == STUDY_INTERVAL) &&
+		c->hi - c->lo < STUDY_COUNTABLE_MAX))
+		return 0;
+	return ini_error(d->ini, c->name, err,
+	    "column \"%s\": recoding = local needs values that can be "
+	    "counted, expected levels, or whole numbers with a range of at "
+	    "most %d",
+	    c->name, STUDY_COUNTABLE_MAX);
+}
+
 /* What the level says, which hierarchy it is from, and what is left. */
 static int
 check_privacy(struct draft *d, struct draft_column *dc, struct err *err)
@@ -449,8 +464,10 @@ check_privacy(struct draft *d, struct draft_column *dc, struct err *err)
 		    "column \"%s\" is held to k and has no range, expected "
 		    "range = LOWEST..HIGHEST",
 		    c->name);
-	if (recode_compile(d, dc, h, err) < 0)
+	if (check_countable(d, c, err) < 0 || recode_compile(d, dc, h, err) < 0)
 		return -1;
+	c->local = d->s->privacy.recoding == STUDY_LOCAL && c->level > 0 &&
+	    (c->type != STUDY_LEVELS || c->use == STUDY_IGNORED);
 	if (c->use != STUDY_IGNORED && c->level > 0 &&
 	    c->recodes[c->level - 1].kind == STUDY_TOP)
 		return ini_error(d->ini, dc->level, err,

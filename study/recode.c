@@ -359,14 +359,27 @@ study_group(const struct study_recode *r, double v)
 }
 
 double
-study_recoded(const struct study_column *c, double v)
+study_number(const struct study_column *c, size_t level, double v)
 {
-	const struct study_recode *r = study_recode(c);
+	const struct study_recode *r;
 
-	if (r == NULL)
+	if (level == 0)
 		return v;
+	r = &c->recodes[level - 1];
 	return r->kind == STUDY_CUT ? r->numbers[study_group(r, v)]
 				    : (double)study_group(r, v);
+}
+
+double
+study_recoded(const struct study_column *c, double v)
+{
+	return study_number(c, c->level, v);
+}
+
+bool
+study_is_local(const struct study *s, size_t column)
+{
+	return s->columns[column].local;
 }
 
 void

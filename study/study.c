@@ -21,6 +21,7 @@ static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 static const char *const yes_words[] = { "no", "yes", NULL };
 static const char *const ties_words[] = { "breslow", "efron", NULL };
 static const char *const suite_words[] = { "aes-256-ctr", "chacha20", NULL };
+static const char *const recoding_words[] = { "global", "local", NULL };
 static const char *const cohort_words[] = { "fixed", "open", NULL };
 static const char *const verify_words[] = { "replay", "sample", "trust", NULL };
 static const char *const extra_words[] = { "refuse", "drop", NULL };
@@ -154,6 +155,7 @@ static const struct ini_field privacy_fields[] = {
 	    .max = 1000 },
 	{ "cohort", ini_word, AT(privacy.cohort), .words = cohort_words },
 	{ "verify", ini_word, AT(privacy.verify), .words = verify_words },
+	{ "recoding", ini_word, AT(privacy.recoding), .words = recoding_words },
 	{ "max-rejected-rows", ini_size, AT(privacy.max_rejected_rows),
 	    .max = MODEL_ROWS_MAX },
 	{ "rows-per-site", ini_size, AT(privacy.rows_per_site), .min = 1,

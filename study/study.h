@@ -26,6 +26,8 @@ struct model_spec;
 #define STUDY_KNOTS_MAX 10 /* of a spline */
 #define STUDY_HIERARCHY_MAX 9 /* levels, beside 0 (as it is) and the top */
 
+#define STUDY_COUNTABLE_MAX (1 << 20) /* values of a hierarchy's column */
+
 #define STUDY_NONE SIZE_MAX /* no such column */
 
 /* A value that is missing, where a table may hold one; below any range. */
@@ -62,6 +64,7 @@ enum study_cohort { STUDY_FIXED, STUDY_OPEN };
 	"all that leaves is noised sums; what they tell of one patient is "    \
 	"limited to epsilon %g (delta %g), what they tell of this hospital "   \
 	"as a whole is not"
+enum study_recoding { STUDY_GLOBAL, STUDY_LOCAL };
 enum study_verify { STUDY_REPLAY, STUDY_SAMPLE, STUDY_TRUST };
 enum study_yes { STUDY_NO, STUDY_YES };
 enum study_extra { STUDY_EXTRA_REFUSE, STUDY_EXTRA_DROP };
@@ -153,6 +156,7 @@ struct study_column {
 	struct study_recode *recodes;
 	size_t n_recodes;
 	size_t level; /* the study's choice; 0: as it is */
+	bool local; /* each class of patients has its own level, up to level */
 	double weight; /* quasi-identifier: of its loss */
 	int diversity, closeness; /* sensitive levels */
 	double diversity_l, diversity_c, closeness_t;
@@ -248,6 +252,7 @@ struct study {
 		size_t dominance; /* percent; summary; 0: no rule */
 		/* enum study_suite, study_cohort, study_verify */
 		int suite, cohort, verify;
+		int recoding; /* enum study_recoding */
 		size_t max_rejected_rows;
 		size_t rows_per_site; /* upper bound; no sum can overflow */
 	} privacy;
@@ -336,7 +341,12 @@ size_t study_group(const struct study_recode *r, double v);
 /* What the table holds for v: v, a group's documented number, or a group's
    index (levels).  For the outcome of a model see study_table_value(). */
 double study_recoded(const struct study_column *c, double v);
-/* The same for a column of the table: event and outcome become 0 or 1, times
+/* A quasi-identifier's number at one of its levels: of a group, or v itself. */
+double study_number(const struct study_column *c, size_t level, double v);
+/* Does each class have levels of its own for this column, up to its level? */
+bool study_is_local(const struct study *s, size_t column);
+/* The same as study_recoded() for a column of the table that is not local:
+   event and outcome become 0 or 1, times
    the nearest point of the grid. */
 double study_table_value(const struct study *s, size_t column, double v);
 /* Cox, km: the nearest point of the grid to a time in the column's range, and the

@@ -23,6 +23,8 @@ struct domain {
 	size_t n;
 	bool time; /* on the study's grid */
 	bool may_miss; /* STUDY_MISSING is allowed */
+	/* Of any level, if it is recoded locally; else NULL. */
+	const struct study_column *local;
 };
 
 static struct domain
@@ -44,6 +46,8 @@ domain_of(const struct study *s, size_t column)
 			.hi = (double)(study_n_groups(c) - 1),
 			.whole = true,
 		};
+	if (study_is_local(s, column))
+		return (struct domain){ .lo = c->lo, .hi = c->hi, .local = c };
 	return (struct domain){
 		.lo = c->lo,
 		.hi = c->hi,
@@ -65,6 +69,12 @@ in_domain(const struct study *s, const struct domain *d, double v)
 		return false;
 	if (d->time)
 		return v == study_time(s, study_time_index(s, v));
+	if (d->local != NULL) {
+		for (i = 1; i <= d->local->level; i++)
+			if (study_number(d->local, i, v) == v)
+				return true;
+		return study_whole(v);
+	}
 	while (i < d->n && d->numbers[i] != v)
 		i++;
 	return d->numbers == NULL || i < d->n;

@@ -68,7 +68,7 @@ study_log_bounds(double lo, double hi, double *min, double *max)
 void
 study_bounds(const struct study_column *c, double *lo, double *hi)
 {
-	const struct study_recode *r = study_recode(c);
+	const struct study_recode *r = c->local ? NULL : study_recode(c);
 
 	*lo = r != NULL ? r->numbers[0] : c->lo;
 	*hi = r != NULL ? r->numbers[r->n_groups - 1] : c->hi;

@@ -29,3 +29,11 @@ check_PROGRAMS += %D%/test_detect
 check_PROGRAMS += %D%/test_report
 %C%_test_report_SOURCES = %D%/test_report.c
 %C%_test_report_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_local
+%C%_test_local_SOURCES = %D%/test_local.c
+%C%_test_local_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_transform
+%C%_test_transform_SOURCES = %D%/test_transform.c
+%C%_test_transform_LDADD = $(%C%_LIBS)

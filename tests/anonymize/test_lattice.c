@@ -116,8 +116,9 @@ make_table(struct table *t, uint64_t seed)
 	t->seed = seed;
 	for (size_t a = 0; a < ATTRIBUTES; a++) {
 		make_hierarchy(t, a);
-		t->attributes[a] = (struct lattice_attribute){ "a", &t->h[a],
-			t->leaf[a], 1 + (double)(a % 2), t->h[a].n_levels - 1 };
+		t->attributes[a] =
+		    (struct lattice_attribute){ "a", &t->h[a], t->leaf[a],
+			    1 + (double)(a % 2), t->h[a].n_levels - 1, 0 };
 	}
 	for (size_t r = 0; r < ROWS; r++) {
 		for (size_t a = 0; a < ATTRIBUTES; a++) {
@@ -343,6 +344,87 @@ finds_what_an_exhaustive_search_finds(void **state)
 	}
 }
 
+/* Tables large enough to be made over others, and to be forgotten. */
+#define MANY 12000
+
+static int
+by_key(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Classes and rows in classes of fewer than k, by sorting the rows. */
+static void
+sort_rows(const struct table *t, uint32_t leaf[ATTRIBUTES][MANY],
+    const uint8_t *level, size_t k, size_t *classes, size_t *lost)
+{
+	uint64_t *key = calloc(MANY + 1, sizeof(*key));
+	size_t from = 0;
+
+	assert_non_null(key);
+	for (size_t r = 0; r < MANY; r++)
+		for (size_t a = 0; a < ATTRIBUTES; a++)
+			key[r] = key[r] * 64 +
+			    t->h[a].level[level[a]].group_of[leaf[a][r]];
+	qsort(key, MANY, sizeof(*key), by_key);
+	*classes = *lost = 0;
+	for (size_t r = 1; r <= MANY; r++) {
+		if (r < MANY && key[r] == key[from])
+			continue;
+		if (r - from < k)
+			*lost += r - from;
+		else
+			++*classes;
+		from = r;
+	}
+	free(key);
+}
+
+static void
+rolls_up_what_sorting_the_rows_finds(void **state)
+{
+	static uint32_t leaf[ATTRIBUTES][MANY];
+	struct lattice_attribute attributes[ATTRIBUTES];
+	const struct models m = { .k = 5 };
+	const struct lattice_input in = { attributes, ATTRIBUTES, MANY, &m, 1 };
+	struct table t;
+	struct lattice *l;
+	struct err err = { 0 };
+	size_t size;
+
+	(void)state;
+	make_table(&t, 11);
+	for (size_t a = 0; a < ATTRIBUTES; a++) {
+		attributes[a] = t.attributes[a];
+		attributes[a].leaf = leaf[a];
+		for (size_t r = 0; r < MANY; r++)
+			leaf[a][r] = draw(&t, (uint32_t)t.h[a].n_leaves);
+	}
+	assert_non_null(l = lattice_new(&in, &err));
+	size = lattice_size(l);
+	/* In an order that jumps: 97 is prime to the number of nodes. */
+	assert_true(size % 97 != 0);
+	for (size_t i = 0; i < size; i++) {
+		size_t number = i * 97 % size, classes, lost;
+		uint8_t level[ATTRIBUTES];
+		struct lattice_node node;
+
+		for (size_t a = 0; a < ATTRIBUTES; a++) {
+			level[a] = (uint8_t)(number % t.h[a].n_levels);
+			number /= t.h[a].n_levels;
+		}
+		assert_int_not_equal(
+		    lattice_measure(l, level, &node, &err), -1);
+		sort_rows(&t, leaf, level, m.k, &classes, &lost);
+		assert_int_equal(node.classes, classes);
+		assert_int_equal(node.suppressed, lost);
+	}
+	lattice_free(l);
+	free_table(&t);
+}
+
 static void
 refuses_a_k_above_the_rows(void **state)
 {
@@ -427,6 +509,7 @@ main(void)
 		cmocka_unit_test(refuses_what_is_no_hierarchy),
 		cmocka_unit_test(counts_the_leaves_under_a_group),
 		cmocka_unit_test(finds_what_an_exhaustive_search_finds),
+		cmocka_unit_test(rolls_up_what_sorting_the_rows_finds),
 		cmocka_unit_test(refuses_a_k_above_the_rows),
 		cmocka_unit_test(measures_the_papers_distances),
 		cmocka_unit_test(measures_distances_in_a_tree),

@@ -1,0 +1,262 @@
+/* Transformations that a study asks for, from its text to the written table. */
+#include "config.h"
+
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "anonymize/prepare.h"
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/macros.h"
+#include "study/study.h"
+#include "study/table.h"
+
+#define HEAD                                                                   \
+	"[study]\nname = t\ntitle = T\npurpose = p\nlegal-basis = l\n"         \
+	"ethics = e\ncontact = c\nexpires = 2099-12-31\n"                      \
+	"[model]\nkind = logistic\noutcome = ill\n"                            \
+	"[column ill]\ntype = levels\nlevels = no, yes\n"                      \
+	"privacy = sensitive\nuse = outcome\n"
+
+static const uint8_t digest[TABLE_DIGEST_LEN] = { 1, 2, 3 };
+
+static struct study *
+parse(const char *text, struct err *err)
+{
+	return study_parse("t", text, strlen(text), err);
+}
+
+static void
+no_study(const char *text, const char *why)
+{
+	struct err err = { 0 };
+	struct study *s = parse(text, &err);
+
+	assert_null(s);
+	if (strstr(err.msg, why) == NULL)
+		fail_msg("%s", err.msg);
+}
+
+/* What a preparation leaves; end with free_outcome(). */
+struct outcome {
+	int r;
+	struct err err;
+	struct prepare_result result;
+	struct study *s;
+	uint8_t *file;
+	size_t len;
+	struct table table;
+	char *json;
+};
+
+static int
+memory(void)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	assert_int_not_equal(fd, -1);
+	return fd;
+}
+
+static void
+run(struct outcome *o, const char *study, const char *csv)
+{
+	struct prepare p = { .study_digest = digest,
+		.site = "here",
+		.source_fd = memory(),
+		.source = "x.csv",
+		.table_fd = memory(),
+		.json_fd = memory(),
+		.html_fd = memory() };
+	struct err err = { 0 };
+	size_t n;
+
+	memset(o, 0, sizeof(*o));
+	if ((o->s = parse(study, &err)) == NULL)
+		fail_msg("%s", err.msg);
+	p.study = o->s;
+	assert_int_equal(file_write_all(p.source_fd, csv, strlen(csv)), 0);
+	assert_int_equal(lseek(p.source_fd, 0, SEEK_SET), 0);
+	o->r = prepare(&p, &o->result, &o->err);
+	o->file = file_read_fd(p.table_fd, "table", 1 << 24, &o->len, &err);
+	o->json = (char *)file_read_fd(p.json_fd, "json", 1 << 20, &n, &err);
+	assert_true(o->file != NULL && o->json != NULL);
+	if (o->r == 0 &&
+	    table_read(&o->table, o->file, o->len, o->s, digest, &err) != 0)
+		fail_msg("%s", err.msg);
+	close(p.source_fd);
+	close(p.table_fd);
+	close(p.json_fd);
+	close(p.html_fd);
+}
+
+static void
+free_outcome(struct outcome *o)
+{
+	free(o->file);
+	free(o->json);
+	study_free(o->s);
+}
+
+static const double *
+values(const struct outcome *o, const char *name)
+{
+	for (size_t i = 0; i < o->s->n_table; i++)
+		if (strcmp(o->s->columns[o->s->table[i]].name, name) == 0)
+			return table_column(&o->table, i);
+	fail_msg("no column %s", name);
+	return NULL;
+}
+
+/* Text that grows; the same numbers in every run. */
+struct text {
+	struct canon c;
+	uint64_t seed;
+};
+
+static unsigned
+draw(struct text *t, unsigned below)
+{
+	t->seed = t->seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(t->seed >> 33) % below;
+}
+
+static void add(struct text *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+add(struct text *t, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	assert_true(n > 0 && (size_t)n < sizeof(line));
+	canon_raw(&t->c, line, (size_t)n);
+}
+
+static const char *
+text_of(struct text *t)
+{
+	canon_raw(&t->c, "", 1);
+	assert_false(t->c.failed);
+	return (const char *)t->c.data;
+}
+
+/*
+ * Local recoding.
+ */
+
+#define LOCAL                                                                  \
+	HEAD "[privacy]\nk = 5\nsuppression-limit = 0\ncohort = fixed\n"       \
+	     "recoding = local\n"                                              \
+	     "[column age]\ntype = integer\nrange = 0..99\n"                   \
+	     "privacy = quasi-identifier\nlevel = 2\nuse = feature\n"          \
+	     "[hierarchy age]\n"                                               \
+	     "level-1 = cut 0 10 20 30 40 50 60 70 80 90 99\n"                 \
+	     "level-2 = cut 0 50 99\n"                                         \
+	     "[column sex]\ntype = levels\nlevels = f, m\n"                    \
+	     "privacy = quasi-identifier\nlevel = 0\nuse = feature\n"          \
+	     "[column land]\ntype = levels\nlevels = a, b, c, d\n"             \
+	     "privacy = quasi-identifier\nlevel = top\n"                       \
+	     "[hierarchy land]\nlevel-1 = group x: a, b; y: c, d\n"
+
+#define MANY 1500
+
+static void
+each_class_keeps_the_narrowest_groups(void **state)
+{
+	struct text csv = { .seed = 1 };
+	struct outcome o;
+	const double *age, *sex;
+	size_t alone = 0, narrow = 0, wide = 0;
+
+	(void)state;
+	add(&csv, "age,sex,land,ill\n");
+	for (size_t i = 0; i < MANY; i++) {
+		unsigned age_of = draw(&csv, 1 + draw(&csv, 100));
+
+		add(&csv, "%u,%c,%c,%s\n", age_of, "fm"[draw(&csv, 2)],
+		    "abcd"[draw(&csv, 4)], draw(&csv, 2) == 0 ? "no" : "yes");
+	}
+	run(&o, LOCAL, text_of(&csv));
+	if (o.r != 0)
+		fail_msg("%s", o.err.msg);
+	assert_int_equal(o.result.n_suppressed, 0);
+	assert_int_equal(o.table.n_rows, MANY);
+	age = values(&o, "age");
+	sex = values(&o, "sex");
+	for (size_t i = 0; i < MANY; i++) {
+		size_t same = 0;
+
+		for (size_t j = 0; j < MANY; j++)
+			same += age[i] == age[j] && sex[i] == sex[j];
+		assert_true(same >= 5);
+		/* 0-49 is 24.5, 50-99 is 74.5; 0-9 is 4.5; a year is whole. */
+		if (age[i] == 24.5 || age[i] == 74.5)
+			wide++;
+		else if (study_whole(age[i]))
+			alone++;
+		else
+			narrow++;
+	}
+	assert_true(alone > 0 && narrow > 0);
+	/* By one level for all rows, all would be wide. */
+	assert_true(wide < MANY / 2);
+	assert_non_null(strstr(o.json, "the narrowest groups that it can"));
+	canon_free(&csv.c);
+	free_outcome(&o);
+}
+
+/* No row is kept that its class of the highest levels does not carry. */
+static void
+local_recoding_suppresses_what_fits_nowhere(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	run(&o, LOCAL,
+	    "age,sex,land,ill\n"
+	    "1,f,a,no\n2,f,a,no\n3,f,a,no\n4,f,a,no\n5,f,a,yes\n"
+	    "1,m,a,no\n2,m,a,no\n3,m,a,no\n4,m,a,yes\n");
+	assert_int_equal(o.r, -1);
+	assert_int_equal(o.err.code, ERR_REFUSED);
+	assert_non_null(strstr(o.err.msg, "4 of 9 rows share"));
+	free_outcome(&o);
+}
+
+static void
+local_recoding_wants_values_that_can_be_counted(void **state)
+{
+	(void)state;
+	no_study(HEAD
+	    "[privacy]\nk = 5\ncohort = fixed\nrecoding = local\n"
+	    "[column code]\ntype = text\nprivacy = quasi-identifier\n"
+	    "level = 1\n[hierarchy code]\nlevel-1 = mask 2\n",
+	    "column \"code\": recoding = local needs values that can be "
+	    "counted");
+	no_study(HEAD
+	    "[privacy]\nk = 5\ncohort = fixed\nrecoding = mixed\n",
+	    "recoding");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_class_keeps_the_narrowest_groups),
+		cmocka_unit_test(local_recoding_suppresses_what_fits_nowhere),
+		cmocka_unit_test(
+		    local_recoding_wants_values_that_can_be_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
