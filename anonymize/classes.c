@@ -63,6 +63,40 @@ classes_make(struct classes *c, const double *const *keys, size_t n_keys,
 	return 0;
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int
+classes_people(struct classes *c, const uint32_t *patient,
+    struct classes *people, struct err *err)
+{
+	uint64_t *pair = malloc((c->n_rows + 1) * sizeof(*pair));
+
+	*people = (struct classes){ .n = c->n };
+	people->size = calloc(c->n + 1, sizeof(*people->size));
+	if (pair == NULL || people->size == NULL) {
+		free(pair);
+		return err_sys(err, "memory for %zu rows", c->n_rows);
+	}
+	for (size_t i = 0; i < c->n_rows; i++)
+		pair[i] = (uint64_t)c->of_row[i] << 32 | patient[i];
+	qsort(pair, c->n_rows, sizeof(*pair), by_number);
+	for (size_t i = 0; i < c->n_rows; i++) {
+		if (i > 0 && pair[i] == pair[i - 1])
+			continue;
+		people->size[pair[i] >> 32]++;
+		people->n_rows++;
+	}
+	c->people = people->size;
+	free(pair);
+	return 0;
+}
+
 void
 classes_free(struct classes *c)
 {

@@ -1,11 +1,13 @@
 /*
  * Equivalence classes: rows that agree in all quasi-identifiers, so that an
- * intruder who knows those cannot tell them apart.  One row is one patient.
+ * intruder who knows those cannot tell them apart.  One row is one patient,
+ * unless classes_people() says how many they are of.
  */
 #ifndef ANONYMIZE_CLASSES_H
 #define ANONYMIZE_CLASSES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 
@@ -13,6 +15,8 @@ struct classes {
 	size_t n_rows, n; /* rows, classes */
 	size_t *of_row; /* (n_rows) */
 	size_t *size; /* (n), rows of each */
+	const size_t *people; /* (n) patients of each, where one may have
+				 several rows; else NULL; not owned */
 };
 
 /*
@@ -33,6 +37,14 @@ int classes_make(struct classes *c, const double *const *keys, size_t n_keys,
 void classes_free(struct classes *c);
 
 /* threshold: the risk that is called high. */
+/*
+ * The same classes of patients: sizes are how many different ones are in each,
+ * n_rows is their sum, of_row is NULL.  patient: (n_rows) numbers that tell
+ * them apart.  c->people becomes the sizes, which people keeps.
+ */
+int classes_people(struct classes *c, const uint32_t *patient,
+    struct classes *people, struct err *err);
+
 struct risk classes_risk(const struct classes *c, double threshold);
 /* Rows in classes of fewer than k. */
 size_t classes_below(const struct classes *c, size_t k);

@@ -304,7 +304,11 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 {
 	const struct study_column *c = &s->columns[column];
 
-	if (c->privacy == STUDY_DIRECT)
+	if (column == s->privacy.patient)
+		say(f->done, "%s",
+		    _("tells which rows are one patient's, who counts once; "
+		      "then removed"));
+	else if (c->privacy == STUDY_DIRECT)
 		say(f->done, "%s", _("removed"));
 	else if (study_recode(c) != NULL)
 		say_group(s, column, f);
@@ -339,6 +343,7 @@ measure_column(struct report *r, size_t t, struct err *err)
 	struct column_facts *f = &r->columns[column];
 	const double *v = table_column(r->in.table, t);
 	double bits_before, bits_after, unused;
+	uint16_t *seen = NULL; /* bins, by patient */
 
 	f->in_table = true;
 	if (spread(r->in.rows->columns[column].values, r->in.rows->n,
@@ -350,14 +355,25 @@ measure_column(struct report *r, size_t t, struct err *err)
 	make_bins(s, column, f);
 	if (f->n_bins == 0)
 		return 0;
+	if (r->in.patient != NULL &&
+	    (seen = calloc(r->in.rows->n_patients + 1, sizeof(*seen))) == NULL)
+		return err_sys(err, "memory for the report");
 	for (size_t i = 0; i < r->in.table->n_rows; i++) {
 		size_t g;
 
 		if (v[i] == STUDY_MISSING)
 			continue;
-		g = bin_of(s, column, f, v[i]);
-		f->bins[MIN(g, f->n_bins - 1)].count++;
+		g = MIN(bin_of(s, column, f, v[i]), f->n_bins - 1);
+		if (seen != NULL) { /* a patient counts once in a bin */
+			uint16_t *of = &seen[r->in.patient[i]];
+
+			f->bins[g].count += (*of >> g & 1) == 0;
+			*of = (uint16_t)(*of | 1u << g);
+		} else {
+			f->bins[g].count++;
+		}
 	}
+	free(seen);
 	facts_hide(f->bins, f->n_bins, r->in.k);
 	return 0;
 }
@@ -481,18 +497,18 @@ measure_risk(struct report *r, struct err *err)
 	double threshold = r->in.study->privacy.risk_threshold;
 	double people = r->in.study->privacy.population;
 
-	r->before = classes_risk(r->in.before, threshold);
-	r->after = classes_risk(r->in.after, threshold);
-	if (measure_journalist(r, r->in.before, &r->before,
+	r->before = classes_risk(r->in.people_before, threshold);
+	r->after = classes_risk(r->in.people_after, threshold);
+	if (measure_journalist(r, r->in.people_before, &r->before,
 		&r->journalist_before, err) == -1 ||
-	    measure_journalist(
-		r, r->in.after, &r->after, &r->journalist_after, err) == -1)
+	    measure_journalist(r, r->in.people_after, &r->after,
+		&r->journalist_after, err) == -1)
 		return -1;
 	if (people > 0 &&
-	    (population_estimate(
-		 r->in.before, people, &r->population_before, err) == -1 ||
-		population_estimate(
-		    r->in.after, people, &r->population_after, err) == -1))
+	    (population_estimate(r->in.people_before, people,
+		 &r->population_before, err) == -1 ||
+		population_estimate(r->in.people_after, people,
+		    &r->population_after, err) == -1))
 		return -1;
 	for (size_t t = 0; t < r->in.study->n_table; t++)
 		if (measure_disclosure(r, t, err) == -1)
@@ -513,8 +529,8 @@ measure_sizes(struct report *r)
 	for (size_t i = 1; i < FACTS_SIZES; i++, from *= 2)
 		r->sizes[i] = (struct class_sizes){ from,
 			i + 1 < FACTS_SIZES ? 2 * from - 1 : 0, 0, 0 };
-	for (size_t c = 0; c < r->in.after->n; c++) {
-		size_t size = r->in.after->size[c], i = 0;
+	for (size_t c = 0; c < r->in.people_after->n; c++) {
+		size_t size = r->in.people_after->size[c], i = 0;
 
 		while (r->sizes[i].to != 0 && size > r->sizes[i].to)
 			i++;

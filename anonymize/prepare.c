@@ -26,6 +26,9 @@ struct job {
 	struct rows *rows;
 	double **keys; /* (n_quasi): rows->n recoded values each */
 	struct classes before, classes; /* raw, recoded: of the complete rows */
+	/* The same and after of patients, where one may have several rows. */
+	struct classes people_before, people, people_after;
+	uint32_t *patient; /* (n_kept) whose row of the table it is; or NULL */
 	struct rules rules; /* over the complete rows */
 	bool *fails; /* (classes.n) */
 	size_t *order; /* (n_kept) rows, as the table has them */
@@ -98,6 +101,16 @@ make_key(struct job *j, size_t q, struct err *err)
 	return 0;
 }
 
+/* Count the patients of classes of the complete rows, if that is asked for. */
+static int
+count_people(const struct job *j, struct classes *c, struct classes *people,
+    struct err *err)
+{
+	return j->rows->patient != NULL
+	    ? classes_people(c, j->rows->patient, people, err)
+	    : 0;
+}
+
 /* Classes of the complete rows, before and after recoding. */
 static int
 make_classes(struct job *j, struct err *err)
@@ -122,7 +135,9 @@ make_classes(struct job *j, struct err *err)
 		goto out;
 	if (classes_make(&j->before, raw, n, j->rows->n, err) == -1 ||
 	    classes_make(&j->classes, (const double *const *)j->keys, n,
-		j->rows->n, err) == -1)
+		j->rows->n, err) == -1 ||
+	    count_people(j, &j->before, &j->people_before, err) == -1 ||
+	    count_people(j, &j->classes, &j->people, err) == -1)
 		goto out;
 	r = 0;
 out:
@@ -170,7 +185,7 @@ too_many(struct job *j, size_t below, struct err *err)
 	const double **keys = calloc(n + 1, sizeof(*keys));
 
 	for (size_t q = 0; keys != NULL && n > 1 && q < n; q++) {
-		struct classes c;
+		struct classes c, people = { 0 };
 		size_t m = 0;
 
 		for (size_t i = 0; i < n; i++)
@@ -179,12 +194,14 @@ too_many(struct job *j, size_t below, struct err *err)
 		size_t lost;
 
 		if (classes_make(&c, keys, m, j->rows->n, err) == 0 &&
+		    count_people(j, &c, &people, err) == 0 &&
 		    rules_check(&j->rules, &c, NULL, &lost, NULL, err) == 0 &&
 		    lost < best) {
 			best = lost;
 			worst = q;
 		}
 		classes_free(&c);
+		classes_free(&people);
 	}
 	free(keys);
 	return err_set(err, ERR_REFUSED,
@@ -200,6 +217,21 @@ too_many(struct job *j, size_t below, struct err *err)
 	    j->most_suppressed,
 	    n > 0 ? j->s->columns[j->s->quasi[worst]].name : "",
 	    n > 1 ? best : 0);
+}
+
+/* Are the kept classes few enough by their patients? */
+static bool
+average_holds(const struct job *j)
+{
+	const struct classes *c = &j->classes;
+	size_t kept = 0, people = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (!j->fails[i]) {
+			kept++;
+			people += c->people != NULL ? c->people[i] : c->size[i];
+		}
+	return models_hold_table(&j->rules.models, kept, people);
 }
 
 /* Which rows stay. */
@@ -228,7 +260,7 @@ suppress(struct job *j, struct err *err)
 		    j->p->source, n - below, MAX(k, 1));
 	for (size_t i = 0; i < j->classes.n; i++)
 		kept += !j->fails[i];
-	if (!j->p->raw && !models_hold_table(&j->rules.models, kept, n - below))
+	if (!j->p->raw && !average_holds(j))
 		return err_set(err, ERR_REFUSED,
 		    "%.100s: %zu classes of %zu rows, an average risk of %.4f; "
 		    "the study allows %g: higher levels of the hierarchies "
@@ -288,6 +320,14 @@ out:
 	return r;
 }
 
+/* The classes of patients, or of rows where one row is one patient. */
+static const struct classes *
+people_or(const struct job *j, const struct classes *people,
+    const struct classes *rows)
+{
+	return j->rows->patient != NULL ? people : rows;
+}
+
 /* The rules once more, on the file's values. */
 static int
 check_rules(struct job *j, struct err *err)
@@ -319,8 +359,8 @@ check_rules(struct job *j, struct err *err)
 	}
 	if (!j->p->raw &&
 	    (lost > 0 ||
-		!models_hold_table(
-		    &rules.models, j->after.n, j->after.n_rows))) {
+		!models_hold_table(&rules.models, j->after.n,
+		    people_or(j, &j->people_after, &j->after)->n_rows))) {
 		err_set(err, ERR_FORMAT,
 		    "the written table does not keep the study's rules: %zu "
 		    "rows",
@@ -365,6 +405,21 @@ out:
 	return r;
 }
 
+/* The patients in the classes of the written table, whose rows are in order. */
+static int
+count_people_after(struct job *j, struct err *err)
+{
+	size_t n = j->result->n_kept;
+
+	if (j->rows->patient == NULL || j->table.n_rows != n)
+		return 0;
+	if ((j->patient = malloc((n + 1) * sizeof(*j->patient))) == NULL)
+		return no_memory(j, err);
+	for (size_t i = 0; i < n; i++)
+		j->patient[i] = j->rows->patient[j->order[i]];
+	return classes_people(&j->after, j->patient, &j->people_after, err);
+}
+
 /* Nothing of what was kept in memory is believed: the file is what counts. */
 static int
 measure_file(struct job *j, struct err *err)
@@ -389,9 +444,11 @@ measure_file(struct job *j, struct err *err)
 	for (size_t t = 0; t < j->s->n_table; t++)
 		if (j->s->columns[j->s->table[t]].in_k)
 			keys[n_keys++] = table_column(&j->table, t);
-	if (classes_make(&j->after, keys, n_keys, j->table.n_rows, err) == -1)
+	if (classes_make(&j->after, keys, n_keys, j->table.n_rows, err) == -1 ||
+	    count_people_after(j, err) == -1)
 		goto out;
-	j->result->smallest_class = classes_risk(&j->after, 1).smallest;
+	j->result->smallest_class =
+	    classes_risk(people_or(j, &j->people_after, &j->after), 1).smallest;
 	if (j->table.n_rows != j->result->n_kept ||
 	    (!j->p->raw && j->result->smallest_class < j->result->k)) {
 		err_set(err, ERR_FORMAT,
@@ -446,6 +503,9 @@ write_reports(struct job *j, struct err *err)
 		.most_suppressed = j->most_suppressed,
 		.before = &j->before,
 		.after = &j->after,
+		.people_before = people_or(j, &j->people_before, &j->before),
+		.people_after = people_or(j, &j->people_after, &j->after),
+		.patient = j->patient,
 		.table = &j->table,
 		.attack = &j->attack,
 		.rules = &j->rules,
@@ -527,6 +587,12 @@ prepare(const struct prepare *p, struct prepare_result *result, struct err *err)
 	classes_free(&j.before);
 	classes_free(&j.classes);
 	classes_free(&j.after);
+	classes_free(&j.people_before);
+	classes_free(&j.people);
+	classes_free(&j.people_after);
+	if (j.patient != NULL)
+		explicit_bzero(j.patient, result->n_kept * sizeof(*j.patient));
+	free(j.patient);
 	rules_free(&j.rules);
 	free(j.fails);
 	free(j.worst);

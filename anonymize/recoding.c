@@ -165,16 +165,69 @@ end(struct job *j)
 	rules_free(&j->rules);
 }
 
+/* The first row of each patient.  End with free_first(). */
+static int
+first_rows(const struct rows *rows, struct rows *first, struct err *err)
+{
+	size_t columns = rows->study->n_columns, seen = 0;
+
+	*first = *rows;
+	first->n = 0;
+	first->patient = NULL;
+	if ((first->columns = calloc(columns, sizeof(*first->columns))) == NULL)
+		return no_memory(err);
+	for (size_t c = 0; c < columns; c++) {
+		const double *from = rows->columns[c].values;
+		double *to;
+
+		if (from == NULL)
+			continue;
+		if ((to = malloc((rows->n_patients + 1) * sizeof(*to))) == NULL)
+			return no_memory(err);
+		first->columns[c].values = to;
+		/* Patients are numbered as they come. */
+		seen = 0;
+		for (size_t i = 0; i < rows->n; i++)
+			if (rows->patient[i] == seen)
+				to[seen++] = from[i];
+	}
+	first->n = seen;
+	return 0;
+}
+
+static void
+free_first(struct rows *first)
+{
+	for (size_t c = 0;
+	     first->columns != NULL && c < first->study->n_columns; c++) {
+		double *values = first->columns[c].values;
+
+		if (values != NULL)
+			explicit_bzero(values, first->n * sizeof(*values));
+		free(values);
+	}
+	free(first->columns);
+}
+
 int
 recoding_choose(const struct study *s, const struct rows *rows,
     struct recoding *r, struct err *err)
 {
+	struct rows first = { 0 };
 	struct job j = { .s = s, .rows = rows, .n = s->n_quasi };
-	int rv = begin(&j, s->privacy.k, err);
+	int rv = 0;
 
+	if (rows->patient != NULL) {
+		rv = first_rows(rows, &first, err);
+		j.rows = &first;
+	}
+	if (rv == 0)
+		rv = begin(&j, s->privacy.k, err);
 	if (rv == 0)
 		rv = search(&j, r, err);
 	end(&j);
+	if (rows->patient != NULL)
+		free_first(&first);
 	return rv;
 }
 

@@ -20,7 +20,8 @@ struct recoding {
 	size_t nodes, visited; /* of the lattice */
 };
 
-/* Text and numbers that are not whole have no countable hierarchy: ERR_CONFIG
+/* Where patients have several rows, on the first row of each.
+   Text and numbers that are not whole have no countable hierarchy: ERR_CONFIG
    if the study holds such a column to k. */
 int recoding_choose(const struct study *s, const struct rows *rows,
     struct recoding *r, struct err *err);

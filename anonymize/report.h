@@ -41,6 +41,10 @@ struct report_input {
 	size_t suppressed, most_suppressed; /* rows; what the study allows */
 	const struct classes *before; /* of the complete rows, as they were */
 	const struct classes *after; /* of the table that was written */
+	/* The same of patients, where one may have several rows; else the same
+	   ones. */
+	const struct classes *people_before, *people_after;
+	const uint32_t *patient; /* (table->n_rows) whose row, or NULL */
 	const struct table *table; /* read from the file */
 	const struct attack *attack; /* on that table */
 	const struct rules *rules; /* that were kept */

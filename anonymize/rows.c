@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "anonymize/csv.h"
+#include "anonymize/dictionary.h"
 #include "common/err.h"
 #include "common/macros.h"
 
@@ -23,6 +24,7 @@ struct source {
 	size_t *cell_of; /* (n_columns) of the source; STUDY_NONE: none */
 	double *row; /* (n_columns) */
 	bool *missing; /* (n_columns) */
+	struct dictionary patients;
 };
 
 static int
@@ -322,6 +324,13 @@ grow(struct rows *r)
 			return -1;
 		c->text_at = at;
 	}
+	if (r->study->privacy.patient != STUDY_NONE) {
+		uint32_t *patient = realloc(r->patient, cap * sizeof(*patient));
+
+		if (patient == NULL)
+			return -1;
+		r->patient = patient;
+	}
 	r->cap = cap;
 	return 0;
 }
@@ -345,11 +354,27 @@ keep_text(struct rows_column *c, size_t row, const char *text, size_t len)
 	return 0;
 }
 
+/* Whose row it is. */
+static int
+keep_patient(struct source *src)
+{
+	struct rows *r = src->rows;
+	size_t column = r->study->privacy.patient, len;
+	const char *text;
+
+	if (column == STUDY_NONE)
+		return 0;
+	text = trimmed(csv_cell(src->csv, src->cell_of[column]), &len);
+	r->patient[r->n] = dictionary_add(&src->patients, text, len);
+	return r->patient[r->n] == DICTIONARY_NONE ? -1 : 0;
+}
+
 static int
 keep_row(struct source *src, struct err *err)
 {
 	struct rows *r = src->rows;
-	bool complete = true;
+	size_t patient = r->study->privacy.patient;
+	bool complete = patient == STUDY_NONE || !src->missing[patient];
 
 	for (size_t i = 0; i < r->study->n_columns; i++)
 		if (r->columns[i].kept && src->missing[i]) {
@@ -368,7 +393,7 @@ keep_row(struct source *src, struct err *err)
 		    "%s:%zu:1: more than %zu rows, the most that the study "
 		    "allows a site",
 		    src->name, csv_line(src->csv), r->n);
-	if (r->n == r->cap && grow(r) == -1)
+	if ((r->n == r->cap && grow(r) == -1) || keep_patient(src) == -1)
 		return no_memory(src->name, err);
 	for (size_t i = 0; i < r->study->n_columns; i++) {
 		struct rows_column *c = &r->columns[i];
@@ -438,6 +463,7 @@ read_source(struct source *src, struct err *err)
 	if (more == -1)
 		return -1;
 	r->open_end = csv_open_end(src->csv);
+	r->n_patients = src->patients.n;
 	if (r->n_rejected > most)
 		return err_set(err, ERR_FORMAT,
 		    "%.100s: %zu rows rejected, the study allows %zu; the "
@@ -486,6 +512,7 @@ out:
 	free(src.cell_of);
 	free(src.row);
 	free(src.missing);
+	dictionary_free(&src.patients);
 	if (ok)
 		return r;
 	if (places != NULL)
@@ -511,6 +538,9 @@ rows_free(struct rows *r)
 		free(c->texts);
 		free(c->text_at);
 	}
+	if (r->patient != NULL)
+		explicit_bzero(r->patient, r->n * sizeof(*r->patient));
+	free(r->patient);
 	free(r->columns);
 	free(r->extra);
 	free(r->seen);

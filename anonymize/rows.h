@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "anonymize/detect.h"
 #include "study/study.h"
@@ -51,6 +52,10 @@ struct rows {
 	size_t n_extra;
 	struct rows_seen *seen; /* (n_seen) what the source looks like */
 	size_t n_seen;
+	/* (n) whose row it is, if the study says how patients are told apart:
+	   numbers below n_patients; else NULL. */
+	uint32_t *patient;
+	size_t n_patients;
 	bool open_end; /* the last line has no line end */
 	char places[ROWS_PLACES_MAX][ROWS_PLACE_SIZE];
 	size_t n_places; /* the first of n_rejected */

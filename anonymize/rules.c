@@ -180,7 +180,8 @@ rules_check(const struct rules *r, const struct classes *c, bool *fails,
 		worst[o] = NAN;
 	for (size_t i = 0; i < c->n; i++) {
 		const uint32_t *of = counts + i * m->n_counts;
-		bool fail = !models_hold(m, c->size[i], of);
+		bool fail = (c->people != NULL && c->people[i] < m->k) ||
+		    !models_hold(m, c->size[i], of);
 
 		if (fails != NULL)
 			fails[i] = fail;

@@ -499,6 +499,29 @@ check_names(struct draft *d, struct err *err)
 	return 0;
 }
 
+/* The column that tells patients apart. */
+static int
+check_patient(struct draft *d, struct err *err)
+{
+	struct study *s = d->s;
+	char *name = s->privacy.patient_name;
+	size_t i = name != NULL ? study_find(s, name) : STUDY_NONE;
+
+	s->privacy.patient = i;
+	if (name == NULL)
+		return 0;
+	if (i == STUDY_NONE || s->columns[i].privacy != STUDY_DIRECT)
+		return ini_error(d->ini, name, err,
+		    "patient: \"%.60s\" is no column that is a "
+		    "direct-identifier",
+		    name);
+	if (s->privacy.recoding == STUDY_LOCAL)
+		return ini_error(d->ini, name, err,
+		    "patient: local recoding counts rows, expected "
+		    "recoding = global");
+	return 0;
+}
+
 int
 codebook_check(struct draft *d, struct err *err)
 {
@@ -528,5 +551,5 @@ codebook_check(struct draft *d, struct err *err)
 		if (s->columns[i].in_k)
 			s->quasi[s->n_quasi++] = i;
 	}
-	return 0;
+	return check_patient(d, err);
 }

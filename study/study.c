@@ -141,6 +141,7 @@ static const struct ini_field privacy_fields[] = {
 	    .min = 0, .max = 1 },
 	{ "population", ini_real, AT(privacy.population), .min = 1,
 	    .max = 1e11 },
+	{ "patient", parse_raw, AT(privacy.patient_name) },
 	{ "average-risk", ini_real, AT(privacy.average_risk), .min = 1e-6,
 	    .max = 1 },
 	{ "risk-threshold", ini_real, AT(privacy.risk_threshold), .min = 1e-6,

@@ -253,6 +253,9 @@ struct study {
 		/* enum study_suite, study_cohort, study_verify */
 		int suite, cohort, verify;
 		int recoding; /* enum study_recoding */
+		char *patient_name; /* or NULL */
+		size_t patient; /* the column that tells patients apart, where
+				   one may have several rows; STUDY_NONE */
 		size_t max_rejected_rows;
 		size_t rows_per_site; /* upper bound; no sum can overflow */
 	} privacy;

@@ -237,15 +237,128 @@ static void
 local_recoding_wants_values_that_can_be_counted(void **state)
 {
 	(void)state;
-	no_study(HEAD
-	    "[privacy]\nk = 5\ncohort = fixed\nrecoding = local\n"
-	    "[column code]\ntype = text\nprivacy = quasi-identifier\n"
-	    "level = 1\n[hierarchy code]\nlevel-1 = mask 2\n",
+	no_study(HEAD "[privacy]\nk = 5\ncohort = fixed\nrecoding = local\n"
+		      "[column code]\ntype = text\nprivacy = quasi-identifier\n"
+		      "level = 1\n[hierarchy code]\nlevel-1 = mask 2\n",
 	    "column \"code\": recoding = local needs values that can be "
 	    "counted");
-	no_study(HEAD
-	    "[privacy]\nk = 5\ncohort = fixed\nrecoding = mixed\n",
+	no_study(HEAD "[privacy]\nk = 5\ncohort = fixed\nrecoding = mixed\n",
 	    "recoding");
+}
+
+/*
+ * Several rows of a patient.
+ */
+
+#define PATIENTS                                                               \
+	HEAD "[privacy]\nk = 3\ncohort = fixed\npatient = mrn\n"               \
+	     "suppression-limit = 0.4\n"                                       \
+	     "[column mrn]\ntype = text\nprivacy = direct-identifier\n"        \
+	     "[column age]\ntype = integer\nrange = 0..99\n"                   \
+	     "privacy = quasi-identifier\nlevel = 0\nuse = feature\n"
+
+/* Three patients of 30 with two rows each, two of 40 with two each. */
+#define ROWS                                                                   \
+	"mrn,age,ill\n"                                                        \
+	"MRN-A,30,no\nMRN-B,30,no\nMRN-C,30,no\n"                              \
+	"MRN-A,30,yes\nMRN-B,30,yes\nMRN-C,30,yes\n"                           \
+	"MRN-D,40,no\nMRN-E,40,no\nMRN-D,40,yes\nMRN-E,40,yes\n"
+
+static void
+k_counts_patients_not_rows(void **state)
+{
+	struct outcome o;
+	const double *age;
+
+	(void)state;
+	run(&o, PATIENTS, ROWS);
+	if (o.r != 0)
+		fail_msg("%s", o.err.msg);
+	assert_int_equal(o.result.n_suppressed, 4);
+	assert_int_equal(o.result.n_kept, 6);
+	assert_int_equal(o.result.smallest_class, 3);
+	age = values(&o, "age");
+	for (size_t i = 0; i < 6; i++)
+		assert_true(age[i] == 30);
+	/* The highest risk is one patient's of three. */
+	assert_non_null(strstr(o.json, "0.3333333333333333"));
+	assert_non_null(strstr(o.json, "tells which rows are one patient's"));
+	assert_null(strstr(o.json, "MRN-"));
+	free_outcome(&o);
+}
+
+/* The same rows of ten patients are two classes that may stay. */
+static void
+rows_are_patients_if_nothing_else_is_said(void **state)
+{
+	static const char name[] = "patient = mrn\n";
+	char text[sizeof(PATIENTS)];
+	struct outcome o;
+	char *at;
+
+	(void)state;
+	memcpy(text, PATIENTS, sizeof(PATIENTS));
+	at = strstr(text, name);
+	memmove(at, at + strlen(name), strlen(at + strlen(name)) + 1);
+	run(&o, text, ROWS);
+	assert_int_equal(o.r, 0);
+	assert_int_equal(o.result.n_suppressed, 0);
+	assert_int_equal(o.result.smallest_class, 4);
+	free_outcome(&o);
+}
+
+static void
+a_row_of_nobody_is_incomplete(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	run(&o, PATIENTS, ROWS "NA,30,no\n,30,no\n");
+	assert_int_equal(o.r, 0);
+	assert_int_equal(o.result.n_incomplete, 2);
+	assert_int_equal(o.result.n_kept, 6);
+	free_outcome(&o);
+}
+
+static void
+refuses_where_patients_are_too_few(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	/* Ten rows, all of 30, but two patients. */
+	run(&o, PATIENTS,
+	    "mrn,age,ill\n"
+	    "MRN-A,30,no\nMRN-A,30,no\nMRN-A,30,no\nMRN-A,30,no\n"
+	    "MRN-A,30,no\nMRN-B,30,yes\nMRN-B,30,yes\nMRN-B,30,yes\n"
+	    "MRN-B,30,yes\nMRN-B,30,yes\n");
+	assert_int_equal(o.r, -1);
+	assert_int_equal(o.err.code, ERR_REFUSED);
+	assert_non_null(strstr(o.err.msg, "10 of 10 rows share"));
+	assert_null(strstr(o.err.msg, "MRN-"));
+	assert_string_equal(o.json, "");
+	free_outcome(&o);
+}
+
+static void
+only_a_direct_identifier_tells_patients_apart(void **state)
+{
+	(void)state;
+	no_study(HEAD "[privacy]\nk = 3\ncohort = fixed\npatient = age\n"
+		      "[column age]\ntype = integer\nrange = 0..99\n"
+		      "privacy = none\nuse = feature\n",
+	    "patient: \"age\" is no column that is a direct-identifier");
+	no_study(HEAD "[privacy]\nk = 3\ncohort = fixed\npatient = x\n"
+		      "[column age]\ntype = integer\nrange = 0..99\n"
+		      "privacy = none\nuse = feature\n",
+	    "patient: \"x\" is no column");
+	no_study(HEAD "[privacy]\nk = 3\ncohort = fixed\npatient = mrn\n"
+		      "recoding = local\n"
+		      "[column mrn]\ntype = text\n"
+		      "privacy = direct-identifier\n"
+		      "[column age]\ntype = integer\nrange = 0..99\n"
+		      "privacy = none\nuse = feature\n",
+	    "patient: local recoding counts rows");
 }
 
 int
@@ -256,6 +369,11 @@ main(void)
 		cmocka_unit_test(local_recoding_suppresses_what_fits_nowhere),
 		cmocka_unit_test(
 		    local_recoding_wants_values_that_can_be_counted),
+		cmocka_unit_test(k_counts_patients_not_rows),
+		cmocka_unit_test(rows_are_patients_if_nothing_else_is_said),
+		cmocka_unit_test(a_row_of_nobody_is_incomplete),
+		cmocka_unit_test(refuses_where_patients_are_too_few),
+		cmocka_unit_test(only_a_direct_identifier_tells_patients_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
