@@ -312,6 +312,10 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 		say(f->done, "%s", _("removed"));
 	else if (study_recode(c) != NULL)
 		say_group(s, column, f);
+	else if (c->mean)
+		say(f->done,
+		    "each number replaced by the mean of a group of patients "
+		    "who are near each other and alike in all else");
 	else if (c->type == STUDY_INTERVAL)
 		say(f->done,
 		    _("the number of days between \"%1$s\" and \"%2$s\", which "

@@ -14,6 +14,8 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/html.c %D%/html.h \
 	%D%/lattice.c %D%/lattice.h \
 	%D%/local.c %D%/local.h \
+	%D%/means.c %D%/means.h \
+	%D%/microaggregate.c %D%/microaggregate.h \
 	%D%/models.c %D%/models.h \
 	%D%/population.c %D%/population.h \
 	%D%/prepare.c %D%/prepare.h \

@@ -9,6 +9,7 @@
 
 #include "anonymize/attack.h"
 #include "anonymize/classes.h"
+#include "anonymize/means.h"
 #include "anonymize/recoding.h"
 #include "anonymize/report.h"
 #include "anonymize/rules.h"
@@ -101,6 +102,12 @@ make_key(struct job *j, size_t q, struct err *err)
 	return 0;
 }
 
+static bool
+is_mean(const struct job *j, size_t q)
+{
+	return j->s->columns[j->s->quasi[q]].mean && !j->p->raw;
+}
+
 /* Count the patients of classes of the complete rows, if that is asked for. */
 static int
 count_people(const struct job *j, struct classes *c, struct classes *people,
@@ -126,9 +133,12 @@ make_classes(struct job *j, struct err *err)
 	}
 	for (size_t q = 0; q < n; q++) {
 		raw[q] = j->rows->columns[j->s->quasi[q]].values;
-		if (!is_local(j) && make_key(j, q, err) == -1)
+		if (!is_local(j) && !is_mean(j, q) && make_key(j, q, err) == -1)
 			goto out;
 	}
+	if (!j->p->raw &&
+	    means_make(j->s, j->rows, j->result->k, j->keys, err) == -1)
+		goto out;
 	if (is_local(j) &&
 	    recoding_locally(
 		j->s, j->rows, j->result->k, j->keys, &local, err) == -1)
@@ -276,12 +286,14 @@ suppress(struct job *j, struct err *err)
 	return 0;
 }
 
-/* A column's local values, or NULL if all rows have the study's level. */
+/* A column's values if they depend on the row's class, or NULL. */
 static const double *
-local_values(const struct job *j, size_t column)
+values_by_class(const struct job *j, size_t column)
 {
-	for (size_t q = 0; is_local(j) && q < j->s->n_quasi; q++)
-		if (j->s->quasi[q] == column && study_is_local(j->s, column))
+	for (size_t q = 0; q < j->s->n_quasi; q++)
+		if (j->s->quasi[q] == column &&
+		    (is_mean(j, q) ||
+			(is_local(j) && study_is_local(j->s, column))))
 			return j->keys[q];
 	return NULL;
 }
@@ -302,11 +314,11 @@ make_columns(struct job *j, struct err *err)
 	for (size_t t = 0; t < n_table; t++) {
 		size_t column = j->s->table[t];
 		const double *values = j->rows->columns[column].values;
-		const double *local = local_values(j, column);
+		const double *by_class = values_by_class(j, column);
 
 		for (size_t i = 0; i < n; i++)
-			all[t][i] = local != NULL
-			    ? local[i]
+			all[t][i] = by_class != NULL
+			    ? by_class[i]
 			    : study_table_value(j->s, column, values[i]);
 	}
 	classes_sort(

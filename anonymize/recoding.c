@@ -35,14 +35,24 @@ add_attribute(struct job *j, size_t q, struct err *err)
 	const double *values = j->rows->columns[j->s->quasi[q]].values;
 	struct lattice_attribute *a = &j->attributes[q];
 
+	if (c->mean)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" has level = mean: there is no level to choose",
+		    c->name);
 	if (hierarchy_study(&j->trees[q], c, err) == -1)
 		return -1;
 	if ((j->leaf[q] = calloc(j->rows->n + 1, sizeof(uint32_t))) == NULL)
 		return no_memory(err);
-	for (size_t i = 0; i < j->rows->n; i++)
+	for (size_t i = 0; i < j->rows->n; i++) {
+		if (values[i] == STUDY_MISSING)
+			return err_set(err, ERR_REFUSED,
+			    "\"%s\" is missing in a row, and a missing value "
+			    "has no place in its hierarchy",
+			    c->name);
 		j->leaf[q][i] =
 		    (uint32_t)(c->type == STUDY_LEVELS ? values[i]
 						       : values[i] - c->lo);
+	}
 	*a = (struct lattice_attribute){
 		.name = c->name,
 		.hierarchy = &j->trees[q],

@@ -413,6 +413,27 @@ check_countable(struct draft *d, const struct study_column *c, struct err *err)
 	    c->name, STUDY_COUNTABLE_MAX);
 }
 
+/* level = mean */
+static int
+check_mean(struct draft *d, struct draft_column *dc,
+    const struct draft_hierarchy *h, struct err *err)
+{
+	struct study_column *c = &dc->c;
+
+	if (!is_number(c) || c->use != STUDY_FEATURE)
+		return ini_error(d->ini, dc->level, err,
+		    "level: only a number that is a feature can be a mean");
+	if (h != NULL)
+		return ini_error(d->ini, h->column, err,
+		    "column \"%s\" is a mean and has no use for a hierarchy",
+		    c->name);
+	if (d->s->privacy.recoding == STUDY_LOCAL)
+		return ini_error(d->ini, dc->level, err,
+		    "level: mean, expected recoding = global");
+	c->mean = true;
+	return 0;
+}
+
 /* What the level says, which hierarchy it is from, and what is left. */
 static int
 check_privacy(struct draft *d, struct draft_column *dc, struct err *err)
@@ -464,6 +485,8 @@ check_privacy(struct draft *d, struct draft_column *dc, struct err *err)
 		    "column \"%s\" is held to k and has no range, expected "
 		    "range = LOWEST..HIGHEST",
 		    c->name);
+	if (strcmp(dc->level, "mean") == 0)
+		return check_mean(d, dc, h, err);
 	if (check_countable(d, c, err) < 0 || recode_compile(d, dc, h, err) < 0)
 		return -1;
 	c->local = d->s->privacy.recoding == STUDY_LOCAL && c->level > 0 &&
@@ -515,6 +538,11 @@ check_patient(struct draft *d, struct err *err)
 		    "patient: \"%.60s\" is no column that is a "
 		    "direct-identifier",
 		    name);
+	for (size_t q = 0; q < s->n_quasi; q++)
+		if (s->columns[s->quasi[q]].mean)
+			return ini_error(d->ini, name, err,
+			    "patient: means are of rows, expected no column "
+			    "with level = mean");
 	if (s->privacy.recoding == STUDY_LOCAL)
 		return ini_error(d->ini, name, err,
 		    "patient: local recoding counts rows, expected "

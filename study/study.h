@@ -157,6 +157,7 @@ struct study_column {
 	size_t n_recodes;
 	size_t level; /* the study's choice; 0: as it is */
 	bool local; /* each class of patients has its own level, up to level */
+	bool mean; /* level = mean: each number becomes the mean of k near it */
 	double weight; /* quasi-identifier: of its loss */
 	int diversity, closeness; /* sensitive levels */
 	double diversity_l, diversity_c, closeness_t;

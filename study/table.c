@@ -51,7 +51,7 @@ domain_of(const struct study *s, size_t column)
 	return (struct domain){
 		.lo = c->lo,
 		.hi = c->hi,
-		.whole = r == NULL && c->type != STUDY_REAL,
+		.whole = r == NULL && c->type != STUDY_REAL && !c->mean,
 		.numbers = r != NULL ? r->numbers : NULL,
 		.n = r != NULL ? r->n_groups : 0,
 	};

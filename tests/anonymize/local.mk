@@ -37,3 +37,7 @@ check_PROGRAMS += %D%/test_local
 check_PROGRAMS += %D%/test_transform
 %C%_test_transform_SOURCES = %D%/test_transform.c
 %C%_test_transform_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_microaggregate
+%C%_test_microaggregate_SOURCES = %D%/test_microaggregate.c
+%C%_test_microaggregate_LDADD = $(%C%_LIBS)

@@ -361,6 +361,137 @@ only_a_direct_identifier_tells_patients_apart(void **state)
 	    "patient: local recoding counts rows");
 }
 
+/*
+ * Means.
+ */
+
+#define MEANS                                                                  \
+	HEAD "[privacy]\nk = 5\ncohort = fixed\nsuppression-limit = 0\n"       \
+	     "[column age]\ntype = integer\nrange = 0..99\n"                   \
+	     "privacy = quasi-identifier\nlevel = mean\nuse = feature\n"       \
+	     "[column sex]\ntype = levels\nlevels = f, m\n"                    \
+	     "privacy = quasi-identifier\nlevel = 0\nuse = feature\n"
+#define DOSE                                                                   \
+	"[column dose]\ntype = real\nrange = 0..10\n"                          \
+	"privacy = quasi-identifier\nlevel = mean\nuse = feature\n"
+
+/* The same rows, beginning with another one. */
+static void
+add_rows(struct text *csv, double *age, size_t n, size_t first)
+{
+	static char lines[200][64];
+
+	assert_true(n <= 200);
+	csv->seed = 5;
+	add(csv, "age,sex,dose,ill\n");
+	for (size_t i = 0; i < n; i++) {
+		unsigned years = draw(csv, 100), tenths = draw(csv, 101);
+
+		if (age != NULL)
+			*age += years;
+		snprintf(lines[i], sizeof(lines[i]), "%u,%c,%u.%u,%s\n", years,
+		    "fm"[draw(csv, 2)], tenths / 10, tenths % 10,
+		    draw(csv, 2) == 0 ? "no" : "yes");
+	}
+	for (size_t i = 0; i < n; i++)
+		add(csv, "%s", lines[(first + i) % n]);
+}
+
+static void
+a_mean_is_of_k_patients(void **state)
+{
+	struct text csv = { 0 }, other = { 0 };
+	struct outcome o, again;
+	const double *age, *dose, *sex;
+	double sum = 0, sum_of = 0;
+
+	(void)state;
+	add_rows(&csv, &sum, 200, 0);
+	run(&o, MEANS DOSE, text_of(&csv));
+	if (o.r != 0)
+		fail_msg("%s", o.err.msg);
+	assert_int_equal(o.table.n_rows, 200);
+	age = values(&o, "age");
+	dose = values(&o, "dose");
+	sex = values(&o, "sex");
+	for (size_t i = 0; i < 200; i++) {
+		size_t same = 0;
+
+		for (size_t j = 0; j < 200; j++)
+			same += age[i] == age[j] && dose[i] == dose[j] &&
+			    sex[i] == sex[j];
+		assert_true(same >= 5 && same < 20);
+		sum_of += age[i];
+	}
+	/* 200 roundings of numbers below 100. */
+	assert_true(sum_of - sum < 1e-10 && sum - sum_of < 1e-10);
+	assert_non_null(strstr(o.json, "the mean of a group of patients"));
+	/* The order of the source is in nothing. */
+	add_rows(&other, NULL, 200, 77);
+	run(&again, MEANS DOSE, text_of(&other));
+	assert_int_equal(again.r, 0);
+	assert_memory_equal(
+	    o.result.table_digest, again.result.table_digest, TABLE_DIGEST_LEN);
+	canon_free(&csv.c);
+	canon_free(&other.c);
+	free_outcome(&o);
+	free_outcome(&again);
+}
+
+static void
+one_mean_is_cut_where_least_is_lost(void **state)
+{
+	struct outcome o;
+	const double *age;
+
+	(void)state;
+	run(&o, MEANS,
+	    "age,sex,ill\n"
+	    "80,f,no\n20,f,no\n21,f,yes\n22,f,no\n79,f,yes\n78,f,no\n"
+	    "77,f,no\n23,f,no\n24,f,no\n25,f,no\n76,f,yes\n");
+	assert_int_equal(o.r, 0);
+	age = values(&o, "age");
+	/* 20 to 25 and 76 to 80. */
+	for (size_t i = 0; i < 11; i++)
+		assert_true(age[i] == 22.5 || age[i] == 78);
+	free_outcome(&o);
+}
+
+static void
+a_class_too_small_for_a_mean_is_suppressed(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	run(&o, MEANS,
+	    "age,sex,ill\n"
+	    "20,f,no\n21,f,no\n22,f,yes\n23,f,no\n24,f,yes\n30,m,no\n");
+	assert_int_equal(o.r, -1);
+	assert_int_equal(o.err.code, ERR_REFUSED);
+	assert_non_null(strstr(o.err.msg, "1 of 6 rows share"));
+	free_outcome(&o);
+}
+
+static void
+only_numbers_that_are_features_become_means(void **state)
+{
+	(void)state;
+	no_study(HEAD "[privacy]\nk = 3\ncohort = fixed\n"
+		      "[column sex]\ntype = levels\nlevels = f, m\n"
+		      "privacy = quasi-identifier\nlevel = mean\n"
+		      "use = feature\n",
+	    "level: only a number that is a feature can be a mean");
+	no_study(MEANS "[hierarchy age]\nlevel-1 = cut 0 50 99\n",
+	    "\"age\" is a mean and has no use for a hierarchy");
+	no_study(HEAD
+	    "[privacy]\nk = 3\ncohort = fixed\nrecoding = local\n" DOSE,
+	    "level: mean, expected recoding = global");
+	no_study(HEAD "[privacy]\nk = 3\ncohort = fixed\npatient = mrn\n"
+		      "[column mrn]\ntype = text\n"
+		      "privacy = direct-identifier\n" DOSE,
+	    "patient: means are of rows");
+}
+
 int
 main(void)
 {
@@ -374,6 +505,10 @@ main(void)
 		cmocka_unit_test(a_row_of_nobody_is_incomplete),
 		cmocka_unit_test(refuses_where_patients_are_too_few),
 		cmocka_unit_test(only_a_direct_identifier_tells_patients_apart),
+		cmocka_unit_test(a_mean_is_of_k_patients),
+		cmocka_unit_test(one_mean_is_cut_where_least_is_lost),
+		cmocka_unit_test(a_class_too_small_for_a_mean_is_suppressed),
+		cmocka_unit_test(only_numbers_that_are_features_become_means),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
