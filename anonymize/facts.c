@@ -280,6 +280,13 @@ say_group(const struct study *s, size_t column, struct column_facts *f)
 		say(f->done, "%s", _("removed: nothing of it is left"));
 		return;
 	case STUDY_CUT:
+		if (!c->in_table) {
+			say(f->done,
+			    "put into %zu groups to form groups of patients, "
+			    "then removed",
+			    r->n_groups);
+			return;
+		}
 		if (study_is_local(s, column)) {
 			say(f->done,
 			    "each class of patients keeps the narrowest groups "

@@ -210,7 +210,7 @@ hierarchy_study(
 
 	*h = (struct hierarchy){ 0 };
 	if ((c->type != STUDY_LEVELS && c->type != STUDY_INTEGER &&
-		c->type != STUDY_INTERVAL) ||
+		c->type != STUDY_INTERVAL && c->type != STUDY_DATE) ||
 	    (c->type != STUDY_LEVELS && !c->has_range) ||
 	    n > HIERARCHY_LEAVES_MAX)
 		return err_set(err, ERR_CONFIG,

@@ -403,8 +403,9 @@ static int
 check_countable(struct draft *d, const struct study_column *c, struct err *err)
 {
 	if (d->s->privacy.recoding == STUDY_GLOBAL || c->type == STUDY_LEVELS ||
-	    ((c->type == STUDY_INTEGER || c->type == STUDY_INTERVAL) &&
-		c->hi - c->lo < STUDY_COUNTABLE_MAX))
+	    ((c->type == STUDY_INTEGER || c->type == STUDY_INTERVAL ||
+		 c->type == STUDY_DATE) &&
+		c->has_range && c->hi - c->lo < STUDY_COUNTABLE_MAX))
 		return 0;
 	return ini_error(d->ini, c->name, err,
 	    "column \"%s\": recoding = local needs values that can be "
@@ -480,7 +481,8 @@ check_privacy(struct draft *d, struct draft_column *dc, struct err *err)
 		    "or level = 0 to keep it as it is",
 		    c->name, c->name);
 	c->in_k = true;
-	if (is_number(c) && !c->has_range)
+	if ((is_number(c) || (c->type == STUDY_DATE && h != NULL)) &&
+	    !c->has_range)
 		return ini_error(d->ini, c->name, err,
 		    "column \"%s\" is held to k and has no range, expected "
 		    "range = LOWEST..HIGHEST",

@@ -1,8 +1,11 @@
 /* Hierarchies: compiled from the study, and applied to values. */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
+#include "common/macros.h"
 #include "common/utf8.h"
 #include "study/draft.h"
 #include "study/study.h"
@@ -152,6 +155,167 @@ compile_cut(struct draft *d, const struct study_column *c,
 	return 0;
 }
 
+/* Room for at most n groups by cuts. */
+static int
+allocate_cuts(
+    struct draft *d, struct study_recode *r, size_t n, struct err *err)
+{
+	r->kind = STUDY_CUT;
+	r->cuts = ini_alloc(d->ini, n + 1, sizeof(*r->cuts), err);
+	r->numbers = ini_alloc(d->ini, n, sizeof(*r->numbers), err);
+	r->labels = ini_alloc(d->ini, n, sizeof(*r->labels), err);
+	return r->cuts == NULL || r->numbers == NULL || r->labels == NULL ? -1
+									  : 0;
+}
+
+/* Check and name the groups of cuts that were computed. */
+static int
+finish_cuts(struct draft *d, const struct study_column *c,
+    struct study_recode *r, const char *at, struct err *err)
+{
+	if (check_cuts(d, c, r, at, err) < 0)
+		return -1;
+	for (size_t g = 0; g < r->n_groups; g++)
+		if (name_cut(d, c, r, g, false, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int
+too_many(struct draft *d, const char *at, struct err *err)
+{
+	return ini_error(
+	    d->ini, at, err, "more than %d groups", STUDY_LEVELS_MAX);
+}
+
+/* every 5: cuts at the multiples of 5 */
+static int
+compile_every(struct draft *d, const struct study_column *c,
+    struct study_recode *r, char *text, struct err *err)
+{
+	double width, first, n;
+
+	if (ini_number(text, &width) < 0 || !(width > 0) || width > 1e15)
+		return ini_error(
+		    d->ini, text, err, "every: expected a number above 0");
+	first = floor(c->lo / width) + 1;
+	n = ceil(c->hi / width) - first + 1;
+	if (n > STUDY_LEVELS_MAX)
+		return too_many(d, text, err);
+	if (allocate_cuts(d, r, (size_t)MAX(n, 1), err) < 0)
+		return -1;
+	r->cuts[0] = c->lo;
+	for (double i = first; i * width < c->hi; i++)
+		r->cuts[++r->n_groups] = i * width;
+	r->cuts[++r->n_groups] = c->hi;
+	return finish_cuts(d, c, r, text, err);
+}
+
+/* code 18..89, code ..89: these stay, those below and above are one group
+   each */
+static int
+compile_code(struct draft *d, const struct study_column *c,
+    struct study_recode *r, char *text, struct err *err)
+{
+	char *dots = strstr(text, ".."), *end;
+	double low = c->lo, high;
+
+	if (c->type == STUDY_REAL)
+		return ini_error(d->ini, text, err,
+		    "code: only whole numbers can stay as they are");
+	if (dots == NULL || ini_number(dots + 2, &high) < 0)
+		return ini_error(d->ini, text, err,
+		    "code: expected LOWEST..HIGHEST or ..HIGHEST");
+	for (end = dots; end > text && strchr(BLANKS, end[-1]) != NULL;)
+		end--;
+	*end = '\0';
+	if (end > text && ini_number(text, &low) < 0)
+		return ini_error(d->ini, text, err,
+		    "code: expected LOWEST..HIGHEST or ..HIGHEST");
+	if (!study_whole(low) || !study_whole(high) ||
+	    !(c->lo <= low && low <= high && high < c->hi))
+		return ini_error(d->ini, text, err,
+		    "code: expected whole numbers from %.15g to below %.15g, "
+		    "the first not larger",
+		    c->lo, c->hi);
+	if (high - low + 3 > STUDY_LEVELS_MAX)
+		return too_many(d, text, err);
+	if (allocate_cuts(d, r, (size_t)(high - low) + 3, err) < 0)
+		return -1;
+	r->cuts[0] = c->lo;
+	for (double v = MAX(low, c->lo + 1); v <= high + 1; v++)
+		if (v < c->hi)
+			r->cuts[++r->n_groups] = v;
+	r->cuts[++r->n_groups] = c->hi;
+	return finish_cuts(d, c, r, text, err);
+}
+
+/* The first day of the period of so many months that a day lies in. */
+static int64_t
+period_start(int64_t day, int months, int *year, int *month)
+{
+	char text[STUDY_DATE_TEXT_SIZE];
+	int64_t start = day;
+
+	study_date_text(day, text);
+	*year = atoi(text);
+	*month = (atoi(text + 5) - 1) / months * months + 1;
+	if (months > 12) {
+		*year -= *year % (months / 12);
+		*month = 1;
+	}
+	snprintf(text, sizeof(text), "%04u-%02u-01",
+	    (unsigned)MAX(*year, 1) % 10000, (unsigned)*month % 100);
+	study_date("YYYY-MM-DD", text, strlen(text), &start);
+	return start;
+}
+
+/* month, quarter, year, decade: the periods of the calendar */
+static int
+compile_period(struct draft *d, const struct study_column *c,
+    struct study_recode *r, int months, const char *at, struct err *err)
+{
+	size_t most = (size_t)((c->hi - c->lo) / (28.0 * months)) + 2;
+	int64_t lo = (int64_t)c->lo, hi = (int64_t)c->hi;
+	int year, month;
+
+	if (!c->has_range)
+		return ini_error(d->ini, c->name, err,
+		    "column \"%s\" has periods and no range, expected range = "
+		    "FIRST..LAST",
+		    c->name);
+	if (most > STUDY_LEVELS_MAX)
+		return too_many(d, at, err);
+	if (allocate_cuts(d, r, most, err) < 0)
+		return -1;
+	if (hi > lo && period_start(hi, months, &year, &month) == hi)
+		return ini_error(d->ini, at, err,
+		    "the range of \"%s\" ends with the first day of a period, "
+		    "expected a later or an earlier day",
+		    c->name);
+	for (int64_t day = lo; day <= hi;) {
+		size_t g = r->n_groups++;
+		int64_t in = day + 28;
+
+		period_start(day, months, &year, &month);
+		r->labels[g] = months == 1
+		    ? draft_printf(d, err, "%04d-%02d", year, month)
+		    : months == 3
+		    ? draft_printf(d, err, "%04d-Q%d", year, month / 3 + 1)
+		    : draft_printf(
+			  d, err, months == 12 ? "%04d" : "%04ds", year);
+		if (r->labels[g] == NULL)
+			return -1;
+		r->cuts[g] = r->numbers[g] = (double)day;
+		/* Into the next period, and back to its first day. */
+		while (period_start(in, months, &year, &month) <= day)
+			in += 28;
+		day = period_start(in, months, &year, &month);
+	}
+	r->cuts[r->n_groups] = c->hi;
+	return check_cuts(d, c, r, at, err);
+}
+
 /* The members of the level before that are called name get group g. */
 static int
 add_member(struct draft *d, const struct study_column *c,
@@ -250,28 +414,48 @@ compile_level(struct draft *d, const struct study_column *c,
 {
 	static const struct {
 		const char *word;
+		enum { NUMBERS, LEVELS, TEXTS } of;
 		int (*fn)(struct draft *, const struct study_column *,
 		    struct study_recode *, char *, struct err *);
 	} ways[] = {
-		[STUDY_REAL] = { "cut", compile_cut },
-		[STUDY_INTEGER] = { "cut", compile_cut },
-		[STUDY_INTERVAL] = { "cut", compile_cut },
-		[STUDY_LEVELS] = { "group", compile_group },
-		[STUDY_TEXT] = { "mask", compile_mask },
-		[STUDY_DATE] = { NULL, NULL },
+		{ "cut", NUMBERS, compile_cut },
+		{ "every", NUMBERS, compile_every },
+		{ "code", NUMBERS, compile_code },
+		{ "group", LEVELS, compile_group },
+		{ "mask", TEXTS, compile_mask },
 	};
-	const char *word = ways[c->type].word;
+	static const struct {
+		const char *word;
+		int months;
+	} periods[] = { { "month", 1 }, { "quarter", 3 }, { "year", 12 },
+		{ "decade", 120 } };
+	unsigned of = c->type == STUDY_LEVELS ? LEVELS
+	    : c->type == STUDY_TEXT           ? TEXTS
+					      : NUMBERS;
 
-	if (word == NULL)
+	for (size_t i = 0; c->type == STUDY_DATE && i < nitems(periods); i++)
+		if (strcmp(text, periods[i].word) == 0)
+			return compile_period(
+			    d, c, r, periods[i].months, text, err);
+	if (c->type == STUDY_DATE)
 		return ini_error(d->ini, text, err,
-		    "a date has no hierarchy: make an interval of it");
-	if (strncmp(text, word, strlen(word)) != 0 ||
-	    strchr(BLANKS, text[strlen(word)]) == NULL)
-		return ini_error(d->ini, text, err,
-		    "expected \"%s ...\" for the values of \"%s\"", word,
+		    "expected month, quarter, year or decade for the dates of "
+		    "\"%s\"",
 		    c->name);
-	text += strlen(word);
-	return ways[c->type].fn(d, c, r, text + strspn(text, BLANKS), err);
+	for (size_t i = 0; i < nitems(ways); i++) {
+		size_t n = strlen(ways[i].word);
+
+		if (ways[i].of == of && strncmp(text, ways[i].word, n) == 0 &&
+		    strchr(BLANKS, text[n]) != NULL)
+			return ways[i].fn(
+			    d, c, r, text + n + strspn(text + n, BLANKS), err);
+	}
+	return ini_error(d->ini, text, err,
+	    "expected \"%s\" for the values of \"%s\"",
+	    of == NUMBERS      ? "cut ...\", \"every ...\" or \"code ..."
+		: of == LEVELS ? "group ..."
+			       : "mask ...",
+	    c->name);
 }
 
 static int

@@ -492,6 +492,175 @@ only_numbers_that_are_features_become_means(void **state)
 	    "patient: means are of rows");
 }
 
+/*
+ * Rules for numbers and dates.
+ */
+
+#define AGES                                                                   \
+	HEAD "[privacy]\nk = 2\ncohort = fixed\n"                              \
+	     "[column age]\ntype = integer\nrange = 15..110\n"                 \
+	     "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"          \
+	     "[hierarchy age]\n"
+#define BORN                                                                   \
+	HEAD "[privacy]\nk = 2\ncohort = fixed\nsuppression-limit = 0.5\n"     \
+	     "[column x]\ntype = integer\nrange = 0..9\nprivacy = none\n"      \
+	     "use = feature\n"                                                 \
+	     "[column born]\ntype = date\nrange = 1919-11-05..2020-02-28\n"    \
+	     "privacy = quasi-identifier\nlevel = 2\n"                         \
+	     "[hierarchy born]\n"
+
+static const struct study_recode *
+recode_of(struct study *s, const char *column, size_t level)
+{
+	return &s->columns[study_find(s, column)].recodes[level - 1];
+}
+
+static void
+is_called(const struct study_recode *r, double v, const char *label)
+{
+	assert_string_equal(r->labels[study_group(r, v)], label);
+}
+
+static void
+top_and_bottom_coding_leaves_the_middle(void **state)
+{
+	struct err err = { 0 };
+	struct study *s = parse(AGES "level-1 = code 18..89\n"
+				     "level-2 = cut 15 18 90 110\n",
+	    &err);
+	const struct study_recode *r;
+
+	(void)state;
+	if (s == NULL)
+		fail_msg("%s", err.msg);
+	r = recode_of(s, "age", 1);
+	assert_int_equal(r->n_groups, 74);
+	is_called(r, 15, "15-17");
+	is_called(r, 17, "15-17");
+	is_called(r, 18, "18");
+	is_called(r, 89, "89");
+	is_called(r, 90, "90-110");
+	is_called(r, 110, "90-110");
+	/* What a term reads. */
+	assert_true(study_recoded(&s->columns[study_find(s, "age")], 57) == 57);
+	assert_true(
+	    study_recoded(&s->columns[study_find(s, "age")], 103) == 100);
+	study_free(s);
+	s = parse(AGES "level-1 = code ..89\n", &err);
+	assert_non_null(s);
+	assert_int_equal(recode_of(s, "age", 1)->n_groups, 76);
+	is_called(recode_of(s, "age", 1), 15, "15");
+	study_free(s);
+}
+
+static void
+every_cuts_at_the_multiples(void **state)
+{
+	struct err err = { 0 };
+	struct study *s =
+	    parse(AGES "level-1 = every 5\nlevel-2 = every 20\n", &err);
+	const struct study_recode *r;
+
+	(void)state;
+	if (s == NULL)
+		fail_msg("%s", err.msg);
+	r = recode_of(s, "age", 1);
+	assert_int_equal(r->n_groups, 19);
+	is_called(r, 15, "15-19");
+	is_called(r, 110, "105-110");
+	r = recode_of(s, "age", 2);
+	assert_int_equal(r->n_groups, 6);
+	is_called(r, 19, "15-19");
+	is_called(r, 20, "20-39");
+	is_called(r, 110, "100-110");
+	study_free(s);
+}
+
+static void
+dates_become_periods(void **state)
+{
+	static const struct {
+		const char *day, *month, *quarter, *year, *decade;
+	} days[] = {
+		{ "1919-11-05", "1919-11", "1919-Q4", "1919", "1910s" },
+		{ "1919-12-31", "1919-12", "1919-Q4", "1919", "1910s" },
+		{ "1920-01-01", "1920-01", "1920-Q1", "1920", "1920s" },
+		{ "1972-02-29", "1972-02", "1972-Q1", "1972", "1970s" },
+		{ "1999-12-31", "1999-12", "1999-Q4", "1999", "1990s" },
+		{ "2000-07-01", "2000-07", "2000-Q3", "2000", "2000s" },
+		{ "2020-02-28", "2020-02", "2020-Q1", "2020", "2020s" },
+	};
+	struct err err = { 0 };
+	struct study *s = parse(BORN "level-1 = month\nlevel-2 = quarter\n"
+				     "level-3 = year\nlevel-4 = decade\n",
+	    &err);
+
+	(void)state;
+	if (s == NULL)
+		fail_msg("%s", err.msg);
+	/* 1919-11 to 2020-02. */
+	assert_int_equal(recode_of(s, "born", 1)->n_groups, 2 + 100 * 12 + 2);
+	assert_int_equal(recode_of(s, "born", 3)->n_groups, 102);
+	for (size_t i = 0; i < nitems(days); i++) {
+		int64_t day;
+
+		assert_int_equal(
+		    study_date("YYYY-MM-DD", days[i].day, 10, &day), 0);
+		is_called(recode_of(s, "born", 1), (double)day, days[i].month);
+		is_called(
+		    recode_of(s, "born", 2), (double)day, days[i].quarter);
+		is_called(recode_of(s, "born", 3), (double)day, days[i].year);
+		is_called(recode_of(s, "born", 4), (double)day, days[i].decade);
+	}
+	study_free(s);
+}
+
+static void
+dates_are_held_to_k_by_their_period(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	run(&o, BORN "level-1 = month\nlevel-2 = year\n",
+	    "x,born,ill\n1,1970-01-01,no\n2,1970-12-31,yes\n"
+	    "3,1971-01-01,no\n4,1980-05-05,no\n5,1980-06-06,yes\n");
+	if (o.r != 0)
+		fail_msg("%s", o.err.msg);
+	assert_int_equal(o.result.n_suppressed, 1);
+	assert_int_equal(o.s->n_table, 2);
+	assert_non_null(strstr(o.json, "102 groups to form groups of"));
+	free_outcome(&o);
+}
+
+static void
+refuses_rules_that_do_not_fit_the_range(void **state)
+{
+	(void)state;
+	no_study(AGES "level-1 = code 18..110\n",
+	    "code: expected whole numbers from 15 to below 110");
+	no_study(AGES "level-1 = code 10..89\n",
+	    "code: expected whole numbers from 15 to below 110");
+	no_study(AGES "level-1 = code 18\n", "expected LOWEST..HIGHEST");
+	no_study(AGES "level-1 = every 0\n", "every: expected a number above");
+	no_study(AGES "level-1 = every 0.01\n", "more than 4096 groups");
+	no_study(AGES "level-1 = every 5\nlevel-2 = every 7\n",
+	    "cut 21 is none of the level before");
+	no_study(AGES "level-1 = month\n",
+	    "expected \"cut ...\", \"every ...\" or \"code ...\"");
+	no_study(BORN "level-1 = every 5\nlevel-2 = year\n",
+	    "expected month, quarter, year or decade for the dates of "
+	    "\"born\"");
+	no_study(BORN "level-1 = year\nlevel-2 = month\n",
+	    "is none of the level before");
+	no_study(HEAD "[privacy]\nk = 2\ncohort = fixed\n"
+		      "[column x]\ntype = integer\nrange = 0..9\n"
+		      "privacy = none\nuse = feature\n"
+		      "[column born]\ntype = date\n"
+		      "privacy = quasi-identifier\nlevel = 1\n"
+		      "[hierarchy born]\nlevel-1 = year\n",
+	    "\"born\" is held to k and has no range");
+}
+
 int
 main(void)
 {
@@ -509,6 +678,11 @@ main(void)
 		cmocka_unit_test(one_mean_is_cut_where_least_is_lost),
 		cmocka_unit_test(a_class_too_small_for_a_mean_is_suppressed),
 		cmocka_unit_test(only_numbers_that_are_features_become_means),
+		cmocka_unit_test(top_and_bottom_coding_leaves_the_middle),
+		cmocka_unit_test(every_cuts_at_the_multiples),
+		cmocka_unit_test(dates_become_periods),
+		cmocka_unit_test(dates_are_held_to_k_by_their_period),
+		cmocka_unit_test(refuses_rules_that_do_not_fit_the_range),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -474,7 +474,8 @@ static const struct {
 	{ "cut 18 30 40 65 99", "cut 18",
 	    "s:55:15: expected two or more numbers to cut at" },
 	{ "cut 18 30 40 65 99", "group a: b",
-	    "s:55:11: expected \"cut ...\" for the values of \"age\"" },
+	    "s:55:11: expected \"cut ...\", \"every ...\" or \"code ...\" "
+	    "for the values of \"age\"" },
 	{ "cut 18 30 40 65 99", "cut 18 30 65 99",
 	    "s:56:15: cut 40 is none of the level before, so this level would "
 	    "cut its groups apart" },
