@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/changes.c %D%/changes.h \
 	%D%/charts.c %D%/charts.h \
 	%D%/findings.c \
+	%D%/icd10.c %D%/icd10.h \
 	%D%/html.c %D%/html.h \
 	%D%/lattice.c %D%/lattice.h \
 	%D%/local.c %D%/local.h \

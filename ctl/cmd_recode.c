@@ -1,14 +1,19 @@
 /*
  * Hierarchies for a study, and the levels that it should recode to.
  */
+#include "config.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "anonymize/classes.h"
+#include "anonymize/csv.h"
+#include "anonymize/icd10.h"
 #include "anonymize/hierarchy.h"
 #include "anonymize/population.h"
 #include "anonymize/recoding.h"
@@ -90,6 +95,54 @@ print_level(const struct hierarchy *h, size_t i)
 	printf("\n");
 }
 
+/* One code's line of a hierarchy's file. */
+static int
+put_code(int fd, struct csv *csv, const char *path, struct err *err)
+{
+	const struct csv_cell *cell = csv_cell(csv, 0);
+	struct icd10 c;
+
+	if (csv_cells(csv) != 1 || !icd10_parse(cell->text, &c))
+		return err_set(err, ERR_FORMAT,
+		    "%s:%zu:1: expected a code of ICD-10, one per line", path,
+		    csv_line(csv));
+	if (dprintf(fd, "%s;%s;%s;%s;*\n", cell->text, c.category, c.block,
+		c.chapter) < 0)
+		return err_sys(err, "%s", path);
+	return 0;
+}
+
+/* The hierarchy's file of a list of codes. */
+static int
+icd10_file(int in, const char *path, struct err *err)
+{
+	struct csv *csv = csv_open(in, path, ';', err);
+	int fd = memfd_create("icd10", MFD_CLOEXEC), more = -1;
+
+	if (csv == NULL)
+		goto fail;
+	if (fd == -1) {
+		err_sys(err, "%s", path);
+		goto fail;
+	}
+	while ((more = csv_next(csv, err)) == 1)
+		if (put_code(fd, csv, path, err) == -1)
+			goto fail;
+	if (more == -1)
+		goto fail;
+	if (lseek(fd, 0, SEEK_SET) == -1) {
+		err_sys(err, "%s", path);
+		goto fail;
+	}
+	csv_close(csv);
+	return fd;
+fail:
+	csv_close(csv);
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
 int
 ctl_study_hierarchy(const struct ctl_args *a, struct err *err)
 {
@@ -97,6 +150,12 @@ ctl_study_hierarchy(const struct ctl_args *a, struct err *err)
 	size_t top;
 	int fd = open_read(a->operand, err), r;
 
+	if (fd != -1 && a->opt[CTL_ICD10] != NULL) {
+		int codes = fd;
+
+		fd = icd10_file(codes, a->operand, err);
+		close(codes);
+	}
 	if (fd == -1)
 		return -1;
 	r = hierarchy_read(&h, fd, a->operand, err);

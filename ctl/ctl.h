@@ -26,6 +26,7 @@ enum ctl_opt {
 	CTL_FEASIBILITY,
 	CTL_HONEST_MIN,
 	CTL_HOST,
+	CTL_ICD10, /* "" where it was given */
 	CTL_K,
 	CTL_KEY,
 	CTL_KIND,

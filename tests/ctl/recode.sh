@@ -37,6 +37,29 @@ level-1 = group "german": "AT",
 END
 cmp "$work/land" "$work/expected" || fail "not the study's text"
 
+printf 'I21.0\nI21.9\nI50\nC50.9\n' >"$work/codes"
+"$ctl" study hierarchy --name diagnosis --icd10 "$work/codes" >"$work/icd"
+sed -n '/^\[hier/,$p' "$work/icd" >"$work/groups"
+cat >"$work/expected" <<'END'
+[hierarchy diagnosis]
+level-1 = group "I21": "I21.0",
+    "I21.9";
+    "I50": "I50";
+    "C50": "C50.9"
+level-2 = group "I20-I25": "I21";
+    "I30-I52": "I50";
+    "C50-C50": "C50"
+level-3 = group "I00-I99": "I20-I25",
+    "I30-I52";
+    "C00-D48": "C50-C50"
+END
+cmp "$work/groups" "$work/expected" || fail "not ICD-10's groups"
+printf 'I21.0\n21\n' >"$work/codes"
+"$ctl" study hierarchy --name x --icd10 "$work/codes" 2>"$work/err" &&
+    fail "took what is no code"
+grep -q "codes:2:1: expected a code of ICD-10" "$work/err" ||
+    fail "$(cat "$work/err")"
+
 cat - "$work/land" >"$work/study" <<'END'
 [study]
 name = test
