@@ -773,25 +773,64 @@ search(struct lattice *l, struct search *s, struct err *err)
 	return 0;
 }
 
+/* Rows that fail at the highest node that may be chosen, but for one attribute
+   (or m: none) that goes to the top of its hierarchy; -1 without memory. */
 static int
-refuse(const struct lattice *l, struct err *err)
+fail_at_top(struct lattice *l, size_t but, size_t *rows)
 {
+	const struct classes_of *t;
+	struct place p = { 0 };
+
+	for (size_t a = 0; a < l->m; a++)
+		p = with_level(l, &p, a,
+		    a == but ? l->d[a].h->n_levels - 1
+			     : l->in->attributes[a].top);
+	if ((t = classes_at(l, &p)) == NULL)
+		return -1;
+	*rows = 0;
+	for (size_t i = 0; i < t->n; i++)
+		if (!models_hold(l->in->models, t->size[i], counts_of(l, t, i)))
+			*rows += t->size[i];
+	return 0;
+}
+
+/* What stands in the way, and what would help. */
+static int
+refuse(struct lattice *l, struct err *err)
+{
+	size_t now, best = l->m, least = SIZE_MAX;
+
 	if (l->in->n_rows < l->in->models->k)
 		return err_set(err, ERR_REFUSED,
 		    "%zu rows cannot be made classes of %zu", l->in->n_rows,
 		    l->in->models->k);
-	for (size_t a = 0; a < l->m; a++)
-		if (l->in->attributes[a].top + 1 < l->d[a].h->n_levels)
-			return err_set(err, ERR_REFUSED,
-			    "no recoding of the %zu rows satisfies the privacy "
-			    "models; \"%s\" may not go above level %zu",
-			    l->in->n_rows, l->in->attributes[a].name,
-			    l->in->attributes[a].top);
+	if (fail_at_top(l, l->m, &now) == -1)
+		return no_memory(err);
+	for (size_t a = 0; a < l->m; a++) {
+		size_t rows;
+
+		if (l->in->attributes[a].top + 1 == l->d[a].h->n_levels)
+			continue;
+		if (fail_at_top(l, a, &rows) == -1)
+			return no_memory(err);
+		if (rows < least) {
+			least = rows;
+			best = a;
+		}
+	}
+	if (best == l->m)
+		return err_set(err, ERR_REFUSED,
+		    "no recoding satisfies the privacy models, not even one "
+		    "class of all %zu rows: a sensitive column has too few "
+		    "values, or one of them nearly everywhere",
+		    l->in->n_rows);
 	return err_set(err, ERR_REFUSED,
-	    "no recoding satisfies the privacy models, not even one class of "
-	    "all %zu rows: a sensitive column has too few values, or one of "
-	    "them nearly everywhere",
-	    l->in->n_rows);
+	    "no recoding satisfies the privacy models: at the highest levels "
+	    "%zu of %zu rows fail, %zu may; without \"%s\", which may not go "
+	    "above level %zu, it would be %zu: a higher level in its hierarchy "
+	    "would help most, or a smaller k",
+	    now, l->in->n_rows, l->most, l->in->attributes[best].name,
+	    l->in->attributes[best].top, least);
 }
 
 /* All nodes, by their bounds. */

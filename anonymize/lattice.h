@@ -45,16 +45,25 @@ struct lattice_input {
 	double suppression_limit; /* share of the rows */
 };
 
-/* A node as it was measured. */
+/*
+ * A node as it was measured.
+ *
+ * discernibility  Bayardo, Agrawal, ICDE 2005: each row costs the size of its
+ *                 class, a suppressed one all N rows
+ * average_size    LeFevre et al., ICDE 2006: rows kept by classes
+ * entropy         non-uniform, Gionis, Tassa, TKDE 21, 2009: over all cells, log2
+ *                 of how many rows have the cell's group by how many have its
+ *                 value; a suppressed cell's group is all rows
+ * granularity     Iyengar's share (above), the mean over all cells
+ */
 struct lattice_node {
 	uint8_t level[LATTICE_ATTRIBUTES_MAX];
 	double loss;
 	size_t classes, smallest, largest; /* of the rows that are kept */
 	size_t suppressed, most_suppressed; /* rows; the limit */
-	double discernibility; /* sum of squares, N for a suppressed row */
-	double average_size; /* rows kept by classes */
-	double entropy; /* non-uniform: bits lost, all rows and attributes */
-	double granularity; /* mean share over all cells */
+	double discernibility, average_size;
+	double entropy; /* bits */
+	double granularity;
 };
 
 /* input and all that it names must outlive the lattice. */
@@ -64,8 +73,8 @@ void lattice_free(struct lattice *l); /* NULL is fine */
 size_t lattice_size(const struct lattice *l); /* nodes */
 size_t lattice_visited(const struct lattice *l); /* whose classes were made */
 
-/* The best node.  ERR_REFUSED if none fits: the message says which attribute
-   stands in the way most. */
+/* The best node.  ERR_REFUSED if none fits: the message says how many rows
+   stand in the way, and which attribute's top. */
 int lattice_search(
     struct lattice *l, struct lattice_node *best, struct err *err);
 /* Measure the node with these levels; 1 if it fits, 0 if not, or -1. */

@@ -502,6 +502,127 @@ measures_distances_in_a_tree(void **state)
 	hierarchy_free(&h);
 }
 
+/* Six rows of a, b, c, d, by hand: x is a and b, y is c and d. */
+static void
+measures_a_table_as_by_hand(void **state)
+{
+	static const uint32_t leaf[] = { 0, 0, 1, 2, 2, 3 };
+	struct hierarchy h;
+	struct models m = { .k = 3 };
+	struct lattice_attribute one = { "a", &h, leaf, 1, 2, 0 };
+	const struct lattice_input in = { &one, 1, 6, &m, 1 };
+	const uint8_t values = 0, groups = 1;
+	struct lattice_node n;
+	struct lattice *l;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    read_text(&h, "a;x;*\nb;x;*\nc;y;*\nd;y;*\n", &err), 0);
+	/* Two classes of three. */
+	assert_non_null(l = lattice_new(&in, &err));
+	assert_int_equal(lattice_measure(l, &groups, &n, &err), 1);
+	assert_int_equal(n.classes, 2);
+	assert_int_equal(n.suppressed, 0);
+	assert_true(n.discernibility == 9 + 9);
+	assert_true(n.average_size == 3);
+	assert_true(fabs(n.granularity - 0.5) < 1e-15);
+	/* (6 * 1/2 - 6/4) / (6 - 6/4) */
+	assert_true(fabs(n.loss - 1.0 / 3) < 1e-15);
+	/* a and c: 2 of 3 rows twice; b and d: 1 of 3. */
+	assert_true(
+	    fabs(n.entropy - (4 * log2(3.0 / 2) + 2 * log2(3))) < 1e-12);
+	lattice_free(l);
+	/* a twice and c twice stay; b and d are suppressed. */
+	m.k = 2;
+	assert_non_null(l = lattice_new(&in, &err));
+	assert_int_equal(lattice_measure(l, &values, &n, &err), 1);
+	assert_int_equal(n.classes, 2);
+	assert_int_equal(n.suppressed, 2);
+	assert_true(n.discernibility == 4 + 4 + 2 * 6);
+	assert_true(n.average_size == 2);
+	assert_true(fabs(n.granularity - (4 * 0.25 + 2) / 6) < 1e-15);
+	assert_true(fabs(n.loss - (4 * 0.25 + 2 - 1.5) / 4.5) < 1e-15);
+	assert_true(fabs(n.entropy - 2 * log2(6)) < 1e-12);
+	lattice_free(l);
+	hierarchy_free(&h);
+}
+
+static void
+says_what_stands_in_the_way(void **state)
+{
+	/* x has one row, y five; b's groups are 2 and 4. */
+	static const uint32_t first[] = { 0, 2, 2, 2, 3, 3 };
+	static const uint32_t second[] = { 0, 0, 2, 2, 2, 2 };
+	struct hierarchy h;
+	const struct models m = { .k = 2 };
+	struct lattice_attribute two[] = {
+		{ "first", &h, first, 1, 1, 0 },
+		{ "second", &h, second, 1, 1, 0 },
+	};
+	const struct lattice_input in = { two, 2, 6, &m, 0 };
+	struct lattice_node n;
+	struct lattice *l;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(
+	    read_text(&h, "a;x;*\nb;x;*\nc;y;*\nd;y;*\n", &err), 0);
+	assert_non_null(l = lattice_new(&in, &err));
+	assert_int_equal(lattice_search(l, &n, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+	/* (x, x) and (y, x) are one row each. */
+	assert_string_equal(err.msg,
+	    "no recoding satisfies the privacy models: at the highest levels 2 "
+	    "of 6 rows fail, 0 may; without \"first\", which may not go above "
+	    "level 1, it would be 0: a higher level in its hierarchy would "
+	    "help most, or a smaller k");
+	lattice_free(l);
+	hierarchy_free(&h);
+}
+
+/* One value: nothing is lost, whatever the level. */
+static void
+takes_a_column_of_one_value(void **state)
+{
+	static const uint32_t leaf[6];
+	struct hierarchy h;
+	const struct models m = { .k = 3 };
+	struct lattice_attribute one = { "a", &h, leaf, 1, 1, 0 };
+	const struct lattice_input in = { &one, 1, 6, &m, 0 };
+	struct lattice_node n;
+	struct lattice *l;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(read_text(&h, "a;*\n", &err), 0);
+	assert_non_null(l = lattice_new(&in, &err));
+	assert_int_equal(lattice_search(l, &n, &err), 0);
+	assert_int_equal(n.level[0], 0);
+	assert_int_equal(n.classes, 1);
+	assert_true(n.loss == 0);
+	lattice_free(l);
+	hierarchy_free(&h);
+}
+
+static void
+refuses_more_values_than_can_be_counted(void **state)
+{
+	size_t len = 0, lines = HIERARCHY_LEAVES_MAX + 1;
+	char *text = malloc(lines * 12);
+	struct hierarchy h;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_non_null(text);
+	for (size_t i = 0; i < lines; i++)
+		len += (size_t)sprintf(text + len, "%zu;*\n", i);
+	assert_int_equal(read_text(&h, text, &err), -1);
+	assert_string_equal(
+	    err.msg, "h.csv:1048577:1: more than 1048576 values");
+	free(text);
+}
+
 int
 main(void)
 {
@@ -511,6 +632,10 @@ main(void)
 		cmocka_unit_test(finds_what_an_exhaustive_search_finds),
 		cmocka_unit_test(rolls_up_what_sorting_the_rows_finds),
 		cmocka_unit_test(refuses_a_k_above_the_rows),
+		cmocka_unit_test(measures_a_table_as_by_hand),
+		cmocka_unit_test(says_what_stands_in_the_way),
+		cmocka_unit_test(takes_a_column_of_one_value),
+		cmocka_unit_test(refuses_more_values_than_can_be_counted),
 		cmocka_unit_test(measures_the_papers_distances),
 		cmocka_unit_test(measures_distances_in_a_tree),
 	};

@@ -661,6 +661,97 @@ refuses_rules_that_do_not_fit_the_range(void **state)
 	    "\"born\" is held to k and has no range");
 }
 
+/*
+ * Bad input.
+ */
+
+static void
+refuses(const char *study, const char *csv, const char *why)
+{
+	struct outcome o;
+
+	run(&o, study, csv);
+	assert_int_equal(o.r, -1);
+	assert_int_equal(o.err.code, ERR_REFUSED);
+	if (strstr(o.err.msg, why) == NULL)
+		fail_msg("%s", o.err.msg);
+	assert_string_equal(o.json, "");
+	free_outcome(&o);
+}
+
+static void
+refuses_what_no_table_can_be_made_of(void **state)
+{
+	(void)state;
+	/* k above the rows. */
+	refuses(AGES "level-1 = every 50\n", "age,ill\n30,no\n",
+	    "1 of 1 rows share their quasi-identifiers with fewer than 2");
+	/* No rows; all missing. */
+	refuses(AGES "level-1 = every 50\n", "age,ill\n",
+	    "0 complete rows are left, at least 2 are needed");
+	refuses(AGES "level-1 = every 50\n",
+	    "age,ill\nNA,no\n,yes\n30,NA\n40,\n",
+	    "0 complete rows are left, at least 2 are needed");
+}
+
+static void
+takes_one_distinct_value(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	run(&o, AGES "level-1 = every 50\n", "age,ill\n30,no\n30,no\n30,no\n");
+	assert_int_equal(o.r, 0);
+	assert_int_equal(o.result.smallest_class, 3);
+	free_outcome(&o);
+}
+
+/* A value that the hierarchy does not have has a place, and is not repeated. */
+static void
+a_value_outside_of_the_hierarchy_has_a_place(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	run(&o, LOCAL, "age,sex,land,ill\n1,f,a,no\n2,f,unheard-of,no\n");
+	assert_int_equal(o.r, -1);
+	assert_int_equal(o.err.code, ERR_FORMAT);
+	assert_non_null(
+	    strstr(o.err.msg, "x.csv:3:5: land: expected one of a, b, c, d"));
+	assert_null(strstr(o.err.msg, "unheard-of"));
+	free_outcome(&o);
+	no_study(HEAD "[privacy]\nk = 2\ncohort = fixed\n"
+		      "[column land]\ntype = levels\nlevels = a, b, c\n"
+		      "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"
+		      "[hierarchy land]\nlevel-1 = group x: a, b\n",
+	    "\"c\" is in no group");
+}
+
+static void
+takes_a_million_distinct_values(void **state)
+{
+	struct text csv = { 0 };
+	struct outcome o;
+
+	(void)state;
+	add(&csv, "income,ill\n");
+	for (unsigned i = 0; i < 1000000; i++)
+		add(&csv, "%u,%s\n", i * 7 % 1000000,
+		    i % 3 == 0 ? "yes" : "no");
+	run(&o,
+	    HEAD "[privacy]\nk = 5\ncohort = fixed\n"
+		 "[column income]\ntype = integer\nrange = 0..999999\n"
+		 "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"
+		 "[hierarchy income]\nlevel-1 = every 1000\n",
+	    text_of(&csv));
+	if (o.r != 0)
+		fail_msg("%s", o.err.msg);
+	assert_int_equal(o.result.n_kept, 1000000);
+	assert_int_equal(o.result.smallest_class, 1000);
+	canon_free(&csv.c);
+	free_outcome(&o);
+}
+
 int
 main(void)
 {
@@ -683,6 +774,10 @@ main(void)
 		cmocka_unit_test(dates_become_periods),
 		cmocka_unit_test(dates_are_held_to_k_by_their_period),
 		cmocka_unit_test(refuses_rules_that_do_not_fit_the_range),
+		cmocka_unit_test(refuses_what_no_table_can_be_made_of),
+		cmocka_unit_test(takes_one_distinct_value),
+		cmocka_unit_test(a_value_outside_of_the_hierarchy_has_a_place),
+		cmocka_unit_test(takes_a_million_distinct_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
