@@ -36,12 +36,13 @@ contribute_gradient(struct work *w)
 {
 	const struct learn *l = &w->plan->learn;
 	double *clipped = &w->values[1], *sum = &w->values[2];
+	double z[MODEL_TERMS_MAX];
 
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		const double *z = w->z + i * w->n_active;
 		double r = residual(w, i, w->plan->beta[0] + w->score[i]);
 		double square = 1.0, norm;
 
+		work_z(w, i, z);
 		for (uint32_t k = 0; k < w->n_active; k++)
 			square += z[k] * z[k];
 		norm = fabs(r) * sqrt(square);
