@@ -14,6 +14,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/html.c %D%/html.h \
 	%D%/lattice.c %D%/lattice.h \
 	%D%/models.c %D%/models.h \
+	%D%/patients.c %D%/patients.h \
 	%D%/population.c %D%/population.h \
 	%D%/prepare.c %D%/prepare.h \
 	%D%/recoding.c %D%/recoding.h \

@@ -74,6 +74,10 @@ static const struct ini_field officer_fields[] = {
 static const struct ini_field source_fields[] = {
 	{ "csv", ini_path, .offset = offsetof(struct site_source, csv),
 	    .required = true },
+	{ "patient", ini_text, .offset = offsetof(struct site_source, patient),
+	    .max = 256 },
+	{ "objections", ini_path,
+	    .offset = offsetof(struct site_source, objections) },
 };
 
 static const struct ini_field policy_fields[] = {
@@ -175,6 +179,17 @@ site_config_parse(
 		site_config_free(c);
 		return NULL;
 	}
+	for (size_t i = 0; i < c->n_sources; i++) {
+		const struct site_source *s = &c->sources[i];
+
+		if (s->objections == NULL || s->patient != NULL)
+			continue;
+		ini_error(c->ini, s->objections, err,
+		    "objections without patient: expected the column that "
+		    "says whose row it is");
+		site_config_free(c);
+		return NULL;
+	}
 	if (c->server_name == NULL)
 		c->server_name = c->coordinator.host;
 	return c;
@@ -203,24 +218,24 @@ site_config_free(struct site_config *c)
 	free(c);
 }
 
-const char *
+const struct site_source *
 site_config_source(
     const struct site_config *c, const char *study, struct err *err)
 {
-	const char *path = NULL;
+	const struct site_source *any = NULL;
 
 	for (size_t i = 0; i < c->n_sources; i++) {
 		const struct site_source *s = &c->sources[i];
 
 		if (s->study != NULL && strcmp(s->study, study) == 0)
-			return s->csv;
+			return s;
 		if (s->study == NULL)
-			path = s->csv;
+			any = s;
 	}
-	if (path == NULL)
+	if (any == NULL)
 		err_set(err, ERR_CONFIG,
 		    "no [source] for study %s in the configuration", study);
-	return path;
+	return any;
 }
 
 static bool

@@ -36,6 +36,8 @@ struct site_policy {
 struct site_source {
 	char *study; /* NULL: for every study that has no source of its own */
 	char *csv; /* path */
+	char *patient; /* its column that says who it is; or NULL */
+	char *objections; /* path of the list; or NULL */
 };
 
 struct site_config {
@@ -64,8 +66,8 @@ struct site_config *site_config_parse(
     const char *name, const void *text, size_t len, struct err *err);
 void site_config_free(struct site_config *c); /* NULL is fine */
 
-/* The path of a study's source, or NULL with ERR_CONFIG. */
-const char *site_config_source(
+/* A study's source, or NULL with ERR_CONFIG. */
+const struct site_source *site_config_source(
     const struct site_config *c, const char *study, struct err *err);
 
 /* May this hospital take part in a study of n_sites sites?  0, or -1 with

@@ -396,7 +396,7 @@ drop_job(struct gate *g, struct job *job)
 }
 
 static const struct handler from_reader[] = {
-	{ MSG_READER_DONE, PROC_READER, 88, 88, gate_on_reader_done },
+	{ MSG_READER_DONE, PROC_READER, 136, 136, gate_on_reader_done },
 	{ MSG_JOB_FAILED, PROC_READER, 5, 1024, gate_on_job_failed },
 };
 
@@ -545,12 +545,14 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	struct gate *g = self;
 	struct job *j = find_job(g, m->tag);
 	struct canon_in in = canon_in(m->data, m->len);
-	uint8_t table[STORE_DIGEST], report[STORE_DIGEST];
+	uint8_t table[STORE_DIGEST], report[STORE_DIGEST], list[STORE_DIGEST];
 	char digest[DIGEST_TEXT], report_text[DIGEST_TEXT], kept_text[24];
-	uint64_t kept, suppressed, rejected;
+	char list_text[DIGEST_TEXT], listed_text[24], objected_text[24];
+	uint64_t kept, suppressed, rejected, objected, listed;
 	struct ctl_reply r = { 0 };
 	struct store_study st;
 	struct err why;
+	bool has_list;
 	int rv;
 
 	if (j == NULL || j->kind != JOB_READER || j->answered)
@@ -560,6 +562,9 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	kept = canon_get_u64(&in);
 	suppressed = canon_get_u64(&in);
 	rejected = canon_get_u64(&in);
+	objected = canon_get_u64(&in);
+	listed = canon_get_u64(&in);
+	canon_get_raw(&in, list, sizeof(list));
 	if (canon_end(&in, "READER_DONE", err) < 0)
 		return -1;
 	j->answered = true;
@@ -580,8 +585,14 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	hex_text(table, sizeof(table), digest);
 	hex_text(report, sizeof(report), report_text);
 	snprintf(kept_text, sizeof(kept_text), "%" PRIu64, kept);
+	hex_text(list, sizeof(list), list_text);
+	snprintf(listed_text, sizeof(listed_text), "%" PRIu64, listed);
+	snprintf(objected_text, sizeof(objected_text), "%" PRIu64, objected);
+	has_list = strspn(list_text, "0") < strlen(list_text);
 	if (audit_event(g->audit, err, "prepared", "study", st.name, "table",
-		digest, "report", report_text, "rows", kept_text, NULL) < 0 ||
+		digest, "report", report_text, "rows", kept_text,
+		has_list ? "objections" : NULL, listed_text, "left-out",
+		objected_text, "list", list_text, NULL) < 0 ||
 	    store_set_prepared(
 		g->store, st.id, j->number, report, table, kept, err) < 0)
 		return -1;

@@ -619,6 +619,9 @@ on_start_job(struct site *s, const struct msg *m, enum proc proc)
 		canon_u64(&out, ROWS);
 		canon_u64(&out, 0);
 		canon_u64(&out, 0);
+		canon_u64(&out, 0); /* nobody objects */
+		canon_u64(&out, 0);
+		canon_raw(&out, (const uint8_t[32]){ 0 }, 32);
 		ok(chan_send_canon(job, MSG_READER_DONE, m->tag, &out, &err),
 		    &err);
 	} else {
