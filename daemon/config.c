@@ -64,6 +64,7 @@ static const struct ini_field site_fields[] = {
 static const struct ini_field coordinator_fields[] = {
 	{ "address", ini_address, AT(coordinator), .required = true, .min = 1 },
 	{ "server-name", ini_text, AT(server_name), .max = 253 },
+	{ "proxy", ini_address, AT(proxy), .min = 1 },
 };
 
 static const struct ini_field officer_fields[] = {
@@ -91,6 +92,7 @@ static const struct ini_field policy_fields[] = {
 	{ "smallest-risk-set-step", ini_size, AT(policy.smallest_risk_set_step),
 	    .min = 1, .max = 100000 },
 	{ "keep-uploads", ini_size, AT(policy.keep_uploads), .max = 10000 },
+	{ "keep-tables", ini_size, AT(policy.keep_tables), .max = 36500 },
 	{ "largest-suppression", ini_real, AT(policy.largest_suppression),
 	    .max = 1 },
 	{ "largest-average-risk", ini_real, AT(policy.largest_average_risk),
@@ -167,6 +169,7 @@ site_config_parse(
 		.smallest_risk_set_step = 5,
 		.smallest_cell = 5,
 		.keep_uploads = 100,
+		.keep_tables = 30,
 		.largest_suppression = 0.2,
 		.largest_average_risk = 1,
 		.smallest_diversity = 1,

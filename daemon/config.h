@@ -25,6 +25,7 @@ struct site_policy {
 	size_t smallest_risk_set_step; /* patients */
 	size_t smallest_cell; /* patients; of studies that have cells */
 	size_t keep_uploads; /* most rounds that uploads may be kept for */
+	size_t keep_tables; /* days after a study's end */
 	double largest_suppression; /* share of the rows */
 	double largest_average_risk; /* 1: any */
 	double smallest_diversity; /* 1: any */
@@ -47,6 +48,7 @@ struct site_config {
 	char *state, *keys; /* folders */
 	struct ini_address coordinator;
 	char *server_name; /* in the coordinator's certificate */
+	struct ini_address proxy; /* proxy.host is NULL: none */
 	uint8_t officers[SITE_OFFICERS_MAX][SITE_OFFICER_KEY_LEN];
 	size_t n_officers;
 	struct site_source sources[SITE_SOURCES_MAX];

@@ -584,7 +584,8 @@ set_up(struct consiliumd *d, struct err *err)
 	    (d->patients = open_folder(c->state, "patients", err)) < 0 ||
 	    house_socket(&d->socket, c->socket, groups, err) < 0)
 		return -1;
-	if (house_fence(c->state, c->coordinator.port,
+	if (house_fence(c->state,
+		c->proxy.host != NULL ? c->proxy.port : c->coordinator.port,
 		MAX(c->sandbox, d->options.sandbox), err) < 0)
 		return -1;
 	d->plan = plan;
