@@ -125,6 +125,8 @@ static const struct command {
 	    "site: make the study's anonymized table and its report" },
 	{ "report", ctl_report, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
 	    true, "site: write the table's report to a folder" },
+	{ "reports", ctl_ask, OPT(SOCKET), 0, NO_OPERAND, NULL, true,
+	    "site: what waits for the privacy officer" },
 	{ "approve", ctl_decide, OPT(SOCKET) | OPT(KEY),
 	    OPT(PASSPHRASE_FILE) | OPT(REPORT), OPERAND, "STUDY", true,
 	    "privacy officer: let the table take part" },

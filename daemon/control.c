@@ -51,6 +51,7 @@ static const struct command {
 	{ "prepare", ANYBODY },
 	{ "refuse", CTL_OFFICER },
 	{ "report", ANYBODY },
+	{ "reports", ANYBODY },
 	{ "restored", CTL_OPERATOR },
 	{ "result", ANYBODY },
 	{ "revoke", CTL_OFFICER },

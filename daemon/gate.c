@@ -247,7 +247,8 @@ main(void)
 	    (sodium_init() < 0 &&
 		err_set(&err, ERR_SYSTEM, "libsodium does not start") < 0) ||
 	    open_all(&g, &err) < 0 || listen_all(&g, &err) < 0 ||
-	    child_ready(&g.child, "", &err) < 0 || gate_poll(&g, &err) < 0 ||
+	    child_ready(&g.child, "", &err) < 0 ||
+	    gate_retention(&g, &err) < 0 || gate_poll(&g, &err) < 0 ||
 	    loop_run(g.loop, &err) < 0) {
 		log_msg(LOG_ERR, "%s", err.msg);
 		rc = 1;

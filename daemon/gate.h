@@ -145,6 +145,13 @@ void gate_base_name(const char *study, int64_t job, char out[128]);
 struct job *gate_new_job(struct gate *g, enum job_kind kind, int64_t number,
     int64_t study, struct err *err);
 
+/* gate_retention.c */
+/* Delete the table that the study has, if it still has one. */
+int gate_drop_table(struct gate *g, const struct store_study *st,
+    const char *why, struct err *err);
+/* Those that are due; and again in a day. */
+int gate_retention(void *self, struct err *err);
+
 /* gate_rounds.c */
 int run_open(struct gate *g, const struct store_study *st, struct err *err);
 void run_close(struct gate *g, int64_t study);

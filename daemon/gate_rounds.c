@@ -1221,7 +1221,7 @@ finish(
 	log_event(EVENT_ROUND_SUM, LOG_INFO, ROUND_FIELDS(r),
 	    "sum of round %s (%s) over %zu sites accepted (%s); %s", round,
 	    kind, p->n, how, plan_done(r->plan) ? "the study is done" : "next");
-	rv = 0;
+	rv = plan_done(r->plan) ? gate_retention(g, err) : 0;
 out:
 	plan_free(next);
 	canon_free(&before);

@@ -589,7 +589,8 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	snprintf(listed_text, sizeof(listed_text), "%" PRIu64, listed);
 	snprintf(objected_text, sizeof(objected_text), "%" PRIu64, objected);
 	has_list = strspn(list_text, "0") < strlen(list_text);
-	if (audit_event(g->audit, err, "prepared", "study", st.name, "table",
+	if (gate_drop_table(g, &st, "prepared again", err) < 0 ||
+	    audit_event(g->audit, err, "prepared", "study", st.name, "table",
 		digest, "report", report_text, "rows", kept_text,
 		has_list ? "objections" : NULL, listed_text, "left-out",
 		objected_text, "list", list_text, NULL) < 0 ||
@@ -769,12 +770,14 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	char base[128];
 	int rv;
 
-	(void)q;
 	if (st->job == 0) {
 		err_set(
 		    &why, ERR_REFUSED, "study %s is not prepared", st->name);
 		return reply_error(g, tag, &why, err);
 	}
+	if ((q->roles & CTL_OFFICER) != 0 &&
+	    store_set_report_read(g->store, st->id, err) < 0)
+		return -1;
 	gate_base_name(st->name, st->job, base);
 	memcpy(signature.study, st->digest, STORE_DIGEST);
 	memcpy(signature.report, st->report, STORE_DIGEST);
@@ -792,6 +795,41 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	canon_free(&body);
 	canon_free(&object);
 	return rv;
+}
+
+/* The officer's queue: what waits for a decision. */
+static int
+cmd_reports(struct gate *g, uint64_t tag, const struct ctl_request *q,
+    const struct store_study *none, struct err *err)
+{
+	static const char *const columns[] = { "study", "prepared", "rows",
+		"read" };
+	char prepared[CLOCK_TEXT_SIZE], read[CLOCK_TEXT_SIZE];
+	struct ctl_reply r = { 0 };
+	struct store_study st;
+	int rv;
+
+	(void)q;
+	(void)none;
+	for (size_t i = 0; i < nitems(columns); i++)
+		ctl_reply_column(&r, columns[i]);
+	for (int64_t id = 0;; id = st.id) {
+		if ((rv = store_study_after(g->store, id, &st, err)) < 0) {
+			ctl_reply_free(&r);
+			return -1;
+		}
+		if (rv == 0)
+			break;
+		if (st.status != STATUS_PREPARED)
+			continue;
+		clock_text(st.prepared, prepared);
+		clock_text(st.report_read, read);
+		ctl_reply_cell(&r, "%s", st.name);
+		ctl_reply_cell(&r, "%s", st.prepared != 0 ? prepared : "");
+		ctl_reply_cell(&r, "%" PRIu64, st.n_rows);
+		ctl_reply_cell(&r, "%s", st.report_read != 0 ? read : "no");
+	}
+	return reply(g, tag, &r, err);
 }
 
 /* What an approval of a study with cohort = open says; else NULL. */
@@ -861,6 +899,12 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	if (st->job == 0 || st->status == STATUS_DONE) {
 		err_set(&why, ERR_REFUSED, "study %s: %s", st->name,
 		    study_status_name(st->status));
+		return reply_error(g, tag, &why, err);
+	}
+	if (a.verdict == APPROVAL_APPROVE && st->table_gone) {
+		err_set(&why, ERR_REFUSED,
+		    "study %s: the table was deleted; prepare it again",
+		    st->name);
 		return reply_error(g, tag, &why, err);
 	}
 	if (memcmp(a.study, st->digest, STORE_DIGEST) != 0 ||
@@ -1118,6 +1162,7 @@ static const struct command commands[] = {
 	{ "prepare", true, cmd_prepare },
 	{ "refuse", true, cmd_decide },
 	{ "report", true, cmd_report },
+	{ "reports", false, cmd_reports },
 	{ "restored", false, cmd_restored },
 	{ "result", true, cmd_result },
 	{ "revoke", true, cmd_decide },

@@ -19,6 +19,7 @@ check_PROGRAMS += %D%/test_reader
 	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
 
 check_PROGRAMS += %D%/test_store
+EXTRA_DIST += tests/vectors/schema/gate-1.sql tests/vectors/schema/rounds-1.sql
 %C%_test_store_SOURCES = %D%/test_store.c
 %C%_test_store_LDADD = daemon/libstore.a crypto/libauthority.a \
 	crypto/libhash.a common/libdb.a common/libcommon.a $(SQLITE_LIBS) \

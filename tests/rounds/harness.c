@@ -193,8 +193,9 @@ start_site(struct site *s)
 	    "[officer]\npublic-key = %s\n"
 	    "[source]\ncsv = /nowhere.csv\n"
 	    "[policy]\nsmallest-k = 1\ncohort = open\nverify = trust\n"
+	    "keep-tables = %u\n"
 	    "[control]\nsocket = %s/socket\n",
-	    s->name, s->state, h.dir, officer, h.dir);
+	    s->name, s->state, h.dir, officer, h.o.keep_tables, h.dir);
 	assert_int_equal(setenv(LOCK_STATE_ENV, s->state, 1), 0);
 	s->pid = spawn(PROC_GATE, LOG_ERR, &s->parent, &err);
 	ok(s->pid, &err);
@@ -656,6 +657,8 @@ on_parent(struct site *s, const struct msg *m)
 		on_start_job(s, m, PROC_READER);
 	else if (m->type == MSG_START_TRAINER)
 		on_start_job(s, m, PROC_TRAINER);
+	else if (m->type == MSG_DROP_TABLE)
+		h.n_dropped++;
 }
 
 static void

@@ -166,6 +166,51 @@ a_decision_said_again_is_one_line_of_the_audit_log(void **state)
 	finish();
 }
 
+/* With keep-tables = 0 they go with the study's end; and the queue of the
+   officer is empty again. */
+static void
+what_waits_is_listed_and_what_is_done_is_deleted(void **state)
+{
+	struct site *s = &h.sites[0];
+
+	(void)state;
+	control_ok(s->control, "reports", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 0);
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	approve(s);
+	/* A second site has prepared it, twice, and nobody has decided. */
+	for (int i = 0; i < 2; i++) {
+		int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+		do {
+			assert_true(clock_mono_ms() < until);
+			pump(10);
+			control_ok(
+			    h.sites[1].control, "status", "small", NULL, 0);
+		} while (i == 0 && strcmp(cell("status"), "received") != 0);
+		control_ok(h.sites[1].control, "prepare", "small", NULL, 0);
+	}
+	assert_int_equal(h.n_dropped, 1);
+	assert_int_equal(
+	    audit_lines(h.sites[1].name, "table-deleted", "prepared"), 1);
+	control_ok(h.sites[1].control, "reports", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 1);
+	assert_string_equal(cell("study"), "small");
+	assert_string_equal(cell("read"), "no");
+	/* Control says who asks; here an operator, who is no officer. */
+	control_ok(h.sites[1].control, "report", "small", NULL, 0);
+	decide(&h.sites[1], APPROVAL_APPROVE);
+	control_ok(h.sites[1].control, "reports", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 0);
+	for (size_t i = 2; i < h.n; i++)
+		approve(&h.sites[i]);
+	finish();
+	for (size_t i = 0; i < h.n; i++)
+		wait_for_audit(h.sites[i].name, "table-deleted", "done", 0);
+	assert_int_equal(h.n_dropped, 1 + h.n);
+}
+
 static void
 the_coordinator_refuses_what_the_root_did_not_sign(void **state)
 {
@@ -222,6 +267,7 @@ main(void)
 		TEST(rounds_killed_again_and_again_loses_nothing),
 		TEST(an_approval_of_another_table_is_refused),
 		TEST(a_decision_said_again_is_one_line_of_the_audit_log),
+		TEST(what_waits_is_listed_and_what_is_done_is_deleted),
 		TEST(the_coordinator_refuses_what_the_root_did_not_sign),
 		TEST(
 		    a_site_of_another_name_than_the_manifest_has_takes_no_part),
