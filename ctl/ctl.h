@@ -16,7 +16,9 @@ struct manifest;
 
 enum ctl_opt {
 	CTL_CHAIN, /* "" where it was given */
+	CTL_CHECKPOINT,
 	CTL_CONSORTIUM,
+	CTL_COORDINATOR_KEY,
 	CTL_CORRUPTED,
 	CTL_CSV,
 	CTL_DIR,
@@ -73,7 +75,7 @@ ctl_fn ctl_study_init, ctl_study_check, ctl_study_hierarchy, ctl_study_recode;
 /* cmd_feasibility.c */
 ctl_fn ctl_study_feasibility;
 /* cmd_audit.c */
-ctl_fn ctl_audit_verify, ctl_audit_show, ctl_audit_replay;
+ctl_fn ctl_audit_verify, ctl_audit_show, ctl_audit_export, ctl_audit_replay;
 /* cmd_report.c */
 ctl_fn ctl_report_verify;
 /* cmd_online.c */

@@ -46,6 +46,7 @@ static const struct command {
 	unsigned roles;
 } commands[] = {
 	{ "approve", CTL_OFFICER },
+	{ "checkpoint", CTL_OPERATOR },
 	{ "chunk", CTL_OPERATOR },
 	{ "digests", ANYBODY },
 	{ "prepare", ANYBODY },

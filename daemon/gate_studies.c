@@ -1122,6 +1122,29 @@ cmd_result(struct gate *g, uint64_t tag, const struct ctl_request *q,
 }
 
 static int
+cmd_checkpoint(struct gate *g, uint64_t tag, const struct ctl_request *q,
+    const struct store_study *st, struct err *err)
+{
+	struct ctl_reply r = { 0 };
+	struct err why;
+
+	(void)q;
+	(void)st;
+	if (g->self == 0) {
+		err_set(&why, ERR_REFUSED,
+		    "no manifest has this site, so nobody countersigns");
+		return reply_error(g, tag, &why, err);
+	}
+	if (gate_send_checkpoint(g, err) < 0)
+		return -1;
+	ctl_reply_column(&r, "lines");
+	ctl_reply_column(&r, "countersigned");
+	ctl_reply_cell(&r, "%" PRIu64, audit_count(g->audit));
+	ctl_reply_cell(&r, "%" PRIu64, g->checkpoint);
+	return reply(g, tag, &r, err);
+}
+
+static int
 cmd_restored(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
 {
@@ -1158,6 +1181,7 @@ cmd_restored(struct gate *g, uint64_t tag, const struct ctl_request *q,
 
 static const struct command commands[] = {
 	{ "approve", true, cmd_decide },
+	{ "checkpoint", false, cmd_checkpoint },
 	{ "digests", true, cmd_digests },
 	{ "prepare", true, cmd_prepare },
 	{ "refuse", true, cmd_decide },

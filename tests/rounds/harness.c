@@ -23,11 +23,13 @@
 #include "common/log.h"
 #include "common/macros.h"
 #include "crypto/approval.h"
+#include "crypto/checkpoint.h"
 #include "crypto/exchange.h"
 #include "crypto/finished.h"
 #include "crypto/hash.h"
 #include "crypto/manifest.h"
 #include "crypto/round.h"
+#include "crypto/signed.h"
 #include "crypto/signed_study.h"
 #include "daemon/train.h"
 #include "model/contribute.h"
@@ -412,6 +414,10 @@ on_reply(const struct msg *m)
 	case W_SEND:
 		snprintf(s->refusal, sizeof(s->refusal), "%s",
 		    status != 0 ? why : "");
+		if (status == 0 && len > 0)
+			ok(chan_send(s->uplink, MSG_FROM_COORDINATOR, 0, in.p,
+			       len, -1, &err),
+			    &err);
 		delivered(s, status, s->refusal);
 		break;
 	case W_PUT:
@@ -489,6 +495,7 @@ on_uplink(struct site *s, const struct msg *m)
 {
 	struct canon_in in = canon_in(m->data, m->len);
 	struct canon body = { 0 }, msg = { 0 };
+	char type[SIGNED_TYPE_MAX + 1];
 	uint8_t study[32];
 	const uint8_t *p;
 	size_t len;
@@ -501,6 +508,12 @@ on_uplink(struct site *s, const struct msg *m)
 		ask(s);
 		break;
 	case MSG_TO_COORDINATOR:
+		if (signed_type(m->data, m->len, type, &err) == 0 &&
+		    strcmp(type, CHECKPOINT_TYPE) == 0) {
+			canon_raw(&body, m->data, m->len);
+			request(s, W_SEND, REQUEST_SEND, &body);
+			break;
+		}
 		s->n_sent++;
 		s->sending = true;
 		s->answer_tag = m->tag;
