@@ -46,9 +46,15 @@ chart_flow(struct html *h, const struct report *r)
 
 	html_open(h, "div", "class=\"flow\"");
 	flow_box(h, rows->n_read, _("rows read from the source"), false);
+	if (rows->n_objected > 0) {
+		flow_step(h, rows->n_objected, _("left out"),
+		    _("their patients object"));
+		flow_box(h, rows->n_read - rows->n_objected,
+		    _("rows of patients who do not object"), false);
+	}
 	flow_step(h, rows->n_rejected, _("rejected"),
 	    _("a value that the study does not allow"));
-	flow_box(h, rows->n_read - rows->n_rejected,
+	flow_box(h, rows->n_read - rows->n_objected - rows->n_rejected,
 	    _("rows as the study asks"), false);
 	flow_step(h, rows->n_incomplete, _("incomplete"),
 	    _("a value is missing that the study needs"));

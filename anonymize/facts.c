@@ -337,6 +337,14 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 		say(f->done, "%s", _("removed; no date is kept"));
 	else
 		say(f->done, "%s", _("removed: the study does not use it"));
+	if (study_recode(c) != NULL && !c->in_table &&
+	    study_recode(c)->n_groups > 1) {
+		size_t n = strlen(f->done);
+
+		snprintf(f->done + n, FACTS_TEXT_SIZE - n, "%s",
+		    _("; used to form groups of patients, then removed"));
+		words_fit(f->done);
+	}
 	if (column == s->model.time && s->model.time_step > 1) {
 		size_t n = strlen(f->done);
 
@@ -393,9 +401,27 @@ measure_column(struct report *r, size_t t, struct err *err)
  * Risk.
  */
 
+/*
+ * The chances of the negative binomial know nothing of how many people are
+ * alone in the population.  Where that is estimated, a share of p->likely, a
+ * patient who is alone in the sample is one of them with that share by the
+ * sample's own, and else one of two or more.
+ */
+static void
+allow_for_alone(double *chance, const struct population *p, double unique)
+{
+	double alone = unique > 0 ? MIN(p->likely / unique, 1) : 0;
+	double others = (chance[1] - p->fraction) / (1 - p->fraction);
+
+	if (isfinite(alone))
+		chance[1] =
+		    MAX(chance[1], alone + (1 - alone) * MAX(others, 0));
+}
+
 static int
 measure_journalist(const struct report *r, const struct classes *c,
-    const struct risk *k, struct journalist *out, struct err *err)
+    const struct risk *k, const struct population *p, struct journalist *out,
+    struct err *err)
 {
 	double people = r->in.study->privacy.population, *chance;
 	double rows = (double)MAX(c->n_rows, 1);
@@ -412,6 +438,7 @@ measure_journalist(const struct report *r, const struct classes *c,
 		free(chance);
 		return -1;
 	}
+	allow_for_alone(chance, p, k->unique);
 	*out = (struct journalist){ 0 };
 	for (size_t i = 0; i < c->n; i++) {
 		double risk = chance[c->size[i]];
@@ -510,16 +537,16 @@ measure_risk(struct report *r, struct err *err)
 
 	r->before = classes_risk(r->in.people_before, threshold);
 	r->after = classes_risk(r->in.people_after, threshold);
-	if (measure_journalist(r, r->in.people_before, &r->before,
-		&r->journalist_before, err) == -1 ||
-	    measure_journalist(r, r->in.people_after, &r->after,
-		&r->journalist_after, err) == -1)
-		return -1;
 	if (people > 0 &&
 	    (population_estimate(r->in.people_before, people,
 		 &r->population_before, err) == -1 ||
 		population_estimate(r->in.people_after, people,
 		    &r->population_after, err) == -1))
+		return -1;
+	if (measure_journalist(r, r->in.people_before, &r->before,
+		&r->population_before, &r->journalist_before, err) == -1 ||
+	    measure_journalist(r, r->in.people_after, &r->after,
+		&r->population_after, &r->journalist_after, err) == -1)
 		return -1;
 	for (size_t t = 0; t < r->in.study->n_table; t++)
 		if (measure_disclosure(r, t, err) == -1)

@@ -148,6 +148,12 @@ find_source(struct report *r)
 {
 	const struct rows *rows = r->in.rows;
 
+	if (rows->n_objected > 0)
+		find(r, "objections", false,
+		    _("%1$s of %2$s rows are of patients who object, and were "
+		      "left out before anything else was done with them."),
+		    words_count(rows->n_objected).text,
+		    words_count(rows->n_read).text);
 	if (rows->n_rejected > 0)
 		find(r, "rejected-rows", true,
 		    _("%1$s of %2$s rows hold a value that the study does not "

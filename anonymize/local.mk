@@ -18,6 +18,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/means.c %D%/means.h \
 	%D%/microaggregate.c %D%/microaggregate.h \
 	%D%/models.c %D%/models.h \
+	%D%/patients.c %D%/patients.h \
 	%D%/population.c %D%/population.h \
 	%D%/prepare.c %D%/prepare.h \
 	%D%/recoding.c %D%/recoding.h \

@@ -33,9 +33,10 @@ int population_estimate(const struct classes *c, double size,
     struct population *p, struct err *err);
 
 /*
- * r[f], for f from 1 to largest (r has largest + 1): the chance that a person
- * of the population is behind a row of the sample, if f rows of the sample are
- * alike, and the sample is this fraction of the population.
+ * r[f], for f from 1 to largest (r has largest + 1): the expected chance that a
+ * person of the population is behind a row of the sample, if f rows of the
+ * sample are alike, the sample is this fraction of the population, and nothing
+ * else is known.
  */
 int population_chance(
     double *r, size_t largest, double fraction, struct err *err);

@@ -496,6 +496,28 @@ write_out(int fd, const struct canon *c, const char *what, struct err *err)
 	return 0;
 }
 
+/* Whose rows the table has. */
+static int
+write_patients(struct job *j, struct err *err)
+{
+	size_t n = j->result->n_kept;
+	uint8_t(*ids)[PATIENTS_ID] = calloc(n + 1, PATIENTS_ID);
+	struct canon out = { 0 };
+	int r;
+
+	if (ids == NULL)
+		return no_memory(j, err);
+	for (size_t i = 0; i < n; i++)
+		memcpy(ids[i], j->rows->ids[j->order[i]], PATIENTS_ID);
+	patients_write(ids, n, j->result->table_digest, &out);
+	r = out.failed
+	    ? no_memory(j, err)
+	    : write_out(j->p->patients_fd, &out, "the table's patients", err);
+	canon_free(&out);
+	free(ids);
+	return r;
+}
+
 static int
 write_reports(struct job *j, struct err *err)
 {
@@ -551,6 +573,7 @@ count_rows(struct job *j, const struct rows *rows)
 	struct prepare_result *r = j->result;
 
 	r->n_read = rows->n_read;
+	r->n_objected = rows->n_objected;
 	r->n_rejected = rows->n_rejected;
 	r->n_incomplete = rows->n_incomplete;
 	r->n_places = rows->n_places;
@@ -563,8 +586,8 @@ run(struct job *j, struct err *err)
 	struct rows *places = NULL;
 
 	if ((j->rows = j->p->rows) == NULL)
-		j->rows = rows_read(
-		    j->p->source_fd, j->p->source, j->s, &places, err);
+		j->rows = rows_read_of(j->p->source_fd, j->p->source, j->s,
+		    j->p->patients, &places, err);
 	if (j->rows == NULL) {
 		if (places != NULL)
 			count_rows(j, places);
@@ -575,6 +598,8 @@ run(struct job *j, struct err *err)
 	if (make_classes(j, err) == -1 || make_rules(j, err) == -1 ||
 	    suppress(j, err) == -1 || make_columns(j, err) == -1 ||
 	    write_table(j, err) == -1)
+		return -1;
+	if (j->rows->ids != NULL && write_patients(j, err) == -1)
 		return -1;
 	if (j->p->raw || j->p->html_fd == -1)
 		return 0;

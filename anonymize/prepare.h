@@ -30,6 +30,7 @@ struct prepare {
 	const char *source; /* its name in places and errors */
 	struct rows *rows; /* if it was read already, by this study's codebook:
 			      from then on the preparation's; else NULL */
+	struct patients *patients; /* whose rows; or NULL */
 	size_t smallest_k; /* the hospital's policy; the stricter holds */
 	int64_t utc; /* when, for the report */
 	const char *last_report; /* report.json of this study's last
@@ -38,6 +39,7 @@ struct prepare {
 	/* Where to; opened for reading and writing, empty. */
 	int table_fd;
 	int json_fd, html_fd; /* -1: no report */
+	int patients_fd; /* who is in the table; with patients only */
 	/*
 	 * Only to show what anonymization costs: nothing is suppressed, and
 	 * there is no report.  With a study that study_keep_numbers() has
@@ -47,7 +49,8 @@ struct prepare {
 };
 
 struct prepare_result {
-	size_t n_read, n_rejected, n_incomplete, n_suppressed, n_kept;
+	size_t n_read, n_objected, n_rejected, n_incomplete, n_suppressed,
+	    n_kept;
 	size_t k, smallest_class; /* of the written table */
 	uint8_t table_digest[TABLE_DIGEST_LEN]; /* SHA-256 of the file */
 	uint8_t report_digest[TABLE_DIGEST_LEN]; /* of report.json, which holds

@@ -57,6 +57,7 @@ put_rows(struct json *j, const struct report *r)
 {
 	json_object(j, "rows");
 	json_int(j, "read", (int64_t)r->in.rows->n_read);
+	json_int(j, "objected", (int64_t)r->in.rows->n_objected);
 	json_int(j, "rejected", (int64_t)r->in.rows->n_rejected);
 	json_int(j, "incomplete", (int64_t)r->in.rows->n_incomplete);
 	json_int(j, "suppressed", (int64_t)r->in.suppressed);

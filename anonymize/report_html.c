@@ -121,7 +121,7 @@ static const char style[] =
     "html{font-size:9.6pt}h2{margin-top:1.6rem}h2,h3{break-after:avoid}"
     ".card,.finding,.fact,tr,svg,.step,.box,.bars,dl,pre{"
     "break-inside:avoid}"
-    "table:not(.cols){break-inside:avoid}"
+    "tr.who{break-after:avoid}"
     "thead{display:table-header-group}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}";
 

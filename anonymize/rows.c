@@ -25,6 +25,8 @@ struct source {
 	double *row; /* (n_columns) */
 	bool *missing; /* (n_columns) */
 	struct dictionary patients;
+	size_t patient_cell; /* of the source */
+	uint8_t id[PATIENTS_ID]; /* of the row */
 };
 
 static int
@@ -126,6 +128,25 @@ check_features(const struct source *src, struct err *err)
 }
 
 static int
+find_patient(struct source *src, struct err *err)
+{
+	const struct patients *p = src->rows->patients;
+
+	if (p == NULL)
+		return 0;
+	for (size_t i = 0; i < src->n_header; i++) {
+		if (strcmp(csv_cell(src->csv, i)->text, patients_column(p)) ==
+		    0) {
+			src->patient_cell = i;
+			return 0;
+		}
+	}
+	return err_set(err, ERR_FORMAT,
+	    "%s:1:1: no column \"%s\", which [source] patient names", src->name,
+	    patients_column(p));
+}
+
+static int
 read_header(struct source *src, struct err *err)
 {
 	const struct study *s = src->s;
@@ -156,6 +177,8 @@ read_header(struct source *src, struct err *err)
 			return -1;
 	for (size_t i = 0; i < src->n_header; i++)
 		watch(src, i);
+	if (find_patient(src, err) == -1)
+		return -1;
 	for (size_t c = 0; c < s->n_columns; c++)
 		if (src->cell_of[c] == STUDY_NONE &&
 		    s->columns[c].type != STUDY_INTERVAL)
@@ -331,6 +354,13 @@ grow(struct rows *r)
 			return -1;
 		r->patient = patient;
 	}
+	if (r->patients != NULL) {
+		void *ids = realloc(r->ids, cap * PATIENTS_ID);
+
+		if (ids == NULL)
+			return -1;
+		r->ids = ids;
+	}
 	r->cap = cap;
 	return 0;
 }
@@ -410,7 +440,30 @@ keep_row(struct source *src, struct err *err)
 		if (keep_text(c, r->n, text, len) == -1)
 			return no_memory(src->name, err);
 	}
+	if (r->patients != NULL)
+		memcpy(r->ids[r->n], src->id, PATIENTS_ID);
 	r->n++;
+	return 0;
+}
+
+/* Whose row it is: 1, 0 if it is not to be used, for that it counts as. */
+static int
+take_patient(struct source *src)
+{
+	const struct patients *p = src->rows->patients;
+	const struct csv_cell *cell = csv_cell(src->csv, src->patient_cell);
+	size_t len;
+	const char *text = trimmed(cell, &len);
+
+	if (len == 0) {
+		reject(src, cell->line, cell->column, NULL,
+		    "the identifier of a patient");
+		return 0;
+	}
+	patients_id(p, text, len, src->id);
+	if (!patients_objects(p, src->id))
+		return 1;
+	src->rows->n_objected++;
 	return 0;
 }
 
@@ -435,6 +488,8 @@ read_row(struct source *src, struct err *err)
 		src->rows->n_ragged++;
 		return 0;
 	}
+	if (src->rows->patients != NULL && take_patient(src) == 0)
+		return 0;
 	for (size_t i = 0; i < n; i++) {
 		const char *text;
 		size_t len;
@@ -483,6 +538,13 @@ struct rows *
 rows_read(int fd, const char *name, const struct study *s, struct rows **places,
     struct err *err)
 {
+	return rows_read_of(fd, name, s, NULL, places, err);
+}
+
+struct rows *
+rows_read_of(int fd, const char *name, const struct study *s,
+    const struct patients *patients, struct rows **places, struct err *err)
+{
 	struct source src = { .name = name, .s = s };
 	struct rows *r = calloc(1, sizeof(*r));
 	bool ok = false;
@@ -495,6 +557,7 @@ rows_read(int fd, const char *name, const struct study *s, struct rows **places,
 		goto out;
 	}
 	r->study = s;
+	r->patients = patients;
 	for (size_t i = 0; i < s->n_columns; i++)
 		r->columns[i].kept = s->columns[i].in_table ||
 		    s->columns[i].diversity != STUDY_ANY ||
@@ -543,6 +606,7 @@ rows_free(struct rows *r)
 	free(r->patient);
 	free(r->columns);
 	free(r->extra);
+	free(r->ids);
 	free(r->seen);
 	free(r);
 }

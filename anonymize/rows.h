@@ -16,12 +16,14 @@
 #include <stdint.h>
 
 #include "anonymize/detect.h"
+#include "anonymize/patients.h"
 #include "study/study.h"
 
 #define ROWS_PLACES_MAX 20
 #define ROWS_PLACE_SIZE 320
 
 struct err;
+struct patients;
 
 struct rows_column {
 	bool kept; /* the table or k needs it */
@@ -43,8 +45,10 @@ struct rows_seen {
 
 struct rows {
 	const struct study *study;
-	size_t n_read, n_rejected, n_incomplete;
-	size_t n; /* n_read = n_rejected + n_incomplete + n */
+	size_t n_read, n_objected, n_rejected, n_incomplete;
+	size_t n; /* n_read = n_objected + n_rejected + n_incomplete + n */
+	const struct patients *patients; /* whose rows; or NULL */
+	uint8_t (*ids)[PATIENTS_ID]; /* (n) with patients; else NULL */
 	size_t n_ragged; /* rejected: too few or too many cells */
 	struct rows_column *columns; /* (study->n_columns) */
 	char (*extra)[STUDY_COLUMN_NAME_MAX + 1]; /* in the source, not in the
@@ -71,6 +75,13 @@ struct rows {
  */
 struct rows *rows_read(int fd, const char *name, const struct study *s,
     struct rows **places, struct err *err);
+/*
+ * The same for a source that says whose rows they are: rows of patients who
+ * object are as if they were not there, but for n_objected.  A row without an
+ * identifier is rejected.
+ */
+struct rows *rows_read_of(int fd, const char *name, const struct study *s,
+    const struct patients *patients, struct rows **places, struct err *err);
 void rows_free(struct rows *r); /* NULL is fine; wipes the values */
 
 /*

@@ -66,7 +66,8 @@ migrate(
 		return -1;
 	if (version < 0 || (size_t)version > n_steps)
 		return err_set(err, ERR_FORMAT,
-		    "%s: schema version %d, this program knows up to %zu",
+		    "%s: schema version %d, this program knows up to %zu: a "
+		    "newer release has written it; start that one",
 		    db->path, version, n_steps);
 	for (size_t i = (size_t)version; i < n_steps; i++) {
 		snprintf(

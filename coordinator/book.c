@@ -47,6 +47,12 @@ static const char *const schema[] = {
 	" site INTEGER NOT NULL,"
 	" sig BLOB NOT NULL,"
 	" PRIMARY KEY (study, idx, site)) STRICT;",
+	/* How far each site's audit log was when we countersigned it. */
+	"CREATE TABLE checkpoint ("
+	" site INTEGER PRIMARY KEY,"
+	" key BLOB NOT NULL,"
+	" lines INTEGER NOT NULL,"
+	" head BLOB NOT NULL) STRICT;",
 };
 
 static const char *const status_names[] = {
@@ -460,4 +466,33 @@ book_drop_round(struct book *b, int64_t study, struct err *err)
 {
 	return db_run(
 	    b->db, err, "DELETE FROM round WHERE study = ?", "i", study);
+}
+
+int
+book_put_checkpoint(struct book *b, uint16_t site,
+    const struct book_checkpoint *c, struct err *err)
+{
+	return db_run(b->db, err,
+	    "INSERT OR REPLACE INTO checkpoint (site, key, lines, head)"
+	    " VALUES (?, ?, ?, ?)",
+	    "ibib", (int64_t)site, c->key, sizeof(c->key), (int64_t)c->lines,
+	    c->head, sizeof(c->head));
+}
+
+int
+book_get_checkpoint(
+    struct book *b, uint16_t site, struct book_checkpoint *c, struct err *err)
+{
+	struct db_query *q = db_query(b->db, err,
+	    "SELECT key, lines, head FROM checkpoint WHERE site = ?", "i",
+	    (int64_t)site);
+	int rv = ROW(q, err);
+
+	if (rv != 1)
+		return rv;
+	copy_digest(q, 0, c->key);
+	c->lines = (uint64_t)db_int(q, 1);
+	copy_digest(q, 2, c->head);
+	db_done(q);
+	return 1;
 }

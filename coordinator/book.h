@@ -119,4 +119,15 @@ int book_get_round(struct book *b, int64_t study, uint64_t *round,
     struct canon *body, struct err *err);
 int book_drop_round(struct book *b, int64_t study, struct err *err);
 
+/* The newest checkpoint of a site's audit log; 1, 0 or -1. */
+struct book_checkpoint {
+	uint8_t key[BOOK_DIGEST]; /* of the log */
+	uint64_t lines;
+	uint8_t head[BOOK_DIGEST];
+};
+int book_put_checkpoint(struct book *b, uint16_t site,
+    const struct book_checkpoint *c, struct err *err);
+int book_get_checkpoint(
+    struct book *b, uint16_t site, struct book_checkpoint *c, struct err *err);
+
 #endif

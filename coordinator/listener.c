@@ -349,7 +349,8 @@ on_stop(void *self, struct err *err)
 static int
 start_server(struct listener *l, struct err *err)
 {
-	const struct rpc_service service = { admit, on_request, on_gone, l };
+	const struct rpc_service service = { admit, on_request, on_gone, l,
+		NULL };
 	const struct child *c = &l->process.child;
 	struct coordinator_config *config = coordinator_config_parse(
 	    c->config_path, c->config, c->config_len, err);

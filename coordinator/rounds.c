@@ -13,11 +13,14 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
+#include "common/hex.h"
 #include "common/log.h"
 #include "common/log_events.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
+#include "crypto/checkpoint.h"
 #include "crypto/prg.h"
+#include "crypto/signed.h"
 
 #define HOLD_MS 20000 /* a question is answered by then, if with nothing */
 #define TICK_MS 1000
@@ -186,6 +189,73 @@ on_next(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
  * Send, PutChunk, GetChunk
  */
 
+/* 1: it is new, 0: it is the one that we know; -1: why not. */
+static int
+check_checkpoint(const struct checkpoint *c, int known,
+    const struct book_checkpoint *old, struct err *why)
+{
+	if (known == 0 || memcmp(old->key, c->key, sizeof(old->key)) != 0 ||
+	    c->state.count > old->lines)
+		return 1;
+	if (c->state.count == old->lines &&
+	    memcmp(old->head, c->state.head, sizeof(old->head)) == 0)
+		return 0;
+	return err_set(why, ERR_PEER,
+	    "a checkpoint of %" PRIu64 " lines, and line %" PRIu64
+	    " was countersigned: the audit log was shortened or written anew",
+	    c->state.count, old->lines);
+}
+
+/* A site's audit log: how far it is is a line of ours, and countersigned. */
+static int
+on_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
+    const uint8_t *body, size_t len, struct err *err)
+{
+	const struct manifest_site *m =
+	    s->manifest != NULL ? manifest_by_id(s->manifest, site) : NULL;
+	char who[8], lines[24], head[2 * AUDIT_HASH + 1];
+	struct book_checkpoint old, new;
+	struct canon out = { 0 };
+	struct checkpoint c;
+	struct err why;
+	int known, rv;
+
+	if (m == NULL) {
+		err_set(&why, ERR_REFUSED, "not a member");
+		return reply_error(s, tag, &why, err);
+	}
+	if (checkpoint_open(body, len, m->member.key, &c, &why) < 0)
+		return reply_error(s, tag, &why, err);
+	if ((known = book_get_checkpoint(s->book, site, &old, err)) < 0)
+		return -1;
+	snprintf(who, sizeof(who), "%u", site);
+	snprintf(lines, sizeof(lines), "%" PRIu64, c.state.count);
+	hex_text(c.state.head, sizeof(c.state.head), head);
+	if ((rv = check_checkpoint(&c, known, &old, &why)) < 0) {
+		log_event(EVENT_SITE_REFUSED, LOG_WARNING,
+		    (struct log_field[]){ log_field("SITE", "%u", site) }, 1,
+		    "site %u: %s", site, why.msg);
+		if (audit_event(s->audit, err, "refused", "site", who, "why",
+			why.msg, NULL) < 0)
+			return -1;
+		return reply_error(s, tag, &why, err);
+	}
+	new.lines = c.state.count;
+	memcpy(new.key, c.key, sizeof(new.key));
+	memcpy(new.head, c.state.head, sizeof(new.head));
+	if ((rv == 1 &&
+		(audit_event(s->audit, err, "checkpoint", "site", who, "lines",
+		     lines, "head", head, NULL) < 0 ||
+		    book_put_checkpoint(s->book, site, &new, err) < 0)) ||
+	    checkpoint_countersign(body, len, clock_utc(), s->key, &out, err) <
+		0)
+		rv = -1;
+	else
+		rv = reply(s, tag, 0, out.data, out.len, err);
+	canon_free(&out);
+	return rv;
+}
+
 static int
 on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
     size_t len, struct err *err)
@@ -195,9 +265,12 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 	enum round_type type;
 	size_t msg_len;
 	struct work *w;
+	char who[8], is[SIGNED_TYPE_MAX + 1];
 	struct err why;
-	char who[8];
 
+	if (signed_type(body, len, is, &why) == 0 &&
+	    strcmp(is, CHECKPOINT_TYPE) == 0)
+		return on_checkpoint(s, tag, site, body, len, err);
 	if (exchange_unwrap(body, len, study, &msg, &msg_len, &why) < 0)
 		return reply_error(s, tag, &why, err);
 	if ((w = work_find(s, study)) == NULL) {

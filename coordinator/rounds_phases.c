@@ -549,6 +549,13 @@ expire_uploads(struct work *w, struct err *err)
 	if (rv == 1 && (r = work_result(w, &result, &why)) == NULL)
 		log_fields(LOG_WARNING, WORK_FIELDS(w),
 		    "uploads of an old round stay: %s", why.msg);
+	if (r != NULL) {
+		char round[24];
+
+		snprintf(round, sizeof(round), "%" PRIu64, step->round);
+		rv = audit_event(w->rounds->audit, err, "uploads-deleted",
+		    "study", w->name, "round", round, NULL);
+	}
 	for (size_t i = 0; r != NULL && i < round_result_inputs(r); i++) {
 		const uint8_t *root = round_result_input(r, i)->root;
 		uint8_t name[ROUND_DIGEST];

@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libauthority.a
 %C%_libauthority_a_SOURCES = \
 	%D%/approval.c %D%/approval.h \
 	%D%/audit.c %D%/audit.h \
+	%D%/checkpoint.c %D%/checkpoint.h \
 	%D%/cert.c %D%/cert.h \
 	%D%/context.c %D%/context.h \
 	%D%/exchange.c %D%/exchange.h \

@@ -16,7 +16,9 @@ static const struct option {
 	const char *name, *value;
 } options[CTL_OPTS] = {
 	[CTL_CHAIN] = { "chain", NULL },
+	[CTL_CHECKPOINT] = { "checkpoint", "FILE" },
 	[CTL_CONSORTIUM] = { "consortium", "NAME" },
+	[CTL_COORDINATOR_KEY] = { "coordinator-key", "KEY" },
 	[CTL_CORRUPTED] = { "corrupted", "N" },
 	[CTL_CSV] = { "csv", "FILE" },
 	[CTL_DIR] = { "dir", "DIR" },
@@ -49,6 +51,7 @@ static const struct option {
 };
 
 #define OPT(o) (UINT64_C(1) << CTL_##o)
+#define AUDIT_TAKES (OPT(EXPECT) | OPT(CHECKPOINT) | OPT(COORDINATOR_KEY))
 
 enum operand { NO_OPERAND, OPERAND, MAY_OPERAND };
 
@@ -109,12 +112,17 @@ static const struct command {
 	{ "study sign", ctl_study_sign, OPT(ROOT) | OPT(OUT),
 	    OPT(SITES) | OPT(PASSPHRASE_FILE), OPERAND, "FILE", false,
 	    "root: sign a study for its sites" },
-	{ "audit verify", ctl_audit_verify, OPT(PUBLIC_KEY), OPT(EXPECT),
+	{ "audit verify", ctl_audit_verify, OPT(PUBLIC_KEY), AUDIT_TAKES,
 	    OPERAND, "FILE", false, "check an audit log" },
-	{ "audit show", ctl_audit_show, OPT(PUBLIC_KEY), OPT(EXPECT), OPERAND,
+	{ "audit show", ctl_audit_show, OPT(PUBLIC_KEY), AUDIT_TAKES, OPERAND,
 	    "FILE", false, "check an audit log and print what it says" },
+	{ "audit export", ctl_audit_export, OPT(PUBLIC_KEY), AUDIT_TAKES,
+	    OPERAND, "FILE", false, "check an audit log and print it as JSON" },
 	{ "report verify", ctl_report_verify, OPT(PUBLIC_KEY), 0, OPERAND,
 	    "DIR", false, "check a report that \"report\" has written" },
+	{ "audit of", ctl_audit_of, OPT(PUBLIC_KEY) | OPT(DIR) | OPT(STATE), 0,
+	    OPERAND, "PATIENT", true,
+	    "site: in which studies a patient's rows were used" },
 	{ "audit replay", ctl_audit_replay, OPT(ROOT_KEY), OPT(OUT), OPERAND,
 	    "TRANSCRIPT", true, "repeat a study's rounds, as an outsider" },
 	{ "submit", ctl_submit, OPT(SOCKET), 0, OPERAND, "FILE", true,
@@ -123,6 +131,8 @@ static const struct command {
 	    "site: make the study's anonymized table and its report" },
 	{ "report", ctl_report, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
 	    true, "site: write the table's report to a folder" },
+	{ "reports", ctl_ask, OPT(SOCKET), 0, NO_OPERAND, NULL, true,
+	    "site: what waits for the privacy officer" },
 	{ "approve", ctl_decide, OPT(SOCKET) | OPT(KEY),
 	    OPT(PASSPHRASE_FILE) | OPT(REPORT), OPERAND, "STUDY", true,
 	    "privacy officer: let the table take part" },
@@ -134,6 +144,8 @@ static const struct command {
 	    "what the daemon does in its studies" },
 	{ "result", ctl_result, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
 	    true, "write a finished study's result to a folder" },
+	{ "checkpoint", ctl_ask, OPT(SOCKET), 0, NO_OPERAND, NULL, true,
+	    "site: have the coordinator countersign the audit log" },
 	{ "restored", ctl_ask, OPT(SOCKET), 0, NO_OPERAND, NULL, true,
 	    "site: go on after its database was restored from a backup" },
 	{ "transcript", ctl_transcript, OPT(SOCKET) | OPT(OUT),

@@ -16,7 +16,9 @@ struct manifest;
 
 enum ctl_opt {
 	CTL_CHAIN, /* "" where it was given */
+	CTL_CHECKPOINT,
 	CTL_CONSORTIUM,
+	CTL_COORDINATOR_KEY,
 	CTL_CORRUPTED,
 	CTL_CSV,
 	CTL_DIR,
@@ -61,6 +63,8 @@ typedef int ctl_fn(const struct ctl_args *a, struct err *err);
 /* cmd_enrol.c */
 ctl_fn ctl_root_init, ctl_coordinator_init, ctl_site_init, ctl_officer_init,
     ctl_join, ctl_welcome;
+/* cmd_audit_of.c */
+ctl_fn ctl_audit_of;
 /* cmd_certificates.c */
 ctl_fn ctl_certificates_check;
 /* cmd_renew.c */
@@ -72,7 +76,7 @@ ctl_fn ctl_study_init, ctl_study_check, ctl_study_hierarchy, ctl_study_recode;
 /* cmd_feasibility.c */
 ctl_fn ctl_study_feasibility;
 /* cmd_audit.c */
-ctl_fn ctl_audit_verify, ctl_audit_show, ctl_audit_replay;
+ctl_fn ctl_audit_verify, ctl_audit_show, ctl_audit_export, ctl_audit_replay;
 /* cmd_report.c */
 ctl_fn ctl_report_verify;
 /* cmd_online.c */

@@ -13,6 +13,7 @@ noinst_LIBRARIES += %D%/libtranscript.a
 bin_PROGRAMS += %D%/consiliumctl
 %C%_consiliumctl_SOURCES = \
 	%D%/cmd_audit.c \
+	%D%/cmd_audit_of.c \
 	%D%/cmd_certificates.c \
 	%D%/cmd_enrol.c \
 	%D%/cmd_feasibility.c \

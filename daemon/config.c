@@ -64,6 +64,7 @@ static const struct ini_field site_fields[] = {
 static const struct ini_field coordinator_fields[] = {
 	{ "address", ini_address, AT(coordinator), .required = true, .min = 1 },
 	{ "server-name", ini_text, AT(server_name), .max = 253 },
+	{ "proxy", ini_address, AT(proxy), .min = 1 },
 };
 
 static const struct ini_field officer_fields[] = {
@@ -74,6 +75,10 @@ static const struct ini_field officer_fields[] = {
 static const struct ini_field source_fields[] = {
 	{ "csv", ini_path, .offset = offsetof(struct site_source, csv),
 	    .required = true },
+	{ "patient", ini_text, .offset = offsetof(struct site_source, patient),
+	    .max = 256 },
+	{ "objections", ini_path,
+	    .offset = offsetof(struct site_source, objections) },
 };
 
 static const struct ini_field policy_fields[] = {
@@ -87,6 +92,7 @@ static const struct ini_field policy_fields[] = {
 	{ "smallest-risk-set-step", ini_size, AT(policy.smallest_risk_set_step),
 	    .min = 1, .max = 100000 },
 	{ "keep-uploads", ini_size, AT(policy.keep_uploads), .max = 10000 },
+	{ "keep-tables", ini_size, AT(policy.keep_tables), .max = 36500 },
 	{ "largest-suppression", ini_real, AT(policy.largest_suppression),
 	    .max = 1 },
 	{ "largest-average-risk", ini_real, AT(policy.largest_average_risk),
@@ -167,6 +173,7 @@ site_config_parse(
 		.smallest_risk_set_step = 5,
 		.smallest_cell = 5,
 		.keep_uploads = 100,
+		.keep_tables = 30,
 		.largest_suppression = 0.2,
 		.largest_average_risk = 1,
 		.smallest_diversity = 1,
@@ -179,6 +186,17 @@ site_config_parse(
 	};
 	if ((c->ini = ini_parse(name, text, len, err)) == NULL ||
 	    ini_read(c->ini, sections, nitems(sections), c, err) < 0) {
+		site_config_free(c);
+		return NULL;
+	}
+	for (size_t i = 0; i < c->n_sources; i++) {
+		const struct site_source *s = &c->sources[i];
+
+		if (s->objections == NULL || s->patient != NULL)
+			continue;
+		ini_error(c->ini, s->objections, err,
+		    "objections without patient: expected the column that "
+		    "says whose row it is");
 		site_config_free(c);
 		return NULL;
 	}
@@ -210,24 +228,24 @@ site_config_free(struct site_config *c)
 	free(c);
 }
 
-const char *
+const struct site_source *
 site_config_source(
     const struct site_config *c, const char *study, struct err *err)
 {
-	const char *path = NULL;
+	const struct site_source *any = NULL;
 
 	for (size_t i = 0; i < c->n_sources; i++) {
 		const struct site_source *s = &c->sources[i];
 
 		if (s->study != NULL && strcmp(s->study, study) == 0)
-			return s->csv;
+			return s;
 		if (s->study == NULL)
-			path = s->csv;
+			any = s;
 	}
-	if (path == NULL)
+	if (any == NULL)
 		err_set(err, ERR_CONFIG,
 		    "no [source] for study %s in the configuration", study);
-	return path;
+	return any;
 }
 
 static bool

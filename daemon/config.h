@@ -25,6 +25,7 @@ struct site_policy {
 	size_t smallest_risk_set_step; /* patients */
 	size_t smallest_cell; /* patients; of studies that have cells */
 	size_t keep_uploads; /* most rounds that uploads may be kept for */
+	size_t keep_tables; /* days after a study's end */
 	double largest_suppression; /* share of the rows */
 	double largest_average_risk; /* 1: any */
 	double smallest_diversity; /* 1: any */
@@ -38,6 +39,8 @@ struct site_policy {
 struct site_source {
 	char *study; /* NULL: for every study that has no source of its own */
 	char *csv; /* path */
+	char *patient; /* its column that says who it is; or NULL */
+	char *objections; /* path of the list; or NULL */
 };
 
 struct site_config {
@@ -47,6 +50,7 @@ struct site_config {
 	char *state, *keys; /* folders */
 	struct ini_address coordinator;
 	char *server_name; /* in the coordinator's certificate */
+	struct ini_address proxy; /* proxy.host is NULL: none */
 	uint8_t officers[SITE_OFFICERS_MAX][SITE_OFFICER_KEY_LEN];
 	size_t n_officers;
 	struct site_source sources[SITE_SOURCES_MAX];
@@ -66,8 +70,8 @@ struct site_config *site_config_parse(
     const char *name, const void *text, size_t len, struct err *err);
 void site_config_free(struct site_config *c); /* NULL is fine */
 
-/* The path of a study's source, or NULL with ERR_CONFIG. */
-const char *site_config_source(
+/* A study's source, or NULL with ERR_CONFIG. */
+const struct site_source *site_config_source(
     const struct site_config *c, const char *study, struct err *err);
 
 /* May this hospital take part in a study of n_sites sites?  0, or -1 with

@@ -44,7 +44,8 @@ static const struct house_grant grants[] = {
 	{ PROC_READER, "pseudonym.key" },
 };
 
-static const char *const folders[] = { "tables", "reports", "db", "spool" };
+static const char *const folders[] = { "tables", "reports", "patients", "db",
+	"spool" };
 
 static const enum proc executables[] = { PROC_GATE, PROC_UPLINK, PROC_CONTROL,
 	PROC_READER, PROC_TRAINER, PROC_NONE };
@@ -57,7 +58,7 @@ struct consiliumd {
 	size_t text_len;
 	struct family_plan plan;
 	struct family *family;
-	int lock, tables, reports; /* descriptors */
+	int lock, tables, reports, patients; /* descriptors */
 	struct house_socket socket;
 	struct house_board board;
 	gid_t operator_gid, officer_gid;
@@ -139,6 +140,8 @@ remove_output(struct consiliumd *d, const struct job *j)
 	unlinkat(d->reports, name, 0);
 	file_name(name, j, "html");
 	unlinkat(d->reports, name, 0);
+	file_name(name, j, "ids");
+	unlinkat(d->patients, name, 0);
 }
 
 static void
@@ -251,13 +254,33 @@ give_last_report(
 }
 
 static int
+tell_source(const struct site_source *s, struct chan *to, struct err *err)
+{
+	struct family_fact facts[3] = { { "source-name", s->csv } };
+	size_t n = 1;
+
+	if (s->patient != NULL)
+		facts[n++] = (struct family_fact){ "patient", s->patient };
+	if (s->objections != NULL)
+		facts[n++] =
+		    (struct family_fact){ "objections-name", s->objections };
+	return family_give_config(to, "reader", "", 0, facts, n, err);
+}
+
+static int
 equip_reader(
     struct consiliumd *d, const struct job *j, struct chan *to, struct err *err)
 {
-	const char *csv = site_config_source(d->config, j->study, err);
-	struct family_fact fact = { "source-name", csv };
+	const struct site_source *s =
+	    site_config_source(d->config, j->study, err);
 
-	if (csv == NULL || give_open_file(to, NULL, csv, "source", err) < 0 ||
+	if (s == NULL || give_open_file(to, NULL, s->csv, "source", err) < 0 ||
+	    (s->patient != NULL &&
+		give_new_file(to, d->patients, j, "ids", "patients", err) <
+		    0) ||
+	    (s->objections != NULL &&
+		give_open_file(to, NULL, s->objections, "objections", err) <
+		    0) ||
 	    give_catalogue(d, to, err) < 0 ||
 	    give_last_report(d, j, to, err) < 0 ||
 	    house_give(grants, nitems(grants), d->config->keys, PROC_READER, to,
@@ -266,7 +289,7 @@ equip_reader(
 	    give_new_file(to, d->reports, j, "json", "report.json", err) < 0 ||
 	    give_new_file(to, d->reports, j, "html", "report.html", err) < 0)
 		return -1;
-	return family_give_config(to, "reader", "", 0, &fact, 1, err);
+	return tell_source(s, to, err);
 }
 
 static int
@@ -558,9 +581,11 @@ set_up(struct consiliumd *d, struct err *err)
 	if (d->lock < 0 ||
 	    (d->tables = open_folder(c->state, "tables", err)) < 0 ||
 	    (d->reports = open_folder(c->state, "reports", err)) < 0 ||
+	    (d->patients = open_folder(c->state, "patients", err)) < 0 ||
 	    house_socket(&d->socket, c->socket, groups, err) < 0)
 		return -1;
-	if (house_fence(c->state, c->coordinator.port,
+	if (house_fence(c->state,
+		c->proxy.host != NULL ? c->proxy.port : c->coordinator.port,
 		MAX(c->sandbox, d->options.sandbox), err) < 0)
 		return -1;
 	d->plan = plan;
@@ -574,7 +599,8 @@ set_up(struct consiliumd *d, struct err *err)
 static void
 clean_up(struct consiliumd *d)
 {
-	const int fds[] = { d->lock, d->tables, d->reports, d->board.fd };
+	const int fds[] = { d->lock, d->tables, d->reports, d->patients,
+		d->board.fd };
 
 	family_free(d->family);
 	if (d->config != NULL)
@@ -594,6 +620,7 @@ main(int argc, char **argv)
 		.socket = { .fd = -1 },
 		.tables = -1,
 		.reports = -1,
+		.patients = -1,
 		.board = { .fd = -1 } };
 	struct err err;
 	int rc = 1;

@@ -46,11 +46,13 @@ static const struct command {
 	unsigned roles;
 } commands[] = {
 	{ "approve", CTL_OFFICER },
+	{ "checkpoint", CTL_OPERATOR },
 	{ "chunk", CTL_OPERATOR },
 	{ "digests", ANYBODY },
 	{ "prepare", ANYBODY },
 	{ "refuse", CTL_OFFICER },
 	{ "report", ANYBODY },
+	{ "reports", ANYBODY },
 	{ "restored", CTL_OPERATOR },
 	{ "result", ANYBODY },
 	{ "revoke", CTL_OFFICER },

@@ -14,6 +14,7 @@
 #include "common/log_events.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
+#include "crypto/checkpoint.h"
 #include "crypto/exchange.h"
 #include "crypto/prg.h"
 #include "crypto/signed.h"
@@ -22,6 +23,7 @@
 #include "model/step/plan.h"
 
 #define RETRY_MS 1000
+#define FIRST_CHECKPOINT_MS 60000 /* after the start */
 
 static enum exchange_standing
 standing(const struct gate *g, const struct run *r)
@@ -79,6 +81,23 @@ gate_poll_later(struct gate *g, struct err *err)
 	return loop_set_timer(g->loop, RETRY_MS, poll_again, g, err);
 }
 
+/* It answers what we sent: the coordinator need not be asked again. */
+static int
+take_countersigned(struct gate *g, const struct msg *m, struct err *err)
+{
+	struct err why;
+
+	if (gate_on_countersigned(g, m->data, m->len, &why) == 0)
+		return 0;
+	if (why.code == ERR_SYSTEM) {
+		*err = why;
+		return -1;
+	}
+	log_msg(LOG_WARNING, "checkpoint refused: %s", why.msg);
+	return audit_event(g->audit, err, "refused", "from", "coordinator",
+	    "why", why.msg, NULL);
+}
+
 /*
  * One message of the coordinator's: a signed object (manifest, study) or a
  * message of a round.  What is wrong with it is logged, and changes nothing;
@@ -93,6 +112,8 @@ on_coordinator(void *self, struct msg *m, struct err *err)
 	int rv;
 
 	signed_type(m->data, m->len, type, &why);
+	if (strcmp(type, COUNTERSIGNED_TYPE) == 0)
+		return take_countersigned(g, m, err);
 	if (strcmp(type, MANIFEST_TYPE) == 0)
 		rv = gate_take_manifest(g, m->data, m->len, &why);
 	else if (strcmp(type, SIGNED_STUDY_TYPE) == 0)
@@ -180,7 +201,8 @@ open_all(struct gate *g, struct err *err)
 	snprintf(path, sizeof(path), "%s/db/gate.db", state);
 	if ((g->store = store_open(path, g->identity, err)) == NULL)
 		return -1;
-	if (gate_check_count(g, err) < 0 || take_identity(g, err) < 0)
+	if (gate_load_checkpoint(g, err) < 0 || gate_check_count(g, err) < 0 ||
+	    take_identity(g, err) < 0)
 		return -1;
 	if (gate_load(g, err) < 0)
 		return err_prefix(err, "what %s holds cannot be used", path);
@@ -247,7 +269,10 @@ main(void)
 	    (sodium_init() < 0 &&
 		err_set(&err, ERR_SYSTEM, "libsodium does not start") < 0) ||
 	    open_all(&g, &err) < 0 || listen_all(&g, &err) < 0 ||
-	    child_ready(&g.child, "", &err) < 0 || gate_poll(&g, &err) < 0 ||
+	    child_ready(&g.child, "", &err) < 0 ||
+	    loop_set_timer(
+		g.loop, FIRST_CHECKPOINT_MS, gate_checkpoint, &g, &err) < 0 ||
+	    gate_retention(&g, &err) < 0 || gate_poll(&g, &err) < 0 ||
 	    loop_run(g.loop, &err) < 0) {
 		log_msg(LOG_ERR, "%s", err.msg);
 		rc = 1;

@@ -107,6 +107,7 @@ struct gate {
 	/* gate_counter.c */
 	uint64_t answers, answers_kept; /* stored; on disk outside of it */
 	bool restored; /* nothing is answered */
+	uint64_t checkpoint; /* lines of the audit log that are countersigned */
 };
 
 /*
@@ -146,6 +147,21 @@ int gate_on_job_gone(void *self, struct msg *m, struct err *err);
 void gate_base_name(const char *study, int64_t job, char out[128]);
 struct job *gate_new_job(struct gate *g, enum job_kind kind, int64_t number,
     int64_t study, struct err *err);
+
+/* gate_checkpoint.c */
+int gate_load_checkpoint(struct gate *g, struct err *err);
+/* Have the coordinator countersign the audit log; hourly, if it has grown. */
+int gate_send_checkpoint(struct gate *g, struct err *err);
+int gate_checkpoint(void *self, struct err *err);
+int gate_on_countersigned(
+    struct gate *g, const void *p, size_t len, struct err *err);
+
+/* gate_retention.c */
+/* Delete the table that the study has, if it still has one. */
+int gate_drop_table(struct gate *g, const struct store_study *st,
+    const char *why, struct err *err);
+/* Those that are due; and again in a day. */
+int gate_retention(void *self, struct err *err);
 
 /* gate_rounds.c */
 int run_open(struct gate *g, const struct store_study *st, struct err *err);

@@ -1255,7 +1255,7 @@ finish(
 	    "sum of round %s (%s) over %zu sites accepted (%s)%s%s; %s", round,
 	    kind, p->n, how, learned[0] != '\0' ? ": " : "", learned,
 	    plan_done(r->plan) ? "the study is done" : "next");
-	rv = 0;
+	rv = plan_done(r->plan) ? gate_retention(g, err) : 0;
 out:
 	plan_free(next);
 	canon_free(&before);

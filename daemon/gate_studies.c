@@ -396,7 +396,7 @@ drop_job(struct gate *g, struct job *job)
 }
 
 static const struct handler from_reader[] = {
-	{ MSG_READER_DONE, PROC_READER, 88, 88, gate_on_reader_done },
+	{ MSG_READER_DONE, PROC_READER, 136, 136, gate_on_reader_done },
 	{ MSG_JOB_FAILED, PROC_READER, 5, 1024, gate_on_job_failed },
 };
 
@@ -545,12 +545,14 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	struct gate *g = self;
 	struct job *j = find_job(g, m->tag);
 	struct canon_in in = canon_in(m->data, m->len);
-	uint8_t table[STORE_DIGEST], report[STORE_DIGEST];
+	uint8_t table[STORE_DIGEST], report[STORE_DIGEST], list[STORE_DIGEST];
 	char digest[DIGEST_TEXT], report_text[DIGEST_TEXT], kept_text[24];
-	uint64_t kept, suppressed, rejected;
+	char list_text[DIGEST_TEXT], listed_text[24], objected_text[24];
+	uint64_t kept, suppressed, rejected, objected, listed;
 	struct ctl_reply r = { 0 };
 	struct store_study st;
 	struct err why;
+	bool has_list;
 	int rv;
 
 	if (j == NULL || j->kind != JOB_READER || j->answered)
@@ -560,6 +562,9 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	kept = canon_get_u64(&in);
 	suppressed = canon_get_u64(&in);
 	rejected = canon_get_u64(&in);
+	objected = canon_get_u64(&in);
+	listed = canon_get_u64(&in);
+	canon_get_raw(&in, list, sizeof(list));
 	if (canon_end(&in, "READER_DONE", err) < 0)
 		return -1;
 	j->answered = true;
@@ -580,8 +585,15 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	hex_text(table, sizeof(table), digest);
 	hex_text(report, sizeof(report), report_text);
 	snprintf(kept_text, sizeof(kept_text), "%" PRIu64, kept);
-	if (audit_event(g->audit, err, "prepared", "study", st.name, "table",
-		digest, "report", report_text, "rows", kept_text, NULL) < 0 ||
+	hex_text(list, sizeof(list), list_text);
+	snprintf(listed_text, sizeof(listed_text), "%" PRIu64, listed);
+	snprintf(objected_text, sizeof(objected_text), "%" PRIu64, objected);
+	has_list = strspn(list_text, "0") < strlen(list_text);
+	if (gate_drop_table(g, &st, "prepared again", err) < 0 ||
+	    audit_event(g->audit, err, "prepared", "study", st.name, "table",
+		digest, "report", report_text, "rows", kept_text,
+		has_list ? "objections" : NULL, listed_text, "left-out",
+		objected_text, "list", list_text, NULL) < 0 ||
 	    store_set_prepared(
 		g->store, st.id, j->number, report, table, kept, err) < 0)
 		return -1;
@@ -758,12 +770,14 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	char base[128];
 	int rv;
 
-	(void)q;
 	if (st->job == 0) {
 		err_set(
 		    &why, ERR_REFUSED, "study %s is not prepared", st->name);
 		return reply_error(g, tag, &why, err);
 	}
+	if ((q->roles & CTL_OFFICER) != 0 &&
+	    store_set_report_read(g->store, st->id, err) < 0)
+		return -1;
 	gate_base_name(st->name, st->job, base);
 	memcpy(signature.study, st->digest, STORE_DIGEST);
 	memcpy(signature.report, st->report, STORE_DIGEST);
@@ -781,6 +795,41 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	canon_free(&body);
 	canon_free(&object);
 	return rv;
+}
+
+/* The officer's queue: what waits for a decision. */
+static int
+cmd_reports(struct gate *g, uint64_t tag, const struct ctl_request *q,
+    const struct store_study *none, struct err *err)
+{
+	static const char *const columns[] = { "study", "prepared", "rows",
+		"read" };
+	char prepared[CLOCK_TEXT_SIZE], read[CLOCK_TEXT_SIZE];
+	struct ctl_reply r = { 0 };
+	struct store_study st;
+	int rv;
+
+	(void)q;
+	(void)none;
+	for (size_t i = 0; i < nitems(columns); i++)
+		ctl_reply_column(&r, columns[i]);
+	for (int64_t id = 0;; id = st.id) {
+		if ((rv = store_study_after(g->store, id, &st, err)) < 0) {
+			ctl_reply_free(&r);
+			return -1;
+		}
+		if (rv == 0)
+			break;
+		if (st.status != STATUS_PREPARED)
+			continue;
+		clock_text(st.prepared, prepared);
+		clock_text(st.report_read, read);
+		ctl_reply_cell(&r, "%s", st.name);
+		ctl_reply_cell(&r, "%s", st.prepared != 0 ? prepared : "");
+		ctl_reply_cell(&r, "%" PRIu64, st.n_rows);
+		ctl_reply_cell(&r, "%s", st.report_read != 0 ? read : "no");
+	}
+	return reply(g, tag, &r, err);
 }
 
 /* What an approval says of what can be deduced, or nothing. */
@@ -853,6 +902,12 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	if (st->job == 0 || st->status == STATUS_DONE) {
 		err_set(&why, ERR_REFUSED, "study %s: %s", st->name,
 		    study_status_name(st->status));
+		return reply_error(g, tag, &why, err);
+	}
+	if (a.verdict == APPROVAL_APPROVE && st->table_gone) {
+		err_set(&why, ERR_REFUSED,
+		    "study %s: the table was deleted; prepare it again",
+		    st->name);
 		return reply_error(g, tag, &why, err);
 	}
 	if (memcmp(a.study, st->digest, STORE_DIGEST) != 0 ||
@@ -1077,6 +1132,29 @@ cmd_result(struct gate *g, uint64_t tag, const struct ctl_request *q,
 }
 
 static int
+cmd_checkpoint(struct gate *g, uint64_t tag, const struct ctl_request *q,
+    const struct store_study *st, struct err *err)
+{
+	struct ctl_reply r = { 0 };
+	struct err why;
+
+	(void)q;
+	(void)st;
+	if (g->self == 0) {
+		err_set(&why, ERR_REFUSED,
+		    "no manifest has this site, so nobody countersigns");
+		return reply_error(g, tag, &why, err);
+	}
+	if (gate_send_checkpoint(g, err) < 0)
+		return -1;
+	ctl_reply_column(&r, "lines");
+	ctl_reply_column(&r, "countersigned");
+	ctl_reply_cell(&r, "%" PRIu64, audit_count(g->audit));
+	ctl_reply_cell(&r, "%" PRIu64, g->checkpoint);
+	return reply(g, tag, &r, err);
+}
+
+static int
 cmd_restored(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
 {
@@ -1113,10 +1191,12 @@ cmd_restored(struct gate *g, uint64_t tag, const struct ctl_request *q,
 
 static const struct command commands[] = {
 	{ "approve", true, cmd_decide },
+	{ "checkpoint", false, cmd_checkpoint },
 	{ "digests", true, cmd_digests },
 	{ "prepare", true, cmd_prepare },
 	{ "refuse", true, cmd_decide },
 	{ "report", true, cmd_report },
+	{ "reports", false, cmd_reports },
 	{ "restored", false, cmd_restored },
 	{ "result", true, cmd_result },
 	{ "revoke", true, cmd_decide },

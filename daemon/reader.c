@@ -5,7 +5,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "anonymize/patients.h"
 #include "anonymize/prepare.h"
 #include "common/canon.h"
 #include "common/catalogue.h"
@@ -19,6 +21,7 @@
 #include "study/study.h"
 
 #define SITE_NAME_SIZE (STUDY_NAME_MAX + 1)
+#define KEY_FILE_MAX 256 /* bytes */
 
 struct reader {
 	struct child child;
@@ -86,9 +89,38 @@ speak(const struct child *child, struct err *err)
 	return r;
 }
 
+/* Whose rows they are, if the source says it; *p is NULL if not. */
 static int
-run(struct reader *self, const struct order *o, struct prepare_result *result,
-    struct err *err)
+know_patients(const struct child *c, struct patients **p, struct err *err)
+{
+	const char *column = child_fact(c, "patient");
+	const char *list = child_fact(c, "objections-name");
+	uint8_t *file, key[PATIENTS_KEY];
+	size_t len;
+	int rv;
+
+	*p = NULL;
+	if (column == NULL)
+		return 0;
+	file = file_read_fd(child_fd(c, "pseudonym.key"), "pseudonym.key",
+	    KEY_FILE_MAX, &len, err);
+	if (file == NULL)
+		return -1;
+	rv = patients_key(file, len, "pseudonym.key", key, err);
+	explicit_bzero(file, len);
+	free(file);
+	if (rv == 0 && (*p = patients_new(column, key, err)) == NULL)
+		rv = -1;
+	explicit_bzero(key, sizeof(key));
+	if (rv < 0 || list == NULL)
+		return rv;
+	return patients_read_objections(
+	    *p, child_fd(c, "objections"), list, err);
+}
+
+static int
+run(struct reader *self, const struct order *o, struct patients *patients,
+    struct prepare_result *result, struct err *err)
 {
 	const char *source = child_fact(&self->child, "source-name");
 	struct study *s = study_parse("study", o->study, o->study_len, err);
@@ -98,6 +130,8 @@ run(struct reader *self, const struct order *o, struct prepare_result *result,
 		.site = o->site,
 		.source_fd = child_fd(&self->child, "source"),
 		.source = source != NULL ? source : "source",
+		.patients = patients,
+		.patients_fd = child_fd(&self->child, "patients"),
 		.smallest_k = o->smallest_k,
 		.utc = clock_utc(),
 		.table_fd = child_fd(&self->child, "table"),
@@ -110,7 +144,7 @@ run(struct reader *self, const struct order *o, struct prepare_result *result,
 	if (s == NULL)
 		return -1;
 	if (p.source_fd == -1 || p.table_fd == -1 || p.json_fd == -1 ||
-	    p.html_fd == -1) {
+	    p.html_fd == -1 || (patients != NULL && p.patients_fd == -1)) {
 		study_free(s);
 		return err_set(
 		    err, ERR_PEER, "started without source, table or report");
@@ -133,25 +167,35 @@ static int
 on_job(void *self, struct msg *m, struct err *err)
 {
 	struct reader *reader = self;
+	uint8_t digest[TABLE_DIGEST_LEN] = { 0 };
 	struct prepare_result result;
+	struct patients *patients;
 	struct canon out = { 0 };
+	size_t n_listed = 0;
 	struct order o;
 	struct err why;
 	enum msg_type type = MSG_READER_DONE;
 
 	if (order_read(m, &o, err) == -1)
 		return -1;
-	if (run(reader, &o, &result, &why) == 0) {
+	if (know_patients(&reader->child, &patients, &why) == 0 &&
+	    run(reader, &o, patients, &result, &why) == 0) {
+		if (patients != NULL)
+			n_listed = patients_objections(patients, digest);
 		canon_raw(&out, result.table_digest, TABLE_DIGEST_LEN);
 		canon_raw(&out, result.report_digest, TABLE_DIGEST_LEN);
 		canon_u64(&out, result.n_kept);
 		canon_u64(&out, result.n_suppressed);
 		canon_u64(&out, result.n_rejected);
+		canon_u64(&out, result.n_objected);
+		canon_u64(&out, n_listed);
+		canon_raw(&out, digest, sizeof(digest));
 	} else {
 		type = MSG_JOB_FAILED;
 		canon_u32(&out, why.code);
 		canon_text(&out, why.msg);
 	}
+	patients_free(patients);
 	loop_stop(reader->loop);
 	return chan_send_canon(
 	    child_peer(&reader->child, PROC_GATE), type, m->tag, &out, err);

@@ -85,6 +85,11 @@ static const char *const schema[] = {
 	" round INTEGER NOT NULL,"
 	" utc INTEGER NOT NULL,"
 	" rho REAL NOT NULL) STRICT;",
+	/* Of the preparation that counts: when it was made, when an officer
+	   first fetched its report, and whether the table was deleted. */
+	"ALTER TABLE study ADD COLUMN prepared INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE study ADD COLUMN report_read INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE study ADD COLUMN table_gone INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const char *const status_names[] = {
@@ -354,7 +359,8 @@ store_add_study(struct store *s, const char *name,
 
 #define STUDY_COLUMNS                                                          \
 	"SELECT id, name, digest, status, why, last_round, job, report,"       \
-	" digest_table, n_rows, cohort FROM study "
+	" digest_table, n_rows, cohort, prepared, report_read, table_gone"     \
+	" FROM study "
 
 static void
 copy_digest(struct db_query *q, int column, uint8_t out[STORE_DIGEST])
@@ -398,6 +404,9 @@ read_study(struct db_query *q, struct store_study *out, struct err *err)
 	copy_digest(q, 8, out->table);
 	out->n_rows = (uint64_t)db_int(q, 9);
 	out->n_cohort = read_sites(q, 10, out->cohort, nitems(out->cohort));
+	out->prepared = db_int(q, 11);
+	out->report_read = db_int(q, 12);
+	out->table_gone = db_int(q, 13) != 0;
 	db_done(q);
 	if ((size_t)out->status >= nitems(status_names))
 		return err_set(err, ERR_FORMAT, "study %s: unknown status %d",
@@ -522,10 +531,26 @@ store_set_prepared(struct store *s, int64_t study, int64_t job,
 {
 	return db_run(s->db, err,
 	    "UPDATE study SET status = ?, why = '', job = ?, report = ?,"
-	    " digest_table = ?, n_rows = ? WHERE id = ?",
-	    "iibbii", (int64_t)STATUS_PREPARED, job, report,
+	    " digest_table = ?, n_rows = ?, prepared = ?, report_read = 0,"
+	    " table_gone = 0 WHERE id = ?",
+	    "iibbiii", (int64_t)STATUS_PREPARED, job, report,
 	    (size_t)STORE_DIGEST, table, (size_t)STORE_DIGEST, (int64_t)n_rows,
-	    study);
+	    clock_utc(), study);
+}
+
+int
+store_set_report_read(struct store *s, int64_t study, struct err *err)
+{
+	return db_run(s->db, err,
+	    "UPDATE study SET report_read = ? WHERE id = ? AND report_read = 0",
+	    "ii", clock_utc(), study);
+}
+
+int
+store_set_table_gone(struct store *s, int64_t study, struct err *err)
+{
+	return db_run(s->db, err,
+	    "UPDATE study SET table_gone = 1 WHERE id = ?", "i", study);
 }
 
 int

@@ -81,6 +81,9 @@ struct store_study {
 	int64_t job;
 	uint8_t report[STORE_DIGEST], table[STORE_DIGEST];
 	uint64_t n_rows;
+	int64_t prepared,
+	    report_read; /* UTC; 0: not, or before this was kept */
+	bool table_gone; /* deleted */
 	/* The set that cohort = fixed has fixed, by id; 0: not yet. */
 	size_t n_cohort;
 	uint16_t cohort[1024];
@@ -111,6 +114,9 @@ int store_new_job(
 int store_set_prepared(struct store *s, int64_t study, int64_t job,
     const uint8_t report[STORE_DIGEST], const uint8_t table[STORE_DIGEST],
     uint64_t n_rows, struct err *err);
+/* An officer has it; the first time counts. */
+int store_set_report_read(struct store *s, int64_t study, struct err *err);
+int store_set_table_gone(struct store *s, int64_t study, struct err *err);
 int store_add_decision(struct store *s, int64_t study, const void *object,
     size_t len, struct err *err);
 

@@ -464,6 +464,13 @@ on_stop(void *self, struct err *err)
 	return 0;
 }
 
+static void
+write_address(const struct ini_address *a, char *out, size_t size)
+{
+	snprintf(out, size, strchr(a->host, ':') != NULL ? "[%s]:%u" : "%s:%u",
+	    a->host, a->port);
+}
+
 /* Who the coordinator is stands in consiliumd.conf. */
 static int
 connect_to_coordinator(struct uplink *u, struct err *err)
@@ -471,17 +478,16 @@ connect_to_coordinator(struct uplink *u, struct err *err)
 	const struct child *c = &u->process.child;
 	struct site_config *config =
 	    site_config_parse(c->config_path, c->config, c->config_len, err);
-	const char *host;
-	char address[300];
+	char address[300], proxy[300];
 
 	if (config == NULL)
 		return -1;
-	host = config->coordinator.host;
-	snprintf(address, sizeof(address),
-	    strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host,
-	    config->coordinator.port);
+	write_address(&config->coordinator, address, sizeof(address));
+	if (config->proxy.host != NULL)
+		write_address(&config->proxy, proxy, sizeof(proxy));
 	u->client = rpc_client_new(u->process.loop, address,
-	    config->server_name, &u->process.tls, err);
+	    config->server_name, config->proxy.host != NULL ? proxy : NULL,
+	    &u->process.tls, err);
 	site_config_free(config);
 	return u->client != NULL ? 0 : -1;
 }

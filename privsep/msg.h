@@ -67,7 +67,9 @@ enum msg_type {
 	                   u32 smallest k (of the policy), bytes study (text of
 	                   the study file) */
 	MSG_READER_DONE, /* reader -> gate: raw 32 table, raw 32 report (SHA-256),
-	                    u64 rows kept, u64 rows suppressed, u64 rows rejected */
+	                    u64 rows kept, u64 rows suppressed, u64 rows rejected,
+	                    u64 rows of patients who object, u64 patients on
+	                    their list, raw 32 digest of it (zeros: no list) */
 	MSG_TRAIN, /* gate -> trainer: raw 32 study digest, u32 sites, u32 own
 	              index, bytes study, bytes plan */
 	MSG_TRAINED, /* trainer -> gate: raw 32 table, u32 n, n times f64 */

@@ -2,6 +2,7 @@
 
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ struct rpc_op {
 
 struct rpc_client {
 	struct rpc_loop *loop;
-	char *address, *server_name;
+	char *address, *server_name, *proxy;
 	grpc_channel *channel;
 	struct rpc_op *ops;
 };
@@ -83,17 +84,20 @@ rpc_client_set_tls(
 		integer_arg(
 		    GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, RECONNECT_MAX_MS),
 		text_arg(GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, c->server_name),
+		/* Has gRPC ask who it connects to for a CONNECT to there. */
+		text_arg("grpc.http_connect_server", c->address),
 	};
-	/* The name to expect comes last, as it may be left out. */
-	grpc_channel_args all = {
-		nitems(args) - (c->server_name == NULL ? 1 : 0), args
-	};
+	/* What may be left out comes last; with a proxy the name is set. */
+	grpc_channel_args all = { nitems(args) - 2 + (c->server_name != NULL) +
+		    (c->proxy != NULL),
+		args };
 
 	if (creds == NULL)
 		return err_set(err, ERR_CONFIG, "TLS: gRPC takes no key");
 	if (c->channel != NULL)
 		grpc_channel_destroy(c->channel);
-	c->channel = grpc_channel_create(c->address, creds, &all);
+	c->channel = grpc_channel_create(
+	    c->proxy != NULL ? c->proxy : c->address, creds, &all);
 	grpc_channel_credentials_release(creds);
 	if (c->channel == NULL)
 		return err_set(
@@ -103,13 +107,14 @@ rpc_client_set_tls(
 
 struct rpc_client *
 rpc_client_new(struct rpc_loop *l, const char *address, const char *server_name,
-    const struct rpc_tls *tls, struct err *err)
+    const char *proxy, const struct rpc_tls *tls, struct err *err)
 {
 	struct rpc_client *c = calloc(1, sizeof(*c));
 
 	if (c == NULL || (c->address = strdup(address)) == NULL ||
 	    (server_name != NULL &&
-		(c->server_name = strdup(server_name)) == NULL)) {
+		(c->server_name = strdup(server_name)) == NULL) ||
+	    (proxy != NULL && (c->proxy = strdup(proxy)) == NULL)) {
 		err_sys(err, "client");
 		goto fail;
 	}
@@ -121,6 +126,7 @@ fail:
 	if (c != NULL) {
 		free(c->address);
 		free(c->server_name);
+		free(c->proxy);
 		free(c);
 	}
 	return NULL;
@@ -141,6 +147,7 @@ rpc_client_free(struct rpc_client *c)
 	grpc_channel_destroy(c->channel);
 	free(c->address);
 	free(c->server_name);
+	free(c->proxy);
 	free(c);
 }
 
@@ -174,6 +181,19 @@ copy_text(const grpc_slice *from, char out[TEXT_MAX])
 	out[n] = '\0';
 }
 
+/* Of what was answered.  Coordinators of the first release do not say it. */
+static bool
+same_version(const struct rpc_op *op)
+{
+	for (size_t i = 0; i < op->initial.count; i++) {
+		const grpc_metadata *m = &op->initial.metadata[i];
+
+		if (grpc_slice_str_cmp(m->key, CORE_VERSION_KEY) == 0)
+			return grpc_slice_str_cmp(m->value, RPC_VERSION) == 0;
+	}
+	return true;
+}
+
 static int
 on_done(struct rpc_tag *tag, bool ok, struct err *err)
 {
@@ -189,6 +209,12 @@ on_done(struct rpc_tag *tag, bool ok, struct err *err)
 	if (op->done == NULL)
 		goto out;
 	copy_text(&op->details, text);
+	if (status == RPC_OK && !same_version(op)) {
+		status = RPC_UNIMPLEMENTED;
+		snprintf(text, sizeof(text),
+		    "the coordinator answers in another version of the "
+		    "protocol than " RPC_VERSION ": upgrade this site");
+	}
 	if (status == RPC_OK) {
 		why.msg[0] = '\0';
 		if (op->in != NULL)

@@ -20,10 +20,13 @@ struct rpc_op;
 
 /*
  * address is "host:port"; server_name is what the coordinator's certificate
- * must be for, or NULL for the host.  Does not connect yet.
+ * must be for, or NULL for the host; proxy is that of an HTTP proxy that is to
+ * CONNECT to address, or NULL.  Does not connect yet.  The environment has no
+ * say in any of it.
  */
 struct rpc_client *rpc_client_new(struct rpc_loop *l, const char *address,
-    const char *server_name, const struct rpc_tls *tls, struct err *err);
+    const char *server_name, const char *proxy, const struct rpc_tls *tls,
+    struct err *err);
 /* Cancels all calls without a word.  Then the loop is at its end, too.  NULL
    is fine. */
 void rpc_client_free(struct rpc_client *c);

@@ -46,6 +46,7 @@ struct rpc_call {
 	grpc_call *call;
 	grpc_call_details details;
 	grpc_metadata_array metadata;
+	grpc_metadata version; /* that we answer in */
 	struct rpc_tag on_new, on_receive, on_close, on_sent;
 	grpc_byte_buffer *in, *out;
 	int cancelled;
@@ -184,14 +185,24 @@ on_sent(struct rpc_tag *tag, bool ok, struct err *err)
 	return 0;
 }
 
+static const char *
+version_of(const struct rpc_server *s)
+{
+	return s->service.version != NULL ? s->service.version : RPC_VERSION;
+}
+
 /* The one answer: c->out, unless it is NULL, and a status. */
 static void
 call_finish(struct rpc_call *c, enum rpc_status status, const char *text)
 {
 	grpc_slice details = grpc_slice_from_copied_string(text);
-	grpc_op ops[3] = { { .op = GRPC_OP_SEND_INITIAL_METADATA } };
+	grpc_op ops[3] = { { .op = GRPC_OP_SEND_INITIAL_METADATA,
+	    .data.send_initial_metadata = {
+		.count = 1, .metadata = &c->version } } };
 	size_t n = 1;
 
+	c->version.key = grpc_slice_from_static_string(CORE_VERSION_KEY);
+	c->version.value = grpc_slice_from_static_string(version_of(c->server));
 	if (!c->answered) {
 		c->answered = true;
 		if (c->out != NULL) {
@@ -298,20 +309,33 @@ out:
 	return rv;
 }
 
-/* The same version of what is said, or neither understands the other. */
+/* The same version of what is said, or neither understands the other: then
+   who reads the refusal learns which side is behind. */
 static int
 check_version(const struct rpc_call *c, struct err *err)
 {
+	const char *ours = version_of(c->server);
+	long theirs = 0;
+
 	for (size_t i = 0; i < c->metadata.count; i++) {
 		const grpc_metadata *m = &c->metadata.metadata[i];
+		char text[8] = "";
 
-		if (grpc_slice_str_cmp(m->key, CORE_VERSION_KEY) == 0 &&
-		    grpc_slice_str_cmp(m->value, RPC_VERSION) == 0)
+		if (grpc_slice_str_cmp(m->key, CORE_VERSION_KEY) != 0)
+			continue;
+		if (grpc_slice_str_cmp(m->value, ours) == 0)
 			return 0;
+		memcpy(text, GRPC_SLICE_START_PTR(m->value),
+		    MIN(GRPC_SLICE_LENGTH(m->value), sizeof(text) - 1));
+		theirs = strtol(text, NULL, 10);
 	}
 	return err_set(err, ERR_CONFIG,
-	    "the coordinator speaks version " RPC_VERSION
-	    " of the protocol, and you another");
+	    "the coordinator speaks version %s of the protocol, and you %ld: "
+	    "%s",
+	    ours, theirs,
+	    theirs > strtol(ours, NULL, 10)
+		? "the coordinator has to be upgraded"
+		: "upgrade this site");
 }
 
 /* Who is it, and may he? */

@@ -40,6 +40,7 @@ struct rpc_service {
 	/* A call that was not answered yet is gone: forget it. */
 	void (*gone)(void *self, struct rpc_call *call);
 	void *self;
+	const char *version; /* of the protocol; NULL: RPC_VERSION */
 };
 
 /*

@@ -8,6 +8,10 @@ check_PROGRAMS += %D%/test_prepare
 %C%_test_prepare_SOURCES = %D%/test_prepare.c
 %C%_test_prepare_LDADD = $(%C%_LIBS)
 
+check_PROGRAMS += %D%/test_patients
+%C%_test_patients_SOURCES = %D%/test_patients.c
+%C%_test_patients_LDADD = $(%C%_LIBS)
+
 check_PROGRAMS += %D%/test_hospitals
 %C%_test_hospitals_SOURCES = %D%/test_hospitals.c
 %C%_test_hospitals_LDADD = $(%C%_LIBS)

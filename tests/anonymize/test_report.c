@@ -344,6 +344,32 @@ report_json_is_as_its_schema_says(void **state)
 	free(text);
 }
 
+/* Whoever is alone in the sample may be alone in the population. */
+static void
+a_journalist_finds_those_who_are_alone(void **state)
+{
+	struct outcome o =
+	    prepared("k = 5\npopulation = 100000\n", source("999", 12), NULL);
+	const struct json_value *p = json_get(o.json, "privacy");
+	const struct json_value *before = json_get(p, "before");
+	double likely = json_get_number(
+	    json_get(json_get(p, "population"), "unique_before"), "likely", -1);
+
+	(void)state;
+	/* All ages and ZIP codes are somebody's own. */
+	assert_true(json_get_number(before, "unique", 0) > 0.999);
+	assert_true(likely > 0.5);
+	/* To the rounding of a sum. */
+	assert_true(json_get_number(before, "marketer", 0) > likely - 1e-12);
+	assert_true(json_get_number(json_get(before, "journalist"), "highest",
+			0) > likely - 1e-12);
+	/* In the table nobody is: 12 of thousands. */
+	assert_true(
+	    json_get_number(json_get(json_get(p, "after"), "journalist"),
+		"highest", 1) < 12.0 / 10000);
+	end(&o);
+}
+
 static void
 names_the_thresholds_of_others(void **state)
 {
@@ -486,6 +512,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(report_json_is_as_its_schema_says),
+		cmocka_unit_test(a_journalist_finds_those_who_are_alone),
 		cmocka_unit_test(names_the_thresholds_of_others),
 		cmocka_unit_test(knows_areas_where_few_people_live),
 		cmocka_unit_test(ages_over_89_want_one_group),

@@ -66,6 +66,9 @@ migrates_keeps_and_gives_back(void **state)
 	/* An older program refuses a newer file. */
 	assert_null(db_open(path, schema, 1, &err));
 	assert_int_equal(err.code, ERR_FORMAT);
+	assert_non_null(strstr(err.msg,
+	    "schema version 2, this program knows up to 1: a newer release "
+	    "has written it"));
 }
 
 static void

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/db.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "coordinator/book.h"
 
 static char dir[] = "/tmp/test_book.XXXXXX";
@@ -120,10 +122,58 @@ keeps_the_chain_of_states(void **state)
 	book_close(b);
 }
 
+/* A database as the first release left it. */
+static void
+put_first_release(void)
+{
+	char sql[4096];
+	const char *steps[1];
+	struct err err;
+	struct db *db;
+	size_t len;
+
+	snprintf(sql, sizeof(sql), "%s/tests/vectors/schema/rounds-1.sql",
+	    getenv("top_srcdir"));
+	steps[0] = (char *)file_read(sql, 1 << 16, &len, &err);
+	assert_non_null(steps[0]);
+	unlink(path);
+	db = db_open(path, steps, 1, &err);
+	assert_non_null(db);
+	db_close(db);
+	free((void *)(uintptr_t)steps[0]);
+}
+
+static void
+a_database_of_the_first_release_goes_on(void **state)
+{
+	struct canon body = { 0 };
+	struct book_study st;
+	struct book *b;
+	struct err err;
+	uint64_t round;
+
+	(void)state;
+	put_first_release();
+	b = book_open(path, &err);
+	if (b == NULL)
+		fail_msg("%s", err.msg);
+	assert_int_equal(book_get_manifest(b, &body, &err), 1);
+	assert_int_equal(body.len, 2);
+	assert_int_equal(book_study_by_name(b, "rfs", &st, &err), 1);
+	assert_int_equal(st.status, BOOK_RUNNING);
+	assert_int_equal(st.n_cohort, 3);
+	assert_int_equal(book_new_round(b, st.id, &round, &err), 0);
+	assert_int_equal(round, 10);
+	canon_free(&body);
+	book_close(b);
+	unlink(path);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_database_of_the_first_release_goes_on),
 		cmocka_unit_test(
 		    a_round_number_is_given_once_also_after_a_crash),
 		cmocka_unit_test(keeps_the_chain_of_states),

@@ -32,3 +32,9 @@ EXTRA_DIST += %D%/recode.sh
 
 check_SCRIPTS += %D%/before.sh
 EXTRA_DIST += %D%/before.sh
+check_PROGRAMS += %D%/test_audit_of
+%C%_test_audit_of_SOURCES = %D%/test_audit_of.c
+%C%_test_audit_of_LDADD = anonymize/libanonymize.a crypto/libauthority.a \
+	crypto/libhash.a common/libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS) \
+	$(CMOCKA_LIBS)
+EXTRA_%C%_test_audit_of_DEPENDENCIES = ctl/consiliumctl

@@ -12,12 +12,14 @@ check_PROGRAMS += %D%/test_train
 
 check_PROGRAMS += %D%/test_reader
 %C%_test_reader_SOURCES = %D%/test_reader.c
-%C%_test_reader_LDADD = privsep/libfamily.a privsep/libprivsep.a \
+%C%_test_reader_LDADD = anonymize/libanonymize.a privsep/libfamily.a \
+	privsep/libprivsep.a \
 	study/libstudy.a \
 	crypto/libhash.a common/libcommon.a \
-	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
+	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
 
 check_PROGRAMS += %D%/test_store
+EXTRA_DIST += tests/vectors/schema/gate-1.sql tests/vectors/schema/rounds-1.sql
 %C%_test_store_SOURCES = %D%/test_store.c
 %C%_test_store_LDADD = daemon/libstore.a crypto/libauthority.a \
 	crypto/libhash.a common/libdb.a common/libcommon.a $(SQLITE_LIBS) \

@@ -48,9 +48,9 @@ reads_the_example(void **state)
 	assert_string_equal(c->board.text, "127.0.0.1:7480");
 	assert_string_equal(c->officer_group, "consilium-officer");
 	assert_string_equal(
-	    site_config_source(c, "rfs", &err), "/srv/research/rfs.csv");
-	assert_string_equal(
-	    site_config_source(c, "los", &err), "/srv/research/oncology.csv");
+	    site_config_source(c, "rfs", &err)->csv, "/srv/research/rfs.csv");
+	assert_string_equal(site_config_source(c, "los", &err)->csv,
+	    "/srv/research/oncology.csv");
 	site_config_free(c);
 }
 
@@ -110,6 +110,9 @@ errors_name_line_and_column(void **state)
 		{ SITE COORD "[officer]\npublic-key = " KEY ", 12\n",
 		    "x.conf:8:80: public-key: expected a public key of 64 "
 		    "hexadecimal digits" },
+		{ ALL "[source a]\ncsv = /1\nobjections = /refused.txt\n",
+		    "x.conf:15:14: objections without patient: expected the "
+		    "column that says whose row it is" },
 		{ SITE COORD OFFICER "[source]\ncsv = a.csv\n",
 		    "x.conf:10:7: csv: expected an absolute path" },
 		{ SITE COORD OFFICER CONTROL,

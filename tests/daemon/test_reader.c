@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "anonymize/patients.h"
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/file.h"
@@ -24,7 +25,11 @@
 
 #define TIMEOUT_MS 30000
 
-static const char *const outputs[] = { "table", "report.json", "report.html" };
+static const char *const outputs[] = { "table", "report.json", "report.html",
+	"patients" };
+
+/* A pseudonym key's file, and the list that goes with it; NULL: none. */
+static const char *list;
 
 /* One reader, its parent and its gate: both are us. */
 struct job {
@@ -34,6 +39,16 @@ struct job {
 	char *study;
 	size_t study_len;
 };
+
+static const uint8_t pseudonym[PATIENTS_KEY] = { 5 };
+
+static bool
+all_zeros(const uint8_t *p)
+{
+	static const uint8_t zeros[32];
+
+	return p != NULL && memcmp(p, zeros, sizeof(zeros)) == 0;
+}
 
 static void
 hand_over(struct job *j, const char *name, int fd)
@@ -46,6 +61,24 @@ hand_over(struct job *j, const char *name, int fd)
 	assert_int_equal(
 	    chan_send(j->parent, MSG_FILE, 0, c.data, c.len, fd, &err), 0);
 	canon_free(&c);
+}
+
+static void
+hand_over_patients(struct job *j)
+{
+	struct canon secret = { 0 };
+	struct err err;
+	int fd;
+
+	canon_text(&secret, "consilium-1/secret");
+	canon_raw(&secret, pseudonym, sizeof(pseudonym));
+	fd = memfd_seal("key", secret.data, secret.len, &err);
+	hand_over(j, "pseudonym.key", fd);
+	close(fd);
+	fd = memfd_seal("list", list, strlen(list), &err);
+	hand_over(j, "objections", fd);
+	close(fd);
+	canon_free(&secret);
 }
 
 static void
@@ -63,6 +96,8 @@ start(struct job *j, int source)
 		j->out[i] = memfd_create(outputs[i], MFD_CLOEXEC);
 		hand_over(j, outputs[i], j->out[i]);
 	}
+	if (list != NULL)
+		hand_over_patients(j);
 	assert_int_equal(chan_pair(pair, &err), 0);
 	assert_non_null(j->gate = chan_new(pair[0], PROC_READER, &err));
 	canon_u8(&c, PROC_GATE);
@@ -72,9 +107,15 @@ start(struct job *j, int source)
 	canon_free(&c);
 	canon_text(&c, "consiliumd.conf");
 	canon_bytes(&c, "", 0);
-	canon_u32(&c, 1);
+	canon_u32(&c, list != NULL ? 3 : 1);
 	canon_text(&c, "source-name");
 	canon_bytes(&c, "rotterdam-c.csv", 15);
+	if (list != NULL) {
+		canon_text(&c, "patient");
+		canon_bytes(&c, "record_number", 13);
+		canon_text(&c, "objections-name");
+		canon_bytes(&c, "refused.txt", 11);
+	}
 	assert_int_equal(
 	    chan_send_canon(j->parent, MSG_CONFIG, 0, &c, &err), 0);
 	if (chan_wait(j->parent, &m, TIMEOUT_MS, &err) != 1)
@@ -191,8 +232,70 @@ prepares_a_table_and_tells_its_digests(void **state)
 	assert_int_equal(canon_get_u64(&in), 980);
 	assert_int_equal(canon_get_u64(&in), 14);
 	assert_int_equal(canon_get_u64(&in), 2);
+	assert_int_equal(canon_get_u64(&in), 0);
+	assert_int_equal(canon_get_u64(&in), 0);
+	assert_true(all_zeros(canon_get_view(&in, 32)));
 	assert_int_equal(canon_end(&in, "answer", &err), 0);
 	msg_free(&m);
+	end(j);
+	close(fd);
+}
+
+/* Is that patient among those whose rows the table has? */
+static bool
+in_table(const struct job *j, const char *who)
+{
+	struct err err;
+	struct patients *p = patients_new("", pseudonym, &err);
+	uint8_t id[PATIENTS_ID], table[32], *file;
+	size_t len;
+	int rv;
+
+	patients_id(p, who, strlen(who), id);
+	patients_free(p);
+	file = file_read_fd(j->out[3], "patients", 1 << 20, &len, &err);
+	assert_non_null(file);
+	assert_null(memmem(file, len, who, strlen(who)));
+	rv = patients_find(file, len, "patients", id, table, &err);
+	free(file);
+	assert_true(rv >= 0);
+	return rv == 1;
+}
+
+static void
+who_objects_is_left_out_and_all_others_are_known(void **state)
+{
+	struct job *j = *state;
+	uint8_t *report;
+	struct canon_in in;
+	struct err err;
+	struct msg m;
+	size_t len;
+	int fd = source();
+
+	/* One of the source's patients, and one who is not in it. */
+	list = "RC-1980-00015\nRC-1900-99999\n";
+	start(j, fd);
+	order(j, 3, &m);
+	list = NULL;
+	assert_int_equal(m.type, MSG_READER_DONE);
+	in = canon_in(m.data, m.len);
+	canon_get_view(&in, 64);
+	assert_true(canon_get_u64(&in) <= 979); /* kept; 980 with her */
+	canon_get_u64(&in);
+	assert_int_equal(canon_get_u64(&in), 2); /* rejected, as before */
+	assert_int_equal(canon_get_u64(&in), 1);
+	assert_int_equal(canon_get_u64(&in), 2);
+	assert_false(all_zeros(canon_get_view(&in, 32)));
+	assert_int_equal(canon_end(&in, "answer", &err), 0);
+	msg_free(&m);
+	assert_false(in_table(j, "RC-1980-00015"));
+	assert_false(in_table(j, "RC-1900-99999"));
+	assert_true(in_table(j, "RC-1988-00008"));
+	report = file_read_fd(j->out[1], "report", 1 << 20, &len, &err);
+	assert_non_null(report);
+	assert_non_null(strstr((char *)report, "\"objected\": 1,"));
+	free(report);
 	end(j);
 	close(fd);
 }
@@ -226,6 +329,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prepares_a_table_and_tells_its_digests),
+		cmocka_unit_test(
+		    who_objects_is_left_out_and_all_others_are_known),
 		cmocka_unit_test(says_why_it_could_not),
 	};
 

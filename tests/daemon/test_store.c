@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/db.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "crypto/keyfile.h"
 #include "daemon/store.h"
 
@@ -189,10 +191,89 @@ another_identity_cannot_read_what_is_sealed(void **state)
 	key_free(other);
 }
 
+/* A database as the first release left it. */
+static void
+put_first_release(void)
+{
+	char sql[4096];
+	const char *steps[1];
+	struct err err;
+	struct db *db;
+	size_t len;
+
+	snprintf(sql, sizeof(sql), "%s/tests/vectors/schema/gate-1.sql",
+	    getenv("top_srcdir"));
+	steps[0] = (char *)file_read(sql, 1 << 16, &len, &err);
+	assert_non_null(steps[0]);
+	unlink(path);
+	db = db_open(path, steps, 1, &err);
+	assert_non_null(db);
+	db_close(db);
+	free((void *)(uintptr_t)steps[0]);
+}
+
+static void
+a_database_of_the_first_release_goes_on(void **state)
+{
+	const uint8_t report[STORE_DIGEST] = { 1 }, table[STORE_DIGEST] = { 2 };
+	struct canon object = { 0 };
+	struct store_step step;
+	struct store_study st;
+	uint16_t sites[16];
+	struct store *s;
+	struct err err;
+	uint64_t answers;
+	bool restored;
+	int64_t job;
+
+	(void)state;
+	put_first_release();
+	for (int i = 0; i < 2; i++) { /* brought forward, then as it is */
+		s = store_open(path, identity, &err);
+		if (s == NULL)
+			fail_msg("%s", err.msg);
+		assert_int_equal(store_study_by_name(s, "rfs", &st, &err), 1);
+		assert_int_equal(st.status, STATUS_APPROVED);
+		assert_int_equal(st.last_round, 9);
+		assert_int_equal(st.n_rows, 686);
+		assert_int_equal(st.n_cohort, 3);
+		assert_int_equal(st.cohort[2], 12);
+		assert_int_equal(st.table[31], 10);
+		assert_int_equal(st.prepared, 0);
+		assert_false(st.table_gone);
+		assert_int_equal(store_get_step(s, st.id, UINT32_MAX, &step,
+				     NULL, sites, &err),
+		    1);
+		assert_int_equal(step.round, 8);
+		assert_string_equal(step.kind, "newton");
+		assert_int_equal(step.n_sites, 3);
+		assert_int_equal(
+		    store_get_counter(s, &answers, &restored, &err), 0);
+		assert_int_equal(answers, 0);
+		assert_false(restored);
+		store_close(s);
+	}
+	/* And is one in which work goes on. */
+	s = store_open(path, identity, &err);
+	assert_non_null(s);
+	assert_int_equal(store_get_manifest(s, &object, &err), 1);
+	assert_int_equal(object.len, 2);
+	assert_int_equal(store_new_job(s, st.id, &job, &err), 0);
+	assert_int_equal(job, 3);
+	assert_int_equal(
+	    store_set_prepared(s, st.id, job, report, table, 7, &err), 0);
+	assert_int_equal(store_study_by_name(s, "rfs", &st, &err), 1);
+	assert_true(st.prepared > 1764000000);
+	canon_free(&object);
+	store_close(s);
+	unlink(path);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_database_of_the_first_release_goes_on),
 		cmocka_unit_test(a_prekey_is_taken_once),
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(keeps_studies_steps_and_rounds),

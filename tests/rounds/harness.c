@@ -23,11 +23,13 @@
 #include "common/log.h"
 #include "common/macros.h"
 #include "crypto/approval.h"
+#include "crypto/checkpoint.h"
 #include "crypto/exchange.h"
 #include "crypto/finished.h"
 #include "crypto/hash.h"
 #include "crypto/manifest.h"
 #include "crypto/round.h"
+#include "crypto/signed.h"
 #include "crypto/signed_study.h"
 #include "daemon/train.h"
 #include "model/contribute.h"
@@ -194,9 +196,10 @@ start_site(struct site *s)
 	    "[officer]\npublic-key = %s\n"
 	    "[source]\ncsv = /nowhere.csv\n"
 	    "[policy]\nsmallest-k = 1\ncohort = open\nverify = trust\n%s"
+	    "keep-tables = %u\n"
 	    "[control]\nsocket = %s/socket\n",
 	    s->name, s->state, h.dir, officer,
-	    h.o.policy != NULL ? h.o.policy : "", h.dir);
+	    h.o.policy != NULL ? h.o.policy : "", h.o.keep_tables, h.dir);
 	assert_int_equal(setenv(LOCK_STATE_ENV, s->state, 1), 0);
 	s->pid = spawn(PROC_GATE, LOG_ERR, &s->parent, &err);
 	ok(s->pid, &err);
@@ -413,6 +416,10 @@ on_reply(const struct msg *m)
 	case W_SEND:
 		snprintf(s->refusal, sizeof(s->refusal), "%s",
 		    status != 0 ? why : "");
+		if (status == 0 && len > 0)
+			ok(chan_send(s->uplink, MSG_FROM_COORDINATOR, 0, in.p,
+			       len, -1, &err),
+			    &err);
 		delivered(s, status, s->refusal);
 		break;
 	case W_PUT:
@@ -490,6 +497,7 @@ on_uplink(struct site *s, const struct msg *m)
 {
 	struct canon_in in = canon_in(m->data, m->len);
 	struct canon body = { 0 }, msg = { 0 };
+	char type[SIGNED_TYPE_MAX + 1];
 	uint8_t study[32];
 	const uint8_t *p;
 	size_t len;
@@ -502,6 +510,12 @@ on_uplink(struct site *s, const struct msg *m)
 		ask(s);
 		break;
 	case MSG_TO_COORDINATOR:
+		if (signed_type(m->data, m->len, type, &err) == 0 &&
+		    strcmp(type, CHECKPOINT_TYPE) == 0) {
+			canon_raw(&body, m->data, m->len);
+			request(s, W_SEND, REQUEST_SEND, &body);
+			break;
+		}
 		s->n_sent++;
 		s->sending = true;
 		s->answer_tag = m->tag;
@@ -621,6 +635,9 @@ on_start_job(struct site *s, const struct msg *m, enum proc proc)
 		canon_u64(&out, ROWS);
 		canon_u64(&out, 0);
 		canon_u64(&out, 0);
+		canon_u64(&out, 0); /* nobody objects */
+		canon_u64(&out, 0);
+		canon_raw(&out, (const uint8_t[32]){ 0 }, 32);
 		ok(chan_send_canon(job, MSG_READER_DONE, m->tag, &out, &err),
 		    &err);
 	} else {
@@ -655,6 +672,8 @@ on_parent(struct site *s, const struct msg *m)
 		on_start_job(s, m, PROC_READER);
 	else if (m->type == MSG_START_TRAINER)
 		on_start_job(s, m, PROC_TRAINER);
+	else if (m->type == MSG_DROP_TABLE)
+		h.n_dropped++;
 }
 
 static void

@@ -69,6 +69,7 @@ struct options {
 	const char *learning; /* a section [learning], or NULL */
 	const char *policy; /* more lines of the sites' [policy], or NULL */
 	unsigned ready_wait_s, deadline_s; /* of each phase */
+	unsigned keep_tables; /* [policy] keep-tables of the sites */
 	unsigned iterations; /* of Newton's at most; 0: the default */
 	/* If set, all run under tests/faults/shim.so, and this is called before
 	   they start: it says what is to happen (h.faults). */
@@ -118,6 +119,7 @@ struct harness {
 
 	/* Sites (by bit) that are not in the sum of a step. */
 	unsigned missing[STEPS_MAX];
+	size_t n_dropped; /* tables that gates had deleted */
 	bool may_die; /* a process that ends is started again */
 	size_t n_deaths;
 	/* With options.faults: of each site; of rounds is the one at n. */

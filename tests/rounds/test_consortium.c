@@ -6,14 +6,18 @@
 #include "tests/check.h"
 #include "tests/rounds/harness.h"
 
-#include <string.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "common/macros.h"
 #include "crypto/approval.h"
+#include "crypto/audit.h"
+#include "crypto/checkpoint.h"
 
 static int
 setup(void **state)
@@ -166,6 +170,141 @@ a_decision_said_again_is_one_line_of_the_audit_log(void **state)
 	finish();
 }
 
+/* With keep-tables = 0 they go with the study's end; and the queue of the
+   officer is empty again. */
+static void
+what_waits_is_listed_and_what_is_done_is_deleted(void **state)
+{
+	struct site *s = &h.sites[0];
+
+	(void)state;
+	control_ok(s->control, "reports", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 0);
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	approve(s);
+	/* A second site has prepared it, twice, and nobody has decided. */
+	for (int i = 0; i < 2; i++) {
+		int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+		do {
+			assert_true(clock_mono_ms() < until);
+			pump(10);
+			control_ok(
+			    h.sites[1].control, "status", "small", NULL, 0);
+		} while (i == 0 && strcmp(cell("status"), "received") != 0);
+		control_ok(h.sites[1].control, "prepare", "small", NULL, 0);
+	}
+	assert_int_equal(h.n_dropped, 1);
+	assert_int_equal(
+	    audit_lines(h.sites[1].name, "table-deleted", "prepared"), 1);
+	control_ok(h.sites[1].control, "reports", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 1);
+	assert_string_equal(cell("study"), "small");
+	assert_string_equal(cell("read"), "no");
+	/* Control says who asks; here an operator, who is no officer. */
+	control_ok(h.sites[1].control, "report", "small", NULL, 0);
+	decide(&h.sites[1], APPROVAL_APPROVE);
+	control_ok(h.sites[1].control, "reports", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 0);
+	for (size_t i = 2; i < h.n; i++)
+		approve(&h.sites[i]);
+	finish();
+	for (size_t i = 0; i < h.n; i++)
+		wait_for_audit(h.sites[i].name, "table-deleted", "done", 0);
+	assert_int_equal(h.n_dropped, 1 + h.n);
+}
+
+/* What the site has of the coordinator's about its log, or -1. */
+static int
+checkpoint_of(const struct site *s, struct checkpoint *c)
+{
+	char name[32];
+	struct err err;
+	uint8_t *p;
+	size_t len;
+	int rv;
+
+	snprintf(name, sizeof(name), "%s/db/checkpoint", s->name);
+	if ((p = file_read(in_dir(name), CHECKPOINT_MAX, &len, &err)) == NULL)
+		return -1;
+	rv = checkpoint_open_countersigned(
+	    p, len, key_public(h.coordinator), key_public(s->key), c, &err);
+	free(p);
+	return rv;
+}
+
+static void
+await_checkpoint(struct site *s, uint64_t lines, struct checkpoint *c)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+	control_ok(s->control, "checkpoint", "", NULL, 0);
+	while (checkpoint_of(s, c) < 0 || c->state.count < lines) {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+	}
+}
+
+/* The log's own key cannot make a past that was countersigned otherwise. */
+static void
+a_site_cannot_shorten_its_log_or_write_it_anew(void **state)
+{
+	struct site *s = &h.sites[0];
+	struct checkpoint first, second;
+	char log[160], copy[160], command[800];
+	struct audit_state found;
+	struct audit *a;
+	struct err err;
+
+	(void)state;
+	control(s->control, "checkpoint", "", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED); /* no manifest yet */
+	begin();
+	await_checkpoint(s, 1, &first);
+	wait_for_audit("coordinator", "checkpoint", "site=10", 0);
+	snprintf(log, sizeof(log), "%s", in_dir("s0/audit.log"));
+	assert_int_equal(
+	    audit_verify(log, key_public(s->key), &first.state, &found, &err),
+	    0);
+	finish();
+	await_checkpoint(s, first.state.count + 1, &second);
+
+	/* It takes back what came after the first, and goes on from there. */
+	kill_site(s);
+	snprintf(copy, sizeof(copy), "%s", in_dir("whole.log"));
+	snprintf(command, sizeof(command), "cp %s %s && head -n %d %s >%s", log,
+	    copy, (int)first.state.count, copy, log);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(
+	    audit_verify(log, key_public(s->key), &second.state, &found, &err),
+	    -1);
+	assert_non_null(strstr(err.msg, "lines are missing at the end"));
+	start_site(s);
+	/* The gate itself says so, and the coordinator takes no less. */
+	wait_for_audit(s->name, "lines-missing", "found", 0);
+	control_ok(s->control, "checkpoint", "", NULL, 0);
+	wait_for_audit("coordinator", "refused", "shortened", 0);
+
+	/* As many lines again, all well signed, and it is still seen. */
+	kill_site(s);
+	a = audit_open(log, s->key, &err);
+	assert_non_null(a);
+	while (audit_count(a) < second.state.count)
+		assert_int_equal(
+		    audit_event(a, &err, "nothing", "study", "x", NULL), 0);
+	audit_close(a);
+	assert_int_equal(
+	    audit_verify(log, key_public(s->key), NULL, &found, &err), 0);
+	assert_int_equal(
+	    audit_verify(log, key_public(s->key), &second.state, &found, &err),
+	    -1);
+	assert_non_null(strstr(err.msg, "is not the line that was known"));
+	snprintf(command, sizeof(command), "cp %s %s", copy, log);
+	assert_int_equal(system(command), 0);
+	start_site(s);
+}
+
 static void
 the_coordinator_refuses_what_the_root_did_not_sign(void **state)
 {
@@ -222,6 +361,8 @@ main(void)
 		TEST(rounds_killed_again_and_again_loses_nothing),
 		TEST(an_approval_of_another_table_is_refused),
 		TEST(a_decision_said_again_is_one_line_of_the_audit_log),
+		TEST(what_waits_is_listed_and_what_is_done_is_deleted),
+		TEST(a_site_cannot_shorten_its_log_or_write_it_anew),
 		TEST(the_coordinator_refuses_what_the_root_did_not_sign),
 		TEST(
 		    a_site_of_another_name_than_the_manifest_has_takes_no_part),

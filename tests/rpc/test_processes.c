@@ -4,9 +4,13 @@
  */
 #include "tests/check.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -390,6 +394,165 @@ a_coordinator_with_a_bad_certificate_is_named(void **state)
 	from_gate(MSG_POLL, 0, "state 0", 7);
 	expect_log("the coordinator's certificate has expired, or is not one "
 		   "of our CA");
+}
+
+/*
+ * A proxy that a test is: it takes one connection at a time, expects a CONNECT,
+ * answers with a line, and hands bytes on.
+ */
+struct proxy {
+	int listener, port;
+	const char *answer;
+	char asked[512]; /* the first line that it was asked */
+	pthread_t thread;
+};
+
+/* Bytes from one side to the other, until one is at its end. */
+static void
+hand_on(int a, int b)
+{
+	struct pollfd p[2] = { { a, POLLIN, 0 }, { b, POLLIN, 0 } };
+	char buf[16384];
+
+	for (;;) {
+		if (poll(p, 2, WAIT_MS) <= 0)
+			return;
+		for (int i = 0; i < 2; i++) {
+			ssize_t n;
+
+			if (p[i].revents == 0)
+				continue;
+			n = read(p[i].fd, buf, sizeof(buf));
+			if (n <= 0 ||
+			    send(p[1 - i].fd, buf, (size_t)n, MSG_NOSIGNAL) !=
+				n)
+				return;
+		}
+	}
+}
+
+static int
+connect_to(int port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (struct sockaddr *)&sin, sizeof(sin)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void *
+proxy_thread(void *arg)
+{
+	struct proxy *p = arg;
+	int from, to;
+
+	while ((from = accept(p->listener, NULL, NULL)) >= 0) {
+		char head[2048] = "";
+		size_t n = 0;
+
+		while (strstr(head, "\r\n\r\n") == NULL &&
+		    n < sizeof(head) - 1 && read(from, head + n, 1) == 1)
+			head[++n] = '\0';
+		head[strcspn(head, "\r")] = '\0';
+		if (p->asked[0] == '\0')
+			snprintf(p->asked, sizeof(p->asked), "%.500s", head);
+		n = strlen(p->answer);
+		if (send(from, p->answer, n, MSG_NOSIGNAL) == (ssize_t)n &&
+		    strstr(p->answer, " 200 ") != NULL &&
+		    (to = connect_to(f.port)) >= 0) {
+			hand_on(from, to);
+			close(to);
+		}
+		close(from);
+	}
+	return NULL;
+}
+
+static void
+proxy_start(struct proxy *p, const char *answer)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sin);
+
+	*p = (struct proxy){ .answer = answer };
+	p->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(
+	    bind(p->listener, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(p->listener, 4), 0);
+	assert_int_equal(
+	    getsockname(p->listener, (struct sockaddr *)&sin, &len), 0);
+	p->port = ntohs(sin.sin_port);
+	assert_int_equal(pthread_create(&p->thread, NULL, proxy_thread, p), 0);
+}
+
+static void
+proxy_stop(struct proxy *p)
+{
+	shutdown(p->listener, SHUT_RDWR);
+	pthread_join(p->thread, NULL);
+	close(p->listener);
+}
+
+/* The uplink may use the proxy's port and no other; so it went there. */
+static void
+start_uplink_behind(int proxy_port)
+{
+	char config[800], *at;
+	struct msg m;
+
+	assert_int_equal(stop(&f.uplink), 0);
+	snprintf(config, sizeof(config), "%s", uplink_config("127.0.0.1"));
+	at = strstr(config, "[officer]");
+	assert_non_null(at);
+	snprintf(at, sizeof(config) - (size_t)(at - config),
+	    "proxy = 127.0.0.1:%d\n%s", proxy_port,
+	    strstr(uplink_config("127.0.0.1"), "[officer]"));
+	fence_port(proxy_port);
+	start(
+	    &f.uplink, PROC_UPLINK, PROC_GATE, use(certs_site(&certs)), config);
+	m = expect(f.uplink.parent, MSG_READY);
+	msg_free(&m);
+}
+
+static void
+a_proxy_is_gone_through(void **state)
+{
+	struct proxy p;
+	char line[64];
+	uint64_t tag;
+
+	(void)state;
+	proxy_start(&p, "HTTP/1.1 200 Connection established\r\n\r\n");
+	start_uplink_behind(p.port);
+	from_gate(MSG_POLL, 0, "state 0", 7);
+	expect_question("state 0", &tag);
+	from_rounds(tag, 0, "announce", 8);
+	expect_at_gate(MSG_FROM_COORDINATOR, 0, "announce");
+	assert_int_equal(stop(&f.uplink), 0);
+	proxy_stop(&p);
+	snprintf(line, sizeof(line), "CONNECT 127.0.0.1:%d HTTP/1.", f.port);
+	assert_int_equal(strncmp(p.asked, line, strlen(line)), 0);
+}
+
+static void
+a_proxy_that_refuses_is_named_in_the_log(void **state)
+{
+	struct proxy p;
+
+	(void)state;
+	proxy_start(&p, "HTTP/1.1 403 Forbidden\r\n\r\n");
+	start_uplink_behind(p.port);
+	from_gate(MSG_POLL, 0, "state 0", 7);
+	expect_log("HTTP proxy returned response code 403");
+	assert_int_equal(stop(&f.uplink), 0);
+	proxy_stop(&p);
 }
 
 static void
@@ -824,6 +987,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		process_test(a_coordinator_with_a_bad_certificate_is_named),
+		process_test(a_proxy_is_gone_through),
+		process_test(a_proxy_that_refuses_is_named_in_the_log),
 		process_test(a_question_is_asked_until_there_is_an_answer),
 		process_test(
 		    an_answer_is_followed_by_the_next_question_at_once),

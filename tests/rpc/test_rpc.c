@@ -123,7 +123,7 @@ gone(void *self, struct rpc_call *call)
 	rpc_loop_stop(f.loop);
 }
 
-static const struct rpc_service service = { admit, request, gone, NULL };
+static struct rpc_service service = { admit, request, gone, NULL, NULL };
 
 static int
 on_done(void *self, enum rpc_status status, const char *text,
@@ -151,7 +151,7 @@ make_client(const struct rpc_tls *tls)
 {
 	struct err err;
 	struct rpc_client *c =
-	    rpc_client_new(f.loop, f.address, NULL, tls, &err);
+	    rpc_client_new(f.loop, f.address, NULL, NULL, tls, &err);
 
 	assert_non_null(c);
 	return c;
@@ -363,7 +363,8 @@ a_server_of_another_name_is_not_spoken_to(void **state)
 	struct err err;
 
 	(void)state;
-	c = rpc_client_new(f.loop, f.address, "berlin.example", &tls, &err);
+	c = rpc_client_new(
+	    f.loop, f.address, "berlin.example", NULL, &tls, &err);
 	assert_non_null(c);
 	call(c, RPC_SEND, "hello", WAIT_MS);
 	run();
@@ -606,11 +607,43 @@ another_version_or_method_is_refused(void **state)
 	r.version = "2";
 	run_beside(raw_thread, &r, r.wake);
 	assert_int_equal(r.status, GRPC_STATUS_UNIMPLEMENTED);
+	assert_non_null(strstr(r.text,
+	    "version 1 of the protocol, and you 2: the coordinator has to be "
+	    "upgraded"));
+	r = raw();
+	r.version = "0";
+	run_beside(raw_thread, &r, r.wake);
+	assert_int_equal(r.status, GRPC_STATUS_UNIMPLEMENTED);
+	assert_non_null(strstr(r.text, "and you 0: upgrade this site"));
 	r = raw();
 	r.method = "/consilium.v1.Consilium/Nexx";
 	run_beside(raw_thread, &r, r.wake);
 	assert_int_equal(r.status, GRPC_STATUS_UNIMPLEMENTED);
 	assert_int_equal(f.admitted, 0);
+}
+
+static int
+set_up_newer(void **state)
+{
+	int rv;
+
+	service.version = "2";
+	rv = set_up(state);
+	service.version = NULL;
+	return rv;
+}
+
+/* A coordinator of a later release: the site is told what to do. */
+static void
+a_site_learns_which_side_is_behind(void **state)
+{
+	(void)state;
+	call(f.client, RPC_SEND, "echo", WAIT_MS);
+	run();
+	assert_int_equal(f.status, RPC_UNIMPLEMENTED);
+	assert_non_null(strstr(f.text,
+	    "the coordinator speaks version 2 of the protocol, and you 1: "
+	    "upgrade this site"));
 }
 
 /* A handshake of at most a version, made of libssl. */
@@ -1040,6 +1073,9 @@ main(int argc, char **argv)
 		rpc_test(a_message_that_is_too_large_is_refused),
 		rpc_test(a_compressed_message_is_refused_unopened),
 		rpc_test(another_version_or_method_is_refused),
+		cmocka_unit_test_setup_teardown(
+		    a_site_learns_which_side_is_behind, set_up_newer,
+		    tear_down),
 		rpc_test(only_tls_1_3_is_spoken),
 		rpc_test(a_port_in_use_is_said_clearly),
 		rpc_test(an_address_that_is_not_ours_is_said_clearly),

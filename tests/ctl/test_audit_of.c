@@ -1,0 +1,200 @@
+/* consiliumctl audit of: a state folder as a daemon leaves it, asked. */
+#include "config.h"
+
+#include "tests/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "anonymize/patients.h"
+#include "common/canon.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/hex.h"
+#include "crypto/audit.h"
+#include "crypto/keyfile.h"
+
+static char dir[] = "/tmp/consilium-audit-of-XXXXXX";
+static char public_key[KEY_PUBLIC_TEXT];
+static struct patients *patients;
+
+static const char *
+path(const char *name)
+{
+	static char p[4][256];
+	static int next;
+
+	next = (next + 1) % 4;
+	snprintf(p[next], sizeof(p[0]), "%s/%s", dir, name);
+	return p[next];
+}
+
+/* The table whose digest begins with this byte has two patients. */
+static void
+put_table(const char *file, uint8_t digest, const char *one, const char *two)
+{
+	uint8_t ids[2][PATIENTS_ID], table[32] = { digest };
+	struct canon out = { 0 };
+	struct err err;
+
+	patients_id(patients, one, strlen(one), ids[0]);
+	patients_id(patients, two, strlen(two), ids[1]);
+	patients_write(ids, 2, table, &out);
+	assert_int_equal(
+	    file_write(path(file), out.data, out.len, 0600, &err), 0);
+	canon_free(&out);
+}
+
+static int
+set_up(void **state)
+{
+	static char first[65], second[65], third[65];
+	uint8_t secret[KEY_RAW];
+	const uint8_t d1[32] = { 1 }, d2[32] = { 2 }, d3[32] = { 3 };
+	struct key *k;
+	struct audit *a;
+	struct err err;
+
+	(void)state;
+	hex_text(d1, 32, first);
+	hex_text(d2, 32, second);
+	hex_text(d3, 32, third);
+	if (mkdtemp(dir) == NULL || mkdir(path("patients"), 0700) < 0 ||
+	    secret_create(path("pseudonym.key"), &err) < 0 ||
+	    secret_load(path("pseudonym.key"), secret, &err) < 0 ||
+	    (patients = patients_new("pid", secret, &err)) == NULL ||
+	    (k = key_new(&err)) == NULL ||
+	    (a = audit_open(path("audit.log"), k, &err)) == NULL)
+		return -1;
+	hex_text(key_public(k), KEY_PUBLIC, public_key);
+	put_table("patients/rfs.1.ids", 1, "P-1", "P-2");
+	put_table("patients/rfs.2.ids", 2, "P-2", "P-3");
+	put_table("patients/los.3.ids", 3, "P-2", "P-4");
+#define ADD(...) assert_int_equal(audit_event(a, &err, __VA_ARGS__, NULL), 0)
+	ADD("prepared", "study", "rfs", "table", first);
+	ADD("prepared", "study", "rfs", "table", second);
+	ADD("approve", "study", "rfs", "table", second);
+	ADD("upload", "study", "rfs", "round", "1");
+	ADD("upload", "study", "rfs2", "round", "1");
+	ADD("upload", "study", "rfs", "round", "2");
+	ADD("prepared", "study", "los", "table", third);
+	ADD("approve", "study", "los", "table", third);
+	ADD("upload", "study", "los", "round", "1");
+	ADD("revoke", "study", "los", "table", third);
+	audit_close(a);
+	key_free(k);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[300];
+
+	(void)state;
+	patients_free(patients);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+/* What it prints; its status is checked. */
+static const char *
+ask(const char *before, const char *patient, int status)
+{
+	static char out[4096];
+	char command[1024];
+	FILE *f;
+	size_t n;
+	int rv;
+
+	snprintf(command, sizeof(command),
+	    "%s %s/ctl/consiliumctl audit of --public-key %s --dir %s "
+	    "--state %s %s 2>&1",
+	    before, getenv("builddir"), public_key, dir, dir, patient);
+	assert_non_null(f = popen(command, "r"));
+	n = fread(out, 1, sizeof(out) - 1, f);
+	out[n] = '\0';
+	rv = pclose(f);
+	assert_int_equal(WEXITSTATUS(rv), status);
+	return out;
+}
+
+static size_t
+lines(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += *s == '\n';
+	return n;
+}
+
+static void
+every_table_of_a_patient_is_named(void **state)
+{
+	const char *out = ask("", "P-2", 0), *los, *first, *second;
+	unsigned uploads;
+
+	(void)state;
+	assert_int_equal(lines(out), 4); /* a head, and three tables */
+	los = strstr(out, "los ");
+	first = strstr(out, "rfs ");
+	assert_non_null(los);
+	assert_non_null(first);
+	second = strstr(first + 1, "rfs ");
+	assert_non_null(second);
+	assert_non_null(strstr(los, "taken back"));
+	assert_non_null(strstr(first, "never"));
+	assert_non_null(second = strstr(second, "stands"));
+	/* Two uploads were of the second table, none of the first. */
+	assert_int_equal(sscanf(second, "stands %u 02", &uploads), 1);
+	assert_int_equal(uploads, 2);
+	out = ask("", "P-1", 0);
+	assert_int_equal(lines(out), 2);
+	assert_non_null(strstr(out, "never"));
+	assert_null(strstr(out, "P-1"));
+}
+
+static void
+who_is_in_none_is_said_to_be_in_none(void **state)
+{
+	(void)state;
+	assert_null(strstr(ask("", "P-9", 0), "rfs"));
+	assert_null(strstr(ask("", "P", 0), "rfs"));
+}
+
+static void
+standard_input_hides_who_is_asked_for(void **state)
+{
+	(void)state;
+	assert_int_equal(lines(ask("echo P-3 |", "-", 0)), 2);
+	assert_non_null(strstr(ask("</dev/null", "-", 1), "expected"));
+}
+
+/* An altered log answers nothing. */
+static void
+a_log_that_is_not_whole_is_not_believed(void **state)
+{
+	char command[600];
+
+	(void)state;
+	snprintf(command, sizeof(command), "sed -i 's/los/lox/' %s",
+	    path("audit.log"));
+	assert_int_equal(system(command), 0);
+	assert_non_null(strstr(ask("", "P-2", 1), "audit.log:7: altered"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_table_of_a_patient_is_named),
+		cmocka_unit_test(who_is_in_none_is_said_to_be_in_none),
+		cmocka_unit_test(standard_input_hides_who_is_asked_for),
+		cmocka_unit_test(a_log_that_is_not_whole_is_not_believed),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
