@@ -20,6 +20,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/partial.c %D%/step/partial.h \
 	%D%/step/plan.c %D%/step/plan.h \
 	%D%/step/privacy.c %D%/step/privacy.h \
+	%D%/step/recoding.c \
 	%D%/step/rounds.c %D%/step/rounds.h \
 	%D%/step/state.h \
 	%D%/step/summary.c %D%/step/summary.h
@@ -35,12 +36,14 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/gram.c \
 	%D%/km.c \
 	%D%/logistic.c \
+	%D%/recoding.c \
 	%D%/summary.c \
 	%D%/work.h
 
 # Of a finished plan; wants libstep.a and -lm.
 %C%_libresult_a_SOURCES = \
 	%D%/feasibility_report.c \
+	%D%/recoding_report.c \
 	%D%/regression.c \
 	%D%/report.h \
 	%D%/result.c %D%/result.h \
