@@ -2,6 +2,7 @@
 
 #include "anonymize/recoding.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,18 +30,11 @@ no_memory(struct err *err)
 }
 
 static int
-add_attribute(struct job *j, size_t q, struct err *err)
+make_leaves(struct job *j, size_t q, struct err *err)
 {
 	const struct study_column *c = &j->s->columns[j->s->quasi[q]];
 	const double *values = j->rows->columns[j->s->quasi[q]].values;
-	struct lattice_attribute *a = &j->attributes[q];
 
-	if (c->mean)
-		return err_set(err, ERR_CONFIG,
-		    "\"%s\" has level = mean: there is no level to choose",
-		    c->name);
-	if (hierarchy_study(&j->trees[q], c, err) == -1)
-		return -1;
 	if ((j->leaf[q] = calloc(j->rows->n + 1, sizeof(uint32_t))) == NULL)
 		return no_memory(err);
 	for (size_t i = 0; i < j->rows->n; i++) {
@@ -53,6 +47,23 @@ add_attribute(struct job *j, size_t q, struct err *err)
 		    (uint32_t)(c->type == STUDY_LEVELS ? values[i]
 						       : values[i] - c->lo);
 	}
+	return 0;
+}
+
+static int
+add_attribute(struct job *j, size_t q, struct err *err)
+{
+	const struct study_column *c = &j->s->columns[j->s->quasi[q]];
+	struct lattice_attribute *a = &j->attributes[q];
+
+	if (c->mean)
+		return err_set(err, ERR_CONFIG,
+		    "\"%s\" has level = mean: there is no level to choose",
+		    c->name);
+	if (hierarchy_study(&j->trees[q], c, err) == -1)
+		return -1;
+	if (j->rows != NULL && make_leaves(j, q, err) == -1)
+		return -1;
 	*a = (struct lattice_attribute){
 		.name = c->name,
 		.hierarchy = &j->trees[q],
@@ -138,14 +149,19 @@ out:
 	return rv;
 }
 
-/* All but the search. */
+/* Hierarchies, and with rows their leaves; finish() ends it in any case. */
 static int
-begin(struct job *j, size_t k, struct err *err)
+start(struct job *j, const struct study *s, const struct rows *rows,
+    struct err *err)
 {
+	*j = (struct job){ .s = s, .rows = rows, .n = s->n_quasi };
 	if (j->n == 0)
 		return err_set(err, ERR_CONFIG,
 		    "the study holds no quasi-identifier to k: nothing is "
 		    "recoded");
+	if (j->n > LATTICE_ATTRIBUTES_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "more than %d quasi-identifiers", LATTICE_ATTRIBUTES_MAX);
 	j->trees = calloc(j->n, sizeof(*j->trees));
 	j->leaf = calloc(j->n, sizeof(*j->leaf));
 	j->attributes = calloc(j->n, sizeof(*j->attributes));
@@ -154,11 +170,11 @@ begin(struct job *j, size_t k, struct err *err)
 	for (size_t q = 0; q < j->n; q++)
 		if (add_attribute(j, q, err) == -1)
 			return -1;
-	return add_rules(j, k, err);
+	return 0;
 }
 
 static void
-end(struct job *j)
+finish(struct job *j)
 {
 	for (size_t q = 0; q < j->n; q++) {
 		if (j->trees != NULL)
@@ -219,25 +235,31 @@ free_first(struct rows *first)
 	free(first->columns);
 }
 
+/* *rows become those of *first if patients have several. */
+static int
+one_row_each(const struct rows **rows, struct rows *first, struct err *err)
+{
+	const struct rows *all = *rows;
+
+	if (all->patient == NULL)
+		return 0;
+	*rows = first;
+	return first_rows(all, first, err);
+}
+
 int
 recoding_choose(const struct study *s, const struct rows *rows,
     struct recoding *r, struct err *err)
 {
 	struct rows first = { 0 };
-	struct job j = { .s = s, .rows = rows, .n = s->n_quasi };
-	int rv = 0;
+	struct job j = { 0 };
+	int rv = one_row_each(&rows, &first, err);
 
-	if (rows->patient != NULL) {
-		rv = first_rows(rows, &first, err);
-		j.rows = &first;
-	}
-	if (rv == 0)
-		rv = begin(&j, s->privacy.k, err);
-	if (rv == 0)
+	if (rv == 0 && (rv = start(&j, s, rows, err)) == 0 &&
+	    (rv = add_rules(&j, s->privacy.k, err)) == 0)
 		rv = search(&j, r, err);
-	end(&j);
-	if (rows->patient != NULL)
-		free_first(&first);
+	finish(&j);
+	free_first(&first);
 	return rv;
 }
 
@@ -262,10 +284,13 @@ int
 recoding_locally(const struct study *s, const struct rows *rows, size_t k,
     double **keys, struct recoding_local *r, struct err *err)
 {
-	struct job j = { .s = s, .rows = rows, .n = s->n_quasi };
-	struct lattice_input in = { .n_attributes = j.n, .n_rows = rows->n };
+	struct lattice_input in = { .n_rows = rows->n };
 	struct local l = { 0 };
-	int rv = begin(&j, k, err);
+	struct job j;
+	int rv = start(&j, s, rows, err);
+
+	if (rv == 0)
+		rv = add_rules(&j, k, err);
 
 	for (size_t q = 0; rv == 0 && q < j.n; q++) {
 		size_t level = s->columns[s->quasi[q]].level;
@@ -275,6 +300,7 @@ recoding_locally(const struct study *s, const struct rows *rows, size_t k,
 		    study_is_local(s, s->quasi[q]) ? 0 : level;
 	}
 	in.attributes = j.attributes;
+	in.n_attributes = j.n;
 	in.models = &j.rules.models;
 	if (rv == 0 && (rv = local_recode(&in, &l, err)) == 0)
 		*r = (struct recoding_local){ l.mean, l.n, l.left };
@@ -282,6 +308,213 @@ recoding_locally(const struct study *s, const struct rows *rows, size_t k,
 		for (size_t i = 0; i < rows->n; i++)
 			keys[q][i] = local_key(&j, &l, q, i);
 	local_free(&l);
-	end(&j);
+	finish(&j);
 	return rv;
+}
+
+/*
+ * One recoding for all sites.
+ */
+
+static size_t
+n_nodes(const struct job *j)
+{
+	size_t n = 1;
+
+	for (size_t q = 0; q < j->n && n <= RECODING_ITEMS_MAX; q++)
+		n *= j->attributes[q].top + 1;
+	return n;
+}
+
+static int
+count_items(const struct job *j, size_t *n, struct err *err)
+{
+	*n = 1 + 2 * n_nodes(j);
+	for (size_t q = 0; q < j->n; q++)
+		*n += j->attributes[q].top + 1;
+	if (*n > RECODING_ITEMS_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "more than %zu combinations of levels: too many to count "
+		    "at every site",
+		    RECODING_ITEMS_MAX / 2);
+	return 0;
+}
+
+int
+recoding_count(const struct study *s, size_t *n_items, struct err *err)
+{
+	struct job j;
+	int r = start(&j, s, NULL, err);
+
+	if (r == 0)
+		r = count_items(&j, n_items, err);
+	finish(&j);
+	return r;
+}
+
+/* The next node, the last attribute fastest; false after the last one. */
+static bool
+next_node(const struct job *j, uint8_t *level)
+{
+	for (size_t q = j->n; q-- > 0;) {
+		if (level[q] < j->attributes[q].top) {
+			level[q]++;
+			return true;
+		}
+		level[q] = 0;
+	}
+	return false;
+}
+
+static uint64_t
+leaves_under(const struct job *j, size_t q, size_t level)
+{
+	const struct hierarchy_level *l = &j->trees[q].level[level];
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < j->rows->n; i++)
+		sum += l->leaves[l->group_of[j->leaf[q][i]]];
+	return sum;
+}
+
+static int
+measure_nodes(struct job *j, uint64_t *item, struct err *err)
+{
+	const struct lattice_input in = {
+		.attributes = j->attributes,
+		.n_attributes = j->n,
+		.n_rows = j->rows->n,
+		.models = &j->rules.models,
+		.suppression_limit = j->s->privacy.suppression_limit,
+	};
+	uint8_t level[LATTICE_ATTRIBUTES_MAX] = { 0 };
+	struct lattice *l = lattice_new(&in, err);
+	struct lattice_node node;
+	int fits, r = -1;
+
+	if (l == NULL)
+		return -1;
+	do {
+		if ((fits = lattice_measure(l, level, &node, err)) == -1)
+			goto out;
+		*item++ = node.suppressed;
+		*item++ = fits == 0;
+	} while (next_node(j, level));
+	r = 0;
+out:
+	lattice_free(l);
+	return r;
+}
+
+int
+recoding_measure(const struct study *s, const struct rows *rows,
+    struct recoding_items *items, struct err *err)
+{
+	struct rows first = { 0 };
+	struct job j = { 0 };
+	uint64_t *at;
+	int r = one_row_each(&rows, &first, err);
+
+	*items = (struct recoding_items){ 0 };
+	if (r == -1 || (r = start(&j, s, rows, err)) == -1 ||
+	    (r = add_rules(&j, s->privacy.k, err)) == -1 ||
+	    (r = count_items(&j, &items->n, err)) == -1)
+		goto out;
+	r = -1;
+	if ((at = items->item = calloc(items->n, sizeof(*at))) == NULL) {
+		no_memory(err);
+		goto out;
+	}
+	*at++ = rows->n;
+	for (size_t q = 0; q < j.n; q++)
+		for (size_t i = 0; i <= j.attributes[q].top; i++)
+			*at++ = leaves_under(&j, q, i);
+	r = measure_nodes(&j, at, err);
+out:
+	finish(&j);
+	free_first(&first);
+	return r;
+}
+
+void
+recoding_items_free(struct recoding_items *items)
+{
+	free(items->item);
+	*items = (struct recoding_items){ 0 };
+}
+
+/* The Loss of a node; see the header. */
+static double
+loss_of_sums(const struct job *j, const uint64_t *leaves, const uint8_t *level,
+    double rows, double suppressed)
+{
+	double product = 1, weights = 0;
+
+	for (size_t q = 0; q < j->n; q++)
+		weights += j->attributes[q].weight;
+	for (size_t q = 0; q < j->n; q++) {
+		double size = (double)j->trees[q].n_leaves;
+		double shares = (double)leaves[level[q]] / size;
+		double sum = shares * (1 - suppressed / rows) + suppressed;
+		double loss = (sum - rows / size) / (rows - rows / size);
+
+		product *=
+		    pow(fmax(loss, 0) + 1, j->attributes[q].weight / weights);
+		leaves += j->attributes[q].top + 1;
+	}
+	return product - 1;
+}
+
+static int
+choose(const struct job *j, const struct recoding_items *sums,
+    struct recoding_choice *c, struct err *err)
+{
+	const uint64_t *leaves = sums->item + 1;
+	const uint64_t *node = leaves;
+	uint8_t level[LATTICE_ATTRIBUTES_MAX] = { 0 };
+
+	*c =
+	    (struct recoding_choice){ .rows = sums->item[0], .loss = INFINITY };
+	for (size_t q = 0; q < j->n; q++)
+		node += j->attributes[q].top + 1;
+	do {
+		uint64_t suppressed = *node++, misfits = *node++;
+		double loss;
+
+		c->nodes++;
+		if (misfits != 0 || suppressed >= c->rows)
+			continue;
+		c->fitting++;
+		loss = loss_of_sums(
+		    j, leaves, level, (double)c->rows, (double)suppressed);
+		if (!(loss < c->loss))
+			continue;
+		c->loss = loss;
+		c->suppressed = suppressed;
+		memcpy(c->level, level, sizeof(level));
+	} while (next_node(j, level));
+	if (c->fitting == 0)
+		return err_set(err, ERR_REFUSED,
+		    "none of %zu combinations of levels fits the study's rules "
+		    "at every site",
+		    c->nodes);
+	return 0;
+}
+
+int
+recoding_choose_sums(const struct study *s, const struct recoding_items *sums,
+    struct recoding_choice *choice, struct err *err)
+{
+	struct job j;
+	size_t n = 0;
+	int r = start(&j, s, NULL, err);
+
+	if (r == 0 && (r = count_items(&j, &n, err)) == 0 && n != sums->n)
+		r = err_set(err, ERR_FORMAT,
+		    "%zu sums, expected %zu: they are of another study",
+		    sums->n, n);
+	if (r == 0)
+		r = choose(&j, sums, choice, err);
+	finish(&j);
+	return r;
 }

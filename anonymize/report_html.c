@@ -257,6 +257,11 @@ what_is_computed(struct html *h, const struct study *s)
 		    _("a description of the patients: how many there are, "
 		      "means, distributions"));
 		return;
+	case STUDY_RECODING:
+		html_text(h, "%s",
+		    _("how the values can be made coarser alike at all "
+		      "hospitals, from counts that the anonymizer made"));
+		return;
 	case STUDY_COX:
 		html_text(h,
 		    _("how the time to \"%s\" depends on the patients' traits "

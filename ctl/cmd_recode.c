@@ -4,8 +4,9 @@
 #include "config.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,8 +19,14 @@
 #include "anonymize/population.h"
 #include "anonymize/recoding.h"
 #include "anonymize/rows.h"
+#include "common/canon.h"
 #include "common/err.h"
+#include "common/file.h"
+#include "common/macros.h"
 #include "ctl/ctl.h"
+#include "common/json_read.h"
+#include "ctl/study_edit.h"
+#include "model/spec.h"
 #include "study/study.h"
 
 static int
@@ -274,28 +281,266 @@ print_local(const struct study *s, const struct rows *rows, struct err *err)
 	return 0;
 }
 
-int
-ctl_study_recode(const struct ctl_args *a, struct err *err)
+/*
+ * One recoding for all sites.
+ */
+
+#define SUFFIX "-recoding"
+#define RECODING_HEADER STUDY_RECODING_ITEM "," STUDY_RECODING_VALUE "\n"
+
+/* A site: its rows' counts as the table of the recoding study. */
+static int
+write_counts(const struct study *s, const struct rows *rows, const char *path,
+    struct err *err)
 {
-	struct study *s = study_load(a->operand, err);
+	struct recoding_items items;
+	struct canon out = { 0 };
+	char line[64];
+	int r = recoding_measure(s, rows, &items, err);
+
+	if (r == 0) {
+		canon_raw(&out, RECODING_HEADER, strlen(RECODING_HEADER));
+		for (size_t i = 0; i < items.n; i++) {
+			int n = snprintf(line, sizeof(line), "%zu,%ju\n", i,
+			    (uintmax_t)items.item[i]);
+
+			canon_raw(&out, line, (size_t)n);
+		}
+		r = out.failed
+		    ? err_sys(err, "%s", path)
+		    : file_create(path, out.data, out.len, 0600, err);
+	}
+	if (r == 0)
+		printf("%s: %zu counts of %zu rows\n", path, items.n, rows->n);
+	canon_free(&out);
+	recoding_items_free(&items);
+	return r;
+}
+
+static void put(struct canon *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+put(struct canon *out, const char *fmt, ...)
+{
+	char text[4096];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	canon_raw(out, text, MIN((size_t)MAX(n, 0), sizeof(text) - 1));
+}
+
+static int
+recoding_name(const struct ctl_args *a, const struct study *s,
+    char name[STUDY_NAME_MAX + 1], struct err *err)
+{
+	int n = a->opt[CTL_NAME] != NULL
+	    ? snprintf(name, STUDY_NAME_MAX + 1, "%s", a->opt[CTL_NAME])
+	    : snprintf(name, STUDY_NAME_MAX + 1, "%s" SUFFIX, s->name);
+
+	if (n > STUDY_NAME_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%s: the name would have more than %d bytes, expected "
+		    "--name NAME",
+		    a->operand, STUDY_NAME_MAX);
+	return 0;
+}
+
+static void
+put_study(
+    struct canon *out, const struct study *s, const char *name, size_t n_items)
+{
+	char expires[STUDY_DATE_TEXT_SIZE];
+
+	study_date_text(s->expires, expires);
+	put(out,
+	    "# Counts of each combination of levels of study %s, by\n"
+	    "# consiliumctl study recode --csv TABLE --counts FILE at each "
+	    "site.\n\n",
+	    s->name);
+	put(out, "[study]\nname = %s\n", name);
+	put(out, "title = One recoding for all sites of %s\n", s->name);
+	put(out, "purpose = %s\n", s->purpose);
+	put(out, "legal-basis = %s\n", s->legal_basis);
+	put(out, "ethics = %s\n", s->ethics);
+	put(out, "contact = %s\n", s->contact);
+	for (size_t i = 0; i < s->sites.n; i++)
+		put(out, "%s%s%s", i == 0 ? "sites = " : ", ",
+		    s->sites.items[i], i + 1 == s->sites.n ? "\n" : "");
+	put(out, "expires = %s\n\n[model]\nkind = recoding\n\n", expires);
+	put(out,
+	    "[rounds]\nready-wait = %zu\nshare = %zu\nupload = %zu\n"
+	    "confirm = %zu\nunmask = %zu\n\n",
+	    s->rounds.ready_wait_s, s->rounds.share_s, s->rounds.upload_s,
+	    s->rounds.confirm_s, s->rounds.unmask_s);
+	put(out,
+	    "[privacy]\nk = %zu\nsmallest-cell = %zu\ncohort = %s\n"
+	    "verify = %s\nrows-per-site = %zu\n",
+	    s->privacy.k, s->privacy.smallest_cell,
+	    s->privacy.cohort == STUDY_FIXED ? "fixed" : "open",
+	    study_verify_name(s), MAX(n_items, s->privacy.rows_per_site));
+	put(out,
+	    "\n[column " STUDY_RECODING_ITEM "]\ntype = integer\n"
+	    "range = 0..%zu\nprivacy = none\nuse = feature\n",
+	    n_items - 1);
+	put(out,
+	    "\n[column " STUDY_RECODING_VALUE "]\ntype = integer\n"
+	    "range = 0..%ju\nprivacy = none\nuse = feature\n",
+	    (uintmax_t)MODEL_ITEM_MAX);
+}
+
+static int
+write_study(const struct ctl_args *a, const struct study *s, struct err *err)
+{
+	char name[STUDY_NAME_MAX + 1];
+	struct canon out = { 0 };
+	struct study *made = NULL;
+	size_t n;
+	int r = -1;
+
+	if (recoding_name(a, s, name, err) == -1 ||
+	    recoding_count(s, &n, err) == -1)
+		return -1;
+	put_study(&out, s, name, n);
+	if (out.failed)
+		err_sys(err, "%s", a->opt[CTL_OUT]);
+	else if ((made = study_parse(
+		      a->opt[CTL_OUT], out.data, out.len, err)) != NULL)
+		r = file_create(a->opt[CTL_OUT], out.data, out.len, 0644, err);
+	if (r == 0)
+		printf("%s: study %s sums %zu counts of each site\n",
+		    a->opt[CTL_OUT], name, n);
+	study_free(made);
+	canon_free(&out);
+	return r;
+}
+
+static int
+read_sums(const char *path, const char *study, struct recoding_items *sums,
+    struct err *err)
+{
+	const struct json_value *items;
+	struct json_value *v;
+	uint8_t *text;
+	size_t len;
+	int r = -1;
+
+	if ((text = file_read(path, JSON_READ_MAX, &len, err)) == NULL)
+		return -1;
+	v = json_read(path, (const char *)text, len, err);
+	free(text);
+	if (v == NULL)
+		return -1;
+	items = json_get(v, "items");
+	if (items == NULL || items->kind != JSON_ARRAY ||
+	    strcmp(json_get_text(v, "study", ""), study) != 0) {
+		err_set(err, ERR_FORMAT,
+		    "%s: expected the result.json of study %s", path, study);
+		goto out;
+	}
+	sums->n = items->n;
+	sums->item = calloc(items->n + 1, sizeof(*sums->item));
+	if (sums->item == NULL) {
+		err_sys(err, "%s", path);
+		goto out;
+	}
+	for (size_t i = 0; i < items->n; i++) {
+		double x = items->items[i].number;
+
+		if (!(x >= 0 && x < 0x1p63)) {
+			err_set(err, ERR_FORMAT, "%s: item %zu is not a count",
+			    path, i);
+			goto out;
+		}
+		sums->item[i] = (uint64_t)x;
+	}
+	r = 0;
+out:
+	json_read_free(v);
+	return r;
+}
+
+/* The consortium: the study with the levels that the sums speak for. */
+static int
+write_levels(const struct ctl_args *a, const struct study *s, struct err *err)
+{
+	struct study_change changes[LATTICE_ATTRIBUTES_MAX];
+	char level[LATTICE_ATTRIBUTES_MAX][8], name[STUDY_NAME_MAX + 1];
+	struct recoding_items sums = { 0 };
+	struct recoding_choice c;
+	int r = -1;
+
+	if (recoding_name(a, s, name, err) == -1 ||
+	    read_sums(a->opt[CTL_RESULT], name, &sums, err) == -1 ||
+	    recoding_choose_sums(s, &sums, &c, err) == -1)
+		goto out;
+	for (size_t q = 0; q < s->n_quasi; q++) {
+		const struct study_column *col = &s->columns[s->quasi[q]];
+
+		if (c.level[q] == col->n_recodes)
+			snprintf(level[q], sizeof(level[q]), "top");
+		else
+			snprintf(level[q], sizeof(level[q]), "%u", c.level[q]);
+		changes[q] = (struct study_change){ "column", col->name,
+			"level", level[q] };
+		printf("%-24s level = %s\n", col->name, level[q]);
+	}
+	printf("Loss %.10f; %ju rows; %zu of %zu combinations fit every site\n",
+	    c.loss, (uintmax_t)c.rows, c.fitting, c.nodes);
+	r = study_edit_file(
+	    a->operand, changes, s->n_quasi, a->opt[CTL_OUT], err);
+out:
+	recoding_items_free(&sums);
+	return r;
+}
+
+static int
+recode_rows(const struct ctl_args *a, const struct study *s, struct err *err)
+{
 	struct rows *rows = NULL;
 	struct recoding r;
-	int fd = -1, rv = -1;
+	int fd = open_read(a->opt[CTL_CSV], err), rv = -1;
 
-	if (s == NULL)
+	if (fd == -1)
 		return -1;
-	if ((fd = open_read(a->opt[CTL_CSV], err)) == -1)
+	if ((rows = rows_read(fd, a->opt[CTL_CSV], s, NULL, err)) == NULL)
 		goto out;
-	rows = rows_read(fd, a->opt[CTL_CSV], s, NULL, err);
-	if (rows == NULL || recoding_choose(s, rows, &r, err) == -1 ||
+	if (a->opt[CTL_COUNTS] != NULL) {
+		rv = write_counts(s, rows, a->opt[CTL_COUNTS], err);
+		goto out;
+	}
+	if (recoding_choose(s, rows, &r, err) == -1 ||
 	    print_risk(s, rows, err) == -1 || print_local(s, rows, err) == -1)
 		goto out;
 	print_recoding(s, rows, &r);
 	rv = 0;
 out:
-	if (fd != -1)
-		close(fd);
+	close(fd);
 	rows_free(rows);
-	study_free(s);
 	return rv;
+}
+
+int
+ctl_study_recode(const struct ctl_args *a, struct err *err)
+{
+	bool csv = a->opt[CTL_CSV] != NULL, out = a->opt[CTL_OUT] != NULL;
+	bool result = a->opt[CTL_RESULT] != NULL;
+	struct study *s;
+	int r;
+
+	if (csv == out || (result && !out) ||
+	    (a->opt[CTL_COUNTS] != NULL && !csv))
+		return err_set(err, ERR_CONFIG,
+		    "expected --csv CSV [--counts FILE], or --out FILE "
+		    "[--result RESULT]");
+	if ((s = study_load(a->operand, err)) == NULL)
+		return -1;
+	r = csv      ? recode_rows(a, s, err)
+	    : result ? write_levels(a, s, err)
+		     : write_study(a, s, err);
+	study_free(s);
+	return r;
 }

@@ -540,7 +540,7 @@ ctl_study_check(const struct ctl_args *a, struct err *err)
 	printf("%-19s %s: %s\n", "study", s->name, s->title);
 	printf("%-19s %s\n", "purpose", s->purpose);
 	printf("%-19s %s, %u %s\n", "model", model_kind_name(spec.kind),
-	    spec.n_terms, s->model.kind == STUDY_KM ? "groups" : "terms");
+	    spec.n_terms, s->n_groups != 0 ? "groups" : "terms");
 	print_columns(s, "direct identifiers", STUDY_DIRECT);
 	print_columns(s, "quasi-identifiers", STUDY_QUASI);
 	print_columns(s, "sensitive", STUDY_SENSITIVE);

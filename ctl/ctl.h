@@ -20,6 +20,7 @@ enum ctl_opt {
 	CTL_CONSORTIUM,
 	CTL_COORDINATOR_KEY,
 	CTL_CORRUPTED,
+	CTL_COUNTS,
 	CTL_CSV,
 	CTL_DIR,
 	CTL_EPOCH,
@@ -39,6 +40,7 @@ enum ctl_opt {
 	CTL_PUBLIC_KEY,
 	CTL_REPLACE, /* "" where it was given */
 	CTL_REPORT,
+	CTL_RESULT,
 	CTL_ROOT,
 	CTL_ROOT_KEY,
 	CTL_ROUND,

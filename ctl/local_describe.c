@@ -118,6 +118,25 @@ feasibility_distance(const struct study *s, const struct json_value *result,
 	return worst;
 }
 
+/* Sums item by item; what is about too few is shown as the smallest cell. */
+static double
+recoding_distance(const struct study *s, const struct json_value *result,
+    const struct pooled *p)
+{
+	const struct json_value *items = json_get(result, "items");
+	double least = (double)s->privacy.smallest_cell;
+
+	if (items == NULL || (double)items->n != s->columns[0].hi + 1)
+		return INFINITY;
+	for (size_t i = 0; i < items->n; i++) {
+		double sum = pooled_sum(p, 0, (double)i, 1);
+
+		if (items->items[i].number != (sum > 0 ? fmax(sum, least) : 0))
+			return INFINITY;
+	}
+	return 0;
+}
+
 double
 local_describe(const struct study *s, const struct json_value *result,
     const struct pooled *p)
@@ -125,6 +144,8 @@ local_describe(const struct study *s, const struct json_value *result,
 	const struct json_value *variables = json_get(result, "variables");
 	double worst = 0;
 
+	if (s->model.kind == STUDY_RECODING)
+		return recoding_distance(s, result, p);
 	if (s->model.feasibility == STUDY_YES)
 		return feasibility_distance(s, result, p);
 	if (variables == NULL || variables->n != s->n_variables)

@@ -1130,6 +1130,17 @@ pooled_count(const struct pooled *p, size_t group, size_t term, double value)
 	return n;
 }
 
+double
+pooled_sum(const struct pooled *p, size_t term, double value, size_t of)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->rows[i].x[term] == value)
+			sum += p->rows[i].x[of];
+	return sum;
+}
+
 size_t
 pooled_complete(const struct pooled *p, double missing, bool event)
 {

@@ -163,6 +163,8 @@ size_t pooled_moments(const struct pooled *p, size_t group, size_t term,
 /* Rows that have this value in a term. */
 size_t pooled_count(
     const struct pooled *p, size_t group, size_t term, double value);
+/* The sum of a term's numbers over these rows. */
+double pooled_sum(const struct pooled *p, size_t term, double value, size_t of);
 /* Rows with a number in all terms; only those with an event. */
 size_t pooled_complete(const struct pooled *p, double missing, bool event);
 

@@ -90,6 +90,9 @@ static const char *const schema[] = {
 	"ALTER TABLE study ADD COLUMN prepared INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE study ADD COLUMN report_read INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE study ADD COLUMN table_gone INTEGER NOT NULL DEFAULT 0;",
+	/* For a study that the lost time may have known, and we do not. */
+	"ALTER TABLE counter ADD COLUMN answer_from INTEGER NOT NULL DEFAULT "
+	"0;",
 };
 
 static const char *const status_names[] = {
@@ -351,8 +354,9 @@ store_add_study(struct store *s, const char *name,
     enum study_status status, const char *why, struct err *err)
 {
 	return db_run(s->db, err,
-	    "INSERT INTO study (name, digest, object, status, why)"
-	    " VALUES (?, ?, ?, ?, ?)",
+	    "INSERT INTO study (name, digest, object, status, why,"
+	    " answer_from) VALUES (?, ?, ?, ?, ?,"
+	    " (SELECT answer_from FROM counter))",
 	    "sbbis", name, digest, (size_t)STORE_DIGEST, object, len,
 	    (int64_t)status, why);
 }
@@ -739,7 +743,10 @@ store_mark_restored(
 		"  WHERE step.study = study.id), 0) + ?))",
 		"ii", (int64_t)UINT32_MAX, n) < 0)
 		return -1;
-	return db_run(s->db, err, "UPDATE counter SET restored = 1", "");
+	return db_run(s->db, err,
+	    "UPDATE counter SET restored = 1,"
+	    " answer_from = max(answer_from, ?)",
+	    "i", n);
 }
 
 int
@@ -772,6 +779,7 @@ store_take_identity(
 		return 0; /* the first */
 	if (db_run(s->db, err, "DELETE FROM prekey", "") < 0 ||
 	    db_run(s->db, err, "DELETE FROM round", "") < 0 ||
+	    db_run(s->db, err, "UPDATE counter SET answer_from = 0", "") < 0 ||
 	    db_run(s->db, err,
 		"UPDATE study SET answer_from = 0, checked = x''", "") < 0)
 		return -1;

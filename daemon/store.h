@@ -188,7 +188,8 @@ int store_get_counter(
     struct store *s, uint64_t *answers, bool *restored, struct err *err);
 /*
  * The database is an old one: lost answers are missing in it.  All prekeys and
- * open rounds go, and the next steps states of every study are not answered.
+ * open rounds go, and the next steps states of every study are not answered, nor
+ * the first steps states of one that is not here: the lost time may have had it.
  * Inside the caller's transaction.
  */
 int store_mark_restored(

@@ -21,6 +21,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/partial.c %D%/step/partial.h \
 	%D%/step/plan.c %D%/step/plan.h \
 	%D%/step/privacy.c %D%/step/privacy.h \
+	%D%/step/recoding.c \
 	%D%/step/rounds.c %D%/step/rounds.h \
 	%D%/step/state.h \
 	%D%/step/summary.c %D%/step/summary.h
@@ -37,6 +38,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/km.c \
 	%D%/learn.c \
 	%D%/logistic.c \
+	%D%/recoding.c \
 	%D%/summary.c \
 	%D%/work.h
 
@@ -44,6 +46,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 %C%_libresult_a_SOURCES = \
 	%D%/feasibility_report.c \
 	%D%/learned.c %D%/learned.h \
+	%D%/recoding_report.c \
 	%D%/regression.c \
 	%D%/report.h \
 	%D%/result.c %D%/result.h \

@@ -23,6 +23,8 @@ struct err;
 #define MODEL_ROWS_MAX (1u << 24) /* at one site */
 #define MODEL_BINS_MAX 16384
 #define MODEL_LEVELS_MAX 256 /* of all variables of a summary */
+#define MODEL_ITEMS_MAX (1u << 20) /* of a recoding */
+#define MODEL_ITEM_MAX (UINT64_C(1) << 48) /* one of them, at one site */
 #define MODEL_COUNT_MAX (1u << 24) /* of a Poisson outcome */
 
 /*
@@ -41,7 +43,8 @@ struct err;
 	KIND(NEGBIN, negbin) /* negative binomial, theta given; log link */    \
 	KIND(QUASIBINOMIAL, quasibinomial) /* logit link */                    \
 	KIND(SUMMARY, summary) /* descriptive statistics, by groups */         \
-	KIND(FEASIBILITY, feasibility) /* how many could take part */
+	KIND(FEASIBILITY, feasibility) /* how many could take part */          \
+	KIND(RECODING, recoding) /* counts for one recoding of all sites */
 
 enum model_kind {
 #define MODEL_CONSTANT(constant, name) MODEL_##constant,
@@ -149,6 +152,8 @@ struct model_spec {
 	/* No sum of numbers >= 0 is made if all but its two largest could be
 	   less than so many percent of the largest; 0: any. */
 	uint32_t dominance;
+
+	uint32_t n_items; /* recoding: how many counts a site has */
 
 	uint32_t n_sites; /* named by the study */
 	uint32_t rows_per_site; /* no site has more rows than this */

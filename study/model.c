@@ -37,7 +37,7 @@ check_key(struct draft *d, const char *key, const char *value, bool wanted,
     struct err *err)
 {
 	static const char *const kinds[] = { "cox", "logistic", "glm", "km",
-		"summary" };
+		"summary", "recoding" };
 	const char *kind = kinds[d->s->model.kind];
 
 	if (value != NULL && !wanted)
@@ -264,23 +264,55 @@ check_km(struct draft *d, struct err *err)
 	return 0;
 }
 
+/*
+ * Counts by item, in columns of these names and no others: whoever made them
+ * from a table of patients was the site's own anonymizer.
+ */
+static int
+check_recoding(struct draft *d, struct err *err)
+{
+	const struct study *s = d->s;
+	const struct study_column *c = s->columns;
+
+	if (s->n_columns != 2 || s->extra_columns != STUDY_EXTRA_REFUSE ||
+	    strcmp(c[0].name, STUDY_RECODING_ITEM) != 0 ||
+	    strcmp(c[1].name, STUDY_RECODING_VALUE) != 0)
+		return ini_error(d->ini, c[0].name, err,
+		    "kind = recoding: expected the columns " STUDY_RECODING_ITEM
+		    " and " STUDY_RECODING_VALUE
+		    " and no others; consiliumctl study recode makes such a "
+		    "study");
+	for (size_t i = 0; i < 2; i++)
+		if (c[i].type != STUDY_INTEGER || c[i].use != STUDY_FEATURE ||
+		    c[i].privacy != STUDY_PLAIN || c[i].lo != 0 ||
+		    c[i].hi >
+			(i == 0 ? MODEL_ITEMS_MAX - 1 : (double)MODEL_ITEM_MAX))
+			return ini_error(d->ini, c[i].name, err,
+			    "kind = recoding: expected type = integer, "
+			    "privacy = none, use = feature and a range of "
+			    "counts from 0");
+	return 0;
+}
+
 static int
 check_outcome(struct draft *d, struct err *err)
 {
 	const struct draft_model *dm = &d->model;
 	struct study_model *m = &d->s->model;
 	bool time = study_has_time(d->s);
+	bool describes = m->kind == STUDY_SUMMARY || m->kind == STUDY_RECODING;
 
 	if (check_family(d, err) < 0 || check_km(d, err) < 0 ||
 	    check_key(d, "time", dm->time, time, err) < 0 ||
 	    check_key(d, "event", dm->event, time, err) < 0 ||
-	    check_key(d, "outcome", dm->outcome,
-		!time && m->kind != STUDY_SUMMARY, err) < 0)
+	    check_key(d, "outcome", dm->outcome, !time && !describes, err) < 0)
 		return -1;
-	if (m->kind == STUDY_SUMMARY) {
+	if (m->kind == STUDY_RECODING && check_recoding(d, err) < 0)
+		return -1;
+	if (describes) {
 		if (dm->event_level != NULL)
 			return ini_error(d->ini, dm->event_level, err,
-			    "event-level: kind = summary has no outcome");
+			    "event-level: this kind has no outcome");
 		if (m->ties != -1 || m->time_step != 0)
 			return ini_error(d->ini, d->s->columns[0].name, err,
 			    "ties, time-step: only models of time have them");
@@ -529,6 +561,12 @@ check_terms(struct draft *d, struct err *err)
 		return -1;
 	if (s->model.kind == STUDY_SUMMARY)
 		return check_variables(d, err);
+	if (s->model.kind == STUDY_RECODING) {
+		s->variables[0] = 0;
+		s->variables[1] = 1;
+		s->n_variables = 2;
+		return 0;
+	}
 	if (d->model.formula != NULL)
 		return terms_of_formula(d, d->model.formula, err);
 	for (size_t i = 0; i < l->n; i++) {
@@ -661,6 +699,7 @@ bool
 study_has_cells(const struct study *s)
 {
 	return s->model.kind == STUDY_SUMMARY ||
+	    s->model.kind == STUDY_RECODING ||
 	    s->model.feasibility == STUDY_YES;
 }
 
@@ -669,7 +708,8 @@ study_may_miss(const struct study *s, size_t column)
 {
 	const struct study_column *c = &s->columns[column];
 
-	if (c->diversity != STUDY_ANY || c->closeness != STUDY_FAR)
+	if (c->diversity != STUDY_ANY || c->closeness != STUDY_FAR ||
+	    s->model.kind == STUDY_RECODING)
 		return false;
 	for (size_t i = 0; i < s->n_variables; i++)
 		if (s->variables[i] == column)
@@ -727,10 +767,11 @@ kind_of(const struct study_model *m)
 
 	if (m->kind == STUDY_GLM)
 		return families[m->family];
-	return m->kind == STUDY_COX    ? MODEL_COX
-	    : m->kind == STUDY_KM      ? MODEL_KM
-	    : m->kind == STUDY_SUMMARY ? MODEL_SUMMARY
-				       : MODEL_LOGISTIC;
+	return m->kind == STUDY_COX     ? MODEL_COX
+	    : m->kind == STUDY_KM       ? MODEL_KM
+	    : m->kind == STUDY_SUMMARY  ? MODEL_SUMMARY
+	    : m->kind == STUDY_RECODING ? MODEL_RECODING
+					: MODEL_LOGISTIC;
 }
 
 /* Its groups are the plan's terms by name. */
@@ -774,6 +815,15 @@ set_variables(const struct study *s, struct model_spec *spec)
 	spec->risk_set_step = (uint32_t)s->privacy.smallest_cell;
 	spec->dominance = (uint32_t)s->privacy.dominance;
 	spec->summary_bins = (uint32_t)s->model.summary_bins;
+}
+
+static void
+set_items(const struct study *s, struct model_spec *spec)
+{
+	spec->n_items = (uint32_t)s->columns[0].hi + 1;
+	spec->risk_set_step = (uint32_t)s->privacy.smallest_cell;
+	spec->n_terms = 1;
+	snprintf(spec->terms[0].name, MODEL_NAME_SIZE, "counts");
 }
 
 /* The terms stay, as those that the model would have. */
@@ -836,6 +886,8 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		set_groups(s, spec);
 	if (m->kind == STUDY_SUMMARY)
 		set_variables(s, spec);
+	if (m->kind == STUDY_RECODING)
+		set_items(s, spec);
 	if (study_has_time(s)) {
 		spec->time_min = s->columns[m->time].lo;
 		spec->time_step = m->time_step;

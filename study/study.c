@@ -15,7 +15,7 @@
 #define SECONDS_MAX (30 * 86400)
 
 static const char *const kind_words[] = { "cox", "logistic", "glm", "km",
-	"summary", NULL };
+	"summary", "recoding", NULL };
 static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 	"quasipoisson", "gamma", "negative-binomial", "quasibinomial", NULL };
 static const char *const yes_words[] = { "no", "yes", NULL };

@@ -28,6 +28,10 @@ struct model_spec;
 
 #define STUDY_COUNTABLE_MAX (1 << 20) /* values of a hierarchy's column */
 
+/* The columns of a recoding study, which no table of patients has. */
+#define STUDY_RECODING_ITEM "recoding-item"
+#define STUDY_RECODING_VALUE "recoding-value"
+
 #define STUDY_NONE SIZE_MAX /* no such column */
 
 /* A value that is missing, where a table may hold one; below any range. */
@@ -38,7 +42,8 @@ enum study_kind {
 	STUDY_LOGISTIC,
 	STUDY_GLM,
 	STUDY_KM,
-	STUDY_SUMMARY
+	STUDY_SUMMARY,
+	STUDY_RECODING
 };
 enum study_family {
 	STUDY_GAUSSIAN,

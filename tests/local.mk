@@ -27,3 +27,4 @@ include %D%/systemd/local.mk
 include %D%/board/local.mk
 include %D%/rpc/local.mk
 include %D%/e2e/local.mk
+include %D%/chaos/local.mk

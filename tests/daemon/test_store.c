@@ -269,6 +269,51 @@ a_database_of_the_first_release_goes_on(void **state)
 	unlink(path);
 }
 
+/* What the lost time may have answered is not answered again, of studies that
+   the old copy has and of those that it does not have; until there is another
+   identity. */
+static void
+an_old_copy_answers_nothing_that_may_have_been(void **state)
+{
+	static const uint8_t one[STORE_DIGEST] = { 1 },
+			     two[STORE_DIGEST] = { 2 };
+	struct store_study st;
+	uint64_t answers;
+	bool restored;
+	uint32_t from;
+	struct store *s;
+	struct key *other;
+	struct err err;
+
+	(void)state;
+	assert_non_null(other = key_new(&err));
+	unlink(path);
+	assert_non_null(s = store_open(path, identity, &err));
+	assert_int_equal(store_take_identity(s, key_public(identity), &err), 0);
+	assert_int_equal(
+	    store_add_study(s, "here", one, "s", 1, STATUS_APPROVED, "", &err),
+	    0);
+	assert_int_equal(store_mark_restored(s, 11, 3, &err), 0);
+	assert_int_equal(
+	    store_add_study(s, "lost", two, "s", 1, STATUS_RECEIVED, "", &err),
+	    0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    store_study_by_name(s, i == 0 ? "here" : "lost", &st, &err),
+		    1);
+		assert_int_equal(store_answer_from(s, st.id, &from, &err), 0);
+		assert_int_equal(from, 3);
+	}
+	assert_int_equal(store_get_counter(s, &answers, &restored, &err), 0);
+	assert_true(restored);
+	assert_int_equal(store_take_identity(s, key_public(identity), &err), 0);
+	assert_int_equal(store_take_identity(s, key_public(other), &err), 1);
+	assert_int_equal(store_answer_from(s, st.id, &from, &err), 0);
+	assert_int_equal(from, 0);
+	store_close(s);
+	key_free(other);
+}
+
 int
 main(void)
 {
@@ -278,6 +323,8 @@ main(void)
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(keeps_studies_steps_and_rounds),
 		cmocka_unit_test(another_identity_cannot_read_what_is_sealed),
+		cmocka_unit_test(
+		    an_old_copy_answers_nothing_that_may_have_been),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -303,7 +303,7 @@ static const struct {
 	    "s:9:11: expires: expected a date as YYYY-MM-DD" },
 	{ "kind = cox", "kind = cocks",
 	    "s:11:8: kind: \"cocks\", expected one of: cox, logistic, "
-	    "glm, km, summary" },
+	    "glm, km, summary, recoding" },
 	{ "time = t\n", "",
 	    "s:18:9: [model] has no key \"time\", which kind = cox needs" },
 	{ "time = t\n", "time = u\n", "s:12:8: time: there is no [column u]" },
