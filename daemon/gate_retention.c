@@ -63,8 +63,8 @@ ended(struct gate *g, const struct store_study *st, int64_t *when,
 		return rv < 0 ? -1 : 0;
 	}
 	if (store_study_object(g->store, st->id, &object, err) != 1 ||
-	    (sig = signed_study_open(object.data, object.len, g->root, err)) ==
-		NULL ||
+	    (sig = signed_study_open_kept(
+		 object.data, object.len, &g->manifest->roots, err)) == NULL ||
 	    (s = study_parse("study", sig->text, sig->text_len, err)) == NULL)
 		goto out;
 	*why = "the study has expired";

@@ -534,24 +534,25 @@ load_scores(struct plan *p, struct canon_in *in)
 static bool
 terms_are_sane(const struct plan *p)
 {
-	uint32_t active[MODEL_TERMS_MAX], n = plan_active(p, active);
 	uint64_t all = p->spec.n_terms == 64
 	    ? UINT64_MAX
 	    : (UINT64_C(1) << p->spec.n_terms) - 1;
+	uint64_t out = p->constant | p->aliased;
 
-	if (((p->constant | p->aliased | p->blamed) & ~all) != 0)
+	if (((out | p->blamed) & ~all) != 0)
 		return false;
 	if (plan_learns(p) != (p->phase == PHASE_GRADIENT) && !plan_done(p))
 		return false;
 	if (!plan_has_z(p))
 		return true;
-	for (uint32_t i = 0; i < n; i++) {
-		if (!(p->sd[active[i]] > 0.0))
+	/* Also of those that take part only after PHASE_NULL. */
+	for (uint32_t i = 0; i < p->spec.n_terms; i++) {
+		if ((out >> i & 1) == 0 && !(p->sd[i] > 0.0))
 			return false;
 	}
 	if (plan_kind_of(p->spec.kind)->scales_y && !(p->y_sd > 0.0))
 		return false;
-	return n > 0 || p->phase == PHASE_NULL;
+	return out != all;
 }
 
 static void
