@@ -282,16 +282,17 @@ say_group(const struct study *s, size_t column, struct column_facts *f)
 	case STUDY_CUT:
 		if (!c->in_table) {
 			say(f->done,
-			    "put into %zu groups to form groups of patients, "
-			    "then removed",
+			    _("put into %zu groups to form groups of patients, "
+			      "then removed"),
 			    r->n_groups);
 			return;
 		}
 		if (study_is_local(s, column)) {
 			say(f->done,
-			    "each class of patients keeps the narrowest groups "
-			    "that it can, at most %zu wide ones; a group "
-			    "counts as one number that the study states",
+			    _("each class of patients keeps the narrowest "
+			      "groups that it can, at most %zu wide ones; a "
+			      "group counts as one number that the study "
+			      "states"),
 			    r->n_groups);
 			return;
 		}
@@ -320,9 +321,9 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 	else if (study_recode(c) != NULL)
 		say_group(s, column, f);
 	else if (c->mean)
-		say(f->done,
-		    "each number replaced by the mean of a group of patients "
-		    "who are near each other and alike in all else");
+		say(f->done, "%s",
+		    _("each number replaced by the mean of a group of patients "
+		      "who are near each other and alike in all else"));
 	else if (c->type == STUDY_INTERVAL)
 		say(f->done,
 		    _("the number of days between \"%1$s\" and \"%2$s\", which "
