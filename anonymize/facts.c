@@ -287,7 +287,7 @@ say_group(const struct study *s, size_t column, struct column_facts *f)
 			    r->n_groups);
 			return;
 		}
-		if (study_is_local(s, column)) {
+		if (c->local) {
 			say(f->done,
 			    _("each class of patients keeps the narrowest "
 			      "groups that it can, at most %zu wide ones; a "

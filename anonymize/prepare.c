@@ -293,7 +293,7 @@ values_by_class(const struct job *j, size_t column)
 	for (size_t q = 0; q < j->s->n_quasi; q++)
 		if (j->s->quasi[q] == column &&
 		    (is_mean(j, q) ||
-			(is_local(j) && study_is_local(j->s, column))))
+			(is_local(j) && j->s->columns[column].local)))
 			return j->keys[q];
 	return NULL;
 }

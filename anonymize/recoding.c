@@ -273,7 +273,7 @@ local_key(const struct job *j, const struct local *l, size_t q, size_t row)
 	if (l->of_row[row] == LOCAL_NONE)
 		return -1e16 - 4 * (double)row; /* in no range */
 	at = l->of_row[row] * l->n_attributes + q;
-	if (!study_is_local(j->s, column))
+	if (!j->s->columns[column].local)
 		return study_table_value(j->s, column, v);
 	if (j->s->columns[column].in_table)
 		return study_number(&j->s->columns[column], l->level[at], v);
@@ -297,7 +297,7 @@ recoding_locally(const struct study *s, const struct rows *rows, size_t k,
 
 		j.attributes[q].top = level;
 		j.attributes[q].bottom =
-		    study_is_local(s, s->quasi[q]) ? 0 : level;
+		    s->columns[s->quasi[q]].local ? 0 : level;
 	}
 	in.attributes = j.attributes;
 	in.n_attributes = j.n;

@@ -39,6 +39,8 @@ choose(struct study *s, const char *source, struct err *err)
 		rows_free(rows);
 		return NULL;
 	}
+	printf("Loss %.10f, %zu of %zu combinations looked at\n", r.best.loss,
+	    r.visited, r.nodes);
 	for (size_t q = 0; q < s->n_quasi; q++)
 		s->columns[s->quasi[q]].level = r.best.level[q];
 	return rows;

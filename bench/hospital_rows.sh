@@ -82,11 +82,15 @@ for rows in ${HOSPITAL_ROWS:-10000 200000}; do
 		}
 	}' >"$work/rows.csv"
 	start=$(date +%s.%N)
-	"$builddir/ctl/consiliumctl" study recode --csv "$work/rows.csv" \
-	    "$work/study" >"$work/out"
+	"$builddir/bench/anonymize" "$work/study" "$work/rows.csv" "$work" \
+	    >"$work/out"
 	end=$(date +%s.%N)
 	echo "$start $end" | awk -v rows="$rows" '{
 		printf "anonymize_hosp%dk_k11_s2_s %.2f\n", rows / 1000, $2 - $1
 	}'
-	grep '^# ' "$work/out" | head -n 2
+	awk -v k="$((rows / 1000))" '/^processor/ {
+		printf "anonymize_hosp%dk_cpu_s %.2f\n", k, $2 / 1000
+		printf "anonymize_hosp%dk_mb %s\n", k, $5
+	}' "$work/out"
+	head -n 2 "$work/out"
 done

@@ -560,12 +560,6 @@ study_recoded(const struct study_column *c, double v)
 	return study_number(c, c->level, v);
 }
 
-bool
-study_is_local(const struct study *s, size_t column)
-{
-	return s->columns[column].local;
-}
-
 void
 study_keep_numbers(struct study *s)
 {

@@ -352,11 +352,8 @@ size_t study_group(const struct study_recode *r, double v);
 double study_recoded(const struct study_column *c, double v);
 /* A quasi-identifier's number at one of its levels: of a group, or v itself. */
 double study_number(const struct study_column *c, size_t level, double v);
-/* Does each class have levels of its own for this column, up to its level? */
-bool study_is_local(const struct study *s, size_t column);
 /* The same as study_recoded() for a column of the table that is not local:
-   event and outcome become 0 or 1, times
-   the nearest point of the grid. */
+   event and outcome become 0 or 1, times the nearest point of the grid. */
 double study_table_value(const struct study *s, size_t column, double v);
 /* Cox, km: the nearest point of the grid to a time in the column's range, and the
    time of a point. */

@@ -46,7 +46,7 @@ domain_of(const struct study *s, size_t column)
 			.hi = (double)(study_n_groups(c) - 1),
 			.whole = true,
 		};
-	if (study_is_local(s, column))
+	if (c->local)
 		return (struct domain){ .lo = c->lo, .hi = c->hi, .local = c };
 	return (struct domain){
 		.lo = c->lo,
