@@ -211,6 +211,16 @@ the_policy_is_a_floor(void **state)
 	REFUSED(privacy.verify = STUDY_TRUST, "verify = trust");
 	REFUSED(rounds.keep_uploads = 101, "keep-uploads is 101");
 	REFUSED(purpose = name, "purpose");
+	/* Learning: noise takes the place of a fixed cohort. */
+	good.learning = (struct study_learning){
+		.rounds = 10, .epsilon = 4, .delta = 1e-5
+	};
+	good.privacy.cohort = STUDY_OPEN;
+	assert_int_equal(site_policy_check(&c->policy, &good, 3, &err), 0);
+	REFUSED(learning.epsilon = 4.1, "epsilon is 4.1, this site's policy");
+	REFUSED(learning.delta = 1e-4, "delta is 0.0001, this site's policy");
+	good.learning.rounds = 0;
+	good.privacy.cohort = STUDY_FIXED;
 	c->policy.largest_average_risk = 0.1;
 	REFUSED(name = good.name, "average-risk is 1,");
 	REFUSED(privacy.average_risk = 0.2, "average-risk is 0.2,");

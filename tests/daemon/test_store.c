@@ -169,6 +169,44 @@ keeps_studies_steps_and_rounds(void **state)
 	store_close(s);
 }
 
+/* With the upload's transaction or not at all, and never less. */
+static void
+keeps_what_uploads_reveal(void **state)
+{
+	struct store_spent one, all;
+	struct store_study st;
+	struct store *s;
+	struct err err;
+
+	(void)state;
+	s = store_open(path, identity, &err);
+	assert_non_null(s);
+	assert_int_equal(store_study_by_name(s, "rfs", &st, &err), 1);
+	assert_int_equal(store_spent(s, st.id, &one, &err), 0);
+	assert_true(one.uploads == 0 && one.rho == 0);
+	assert_int_equal(store_begin(s, &err), 0);
+	assert_int_equal(store_charge(s, st.id, 5, 0.5, &err), 0);
+	/* A crash before the commit: the upload is not there either. */
+	store_close(s);
+	s = store_open(path, identity, &err);
+	assert_non_null(s);
+	assert_int_equal(store_spent(s, st.id, &one, &err), 0);
+	assert_true(one.uploads == 0);
+	assert_int_equal(store_charge(s, st.id, 5, 0.5, &err), 0);
+	/* The same round's number again is another upload. */
+	assert_int_equal(store_charge(s, st.id, 5, 0.25, &err), 0);
+	store_close(s);
+	s = store_open(path, identity, &err);
+	assert_non_null(s);
+	assert_int_equal(store_spent(s, st.id, &one, &err), 0);
+	assert_int_equal(store_spent(s, 0, &all, &err), 0);
+	assert_true(one.uploads == 2 && one.rho == 0.75);
+	assert_true(all.uploads == 2 && all.rho == 0.75);
+	assert_int_equal(store_spent(s, st.id + 1, &one, &err), 0);
+	assert_true(one.uploads == 0 && one.rho == 0);
+	store_close(s);
+}
+
 static void
 another_identity_cannot_read_what_is_sealed(void **state)
 {
@@ -322,6 +360,7 @@ main(void)
 		cmocka_unit_test(a_prekey_is_taken_once),
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(keeps_studies_steps_and_rounds),
+		cmocka_unit_test(keeps_what_uploads_reveal),
 		cmocka_unit_test(another_identity_cannot_read_what_is_sealed),
 		cmocka_unit_test(
 		    an_old_copy_answers_nothing_that_may_have_been),
