@@ -946,11 +946,28 @@ the_harbor(struct html *h, const struct report *r)
 	html_close(h);
 }
 
+/* What epsilon means is Wasserman and Zhou 2010, theorem 2.4: whoever decides
+   from what leaves has odds that a patient's taking part changes by e^epsilon
+   at most. */
 static void
 the_noise(struct html *h, const struct report *r)
 {
-	(void)r;
+	const struct study_learning *l = &r->in.study->learning;
+
 	heading(h, _("Noise"));
+	if (l->rounds != 0) {
+		html_element(h, "p", NULL,
+		    _("Every hospital adds noise to its totals: epsilon is %g "
+		      "and delta %g, for one patient, over all rounds of the "
+		      "study together. However much somebody knows already, "
+		      "what leaves can change their odds that a certain "
+		      "patient took part by a factor of %.3g at most, but for "
+		      "a chance of delta. The smaller epsilon is, the less "
+		      "they learn; it says nothing of this hospital as a "
+		      "whole."),
+		    l->epsilon, l->delta, exp(l->epsilon));
+		return;
+	}
 	html_element(h, "p", NULL, "%s",
 	    _("No noise is added to the totals of this study: they are exact, "
 	      "and there is no privacy budget (epsilon) to spend. What "
