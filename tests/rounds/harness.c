@@ -93,14 +93,16 @@ struct call {
 	uint64_t tag;
 	enum wait wait;
 	struct site *site;
+	struct answer *answer; /* W_ASIDE: where it goes */
 };
 
 struct harness h;
 static struct call calls[64];
 static unsigned starts[SITES_MAX + 1]; /* of each site; of rounds, at n */
 static uint64_t last_tag;
-/* What rounds answered to a call that a test made aside. */
-static struct {
+/* What rounds answered to the last call that a test made aside.  A hook may
+   make one while another waits, so that each has its own until it is there. */
+static struct answer {
 	bool there;
 	uint32_t status;
 	struct canon body;
@@ -280,7 +282,7 @@ request(struct site *s, enum wait wait, enum request_method method,
 	for (size_t i = 0; i < nitems(calls); i++) {
 		if (calls[i].wait != W_NONE)
 			continue;
-		calls[i] = (struct call){ ++last_tag, wait, s };
+		calls[i] = (struct call){ ++last_tag, wait, s, NULL };
 		canon_u8(&c, (uint8_t)method);
 		canon_u32(&c, s->id);
 		canon_raw(&c, body->data, body->len);
@@ -393,9 +395,9 @@ on_reply(const struct msg *m)
 	call = *c;
 	*c = (struct call){ 0 };
 	if (call.wait == W_ASIDE) {
-		aside.there = true;
-		aside.status = status;
-		canon_raw(&aside.body, in.p, len);
+		call.answer->there = true;
+		call.answer->status = status;
+		canon_raw(&call.answer->body, in.p, len);
 		return;
 	}
 	if ((s = call.site) == NULL || s->pid == 0)
@@ -1456,16 +1458,18 @@ ask_aside(
     const struct site *s, enum request_method method, const struct canon *body)
 {
 	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct answer own = { 0 };
 	struct err err = { 0 };
 
-	aside.there = false;
-	aside.body.len = 0;
 	request((struct site *)(uintptr_t)s, W_ASIDE, method, body);
-	while (!aside.there) {
+	for (size_t i = 0; i < nitems(calls); i++)
+		if (calls[i].tag == last_tag)
+			calls[i].answer = &own;
+	while (!own.there) {
 		struct msg m;
 
 		assert_true(clock_mono_ms() < until);
-		while (!aside.there && chan_recv(h.listener, &m, &err) == 1) {
+		while (!own.there && chan_recv(h.listener, &m, &err) == 1) {
 			if (m.type == MSG_REPLY)
 				on_reply(&m);
 			msg_free(&m);
@@ -1474,6 +1478,8 @@ ask_aside(
 			fail_msg("rounds ended");
 		usleep(500);
 	}
+	canon_free(&aside.body);
+	aside = own;
 	canon_u8(&aside.body, 0);
 }
 
