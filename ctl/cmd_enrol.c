@@ -292,21 +292,6 @@ out:
 	return rv;
 }
 
-static int
-read_request(const char *path, struct join_request *r, struct err *err)
-{
-	size_t len;
-	uint8_t *file = file_read(path, JOIN_MAX, &len, err);
-	int rv;
-
-	if (file == NULL)
-		return -1;
-	if ((rv = join_request_open(file, len, r, err)) < 0)
-		err_prefix(err, "%s", path);
-	free(file);
-	return rv;
-}
-
 /* Let r in and list it anew. */
 static int
 admit(const char *path, const struct join_request *r, bool replace,
@@ -342,7 +327,7 @@ ctl_join(const struct ctl_args *a, struct err *err)
 	uint16_t id;
 	int rv = -1;
 
-	if (list == NULL || read_request(a->operand, &r, err) < 0 ||
+	if (list == NULL || ctl_join_request(a->operand, &r, err) < 0 ||
 	    (root = rootkey_load(dir, a->opt[CTL_PASSPHRASE_FILE], err)) ==
 		NULL)
 		return -1;
@@ -385,7 +370,7 @@ check_welcome(const char *dir, const struct join_welcome *w, struct err *err)
 	int rv;
 
 	if (request == NULL || tls_key == NULL ||
-	    read_request(request, &r, err) < 0)
+	    ctl_join_request(request, &r, err) < 0)
 		return -1;
 	if (memcmp(r.key, w->key, KEY_PUBLIC) != 0 || r.role != w->role ||
 	    strcmp(r.name, w->name) != 0)

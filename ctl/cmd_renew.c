@@ -206,21 +206,6 @@ hand_over_log(const char *state, const struct key *old, const struct key *next,
 	return rv;
 }
 
-static int
-read_request(const char *path, struct join_request *r, struct err *err)
-{
-	size_t len;
-	uint8_t *file = file_read(path, JOIN_MAX, &len, err);
-	int rv;
-
-	if (file == NULL)
-		return -1;
-	if ((rv = join_request_open(file, len, r, err)) < 0)
-		err_prefix(err, "%s", path);
-	free(file);
-	return rv;
-}
-
 /* A new TLS key, and the request of both. */
 static int
 make_request(const char *dir, struct join_request *r, const struct key *next,
@@ -260,7 +245,7 @@ ctl_site_reset(const struct ctl_args *a, struct err *err)
 	int rv = -1;
 
 	if (identity == NULL || request == NULL ||
-	    read_request(request, &r, err) < 0)
+	    ctl_join_request(request, &r, err) < 0)
 		return -1;
 	if (r.role != JOIN_SITE)
 		return err_set(err, ERR_CONFIG, "%s: not a site's", request);

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/file.h"
+#include "crypto/join.h"
 #include "crypto/keyfile.h"
 
 int
@@ -58,4 +60,19 @@ ctl_public_key(const char *name, const char *value, uint8_t pk[KEY_PUBLIC],
 	if (key_public_parse(value, pk, err) < 0)
 		return err_prefix(err, "%s", name);
 	return 0;
+}
+
+int
+ctl_join_request(const char *path, struct join_request *r, struct err *err)
+{
+	size_t len;
+	uint8_t *file = file_read(path, JOIN_MAX, &len, err);
+	int rv;
+
+	if (file == NULL)
+		return -1;
+	if ((rv = join_request_open(file, len, r, err)) < 0)
+		err_prefix(err, "%s", path);
+	free(file);
+	return rv;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct err;
+struct join_request;
 struct key;
 struct manifest;
 
@@ -92,6 +93,9 @@ struct manifest *ctl_root_manifest(
 /* A public key in hexadecimal, or in a file of that name. */
 int ctl_public_key(
     const char *name, const char *value, uint8_t pk[32], struct err *err);
+
+/* The request to join in a file.  *r is good only if 0 is returned. */
+int ctl_join_request(const char *path, struct join_request *r, struct err *err);
 
 /* A whole number from min to max that is all of s; name is the option's. */
 int ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,
