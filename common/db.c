@@ -1,6 +1,7 @@
 #include "common/db.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -84,6 +85,49 @@ migrate(
 	return 0;
 }
 
+static void
+put_u64(crypto_hash_sha256_state *h, uint64_t v)
+{
+	uint8_t b[8];
+
+	for (int i = 0; i < 8; i++)
+		b[i] = (uint8_t)(v >> (56 - 8 * i));
+	crypto_hash_sha256_update(h, b, sizeof(b));
+}
+
+/* The SQL function checksum(): of each value its type, its length, its bytes. */
+static void
+checksum(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	uint8_t out[crypto_hash_sha256_BYTES];
+	crypto_hash_sha256_state h;
+
+	crypto_hash_sha256_init(&h);
+	for (int i = 0; i < n; i++) {
+		sqlite3_value *v = values[i];
+		double real = sqlite3_value_double(v);
+		uint64_t bits;
+
+		put_u64(&h, (uint64_t)sqlite3_value_type(v));
+		switch (sqlite3_value_type(v)) {
+		case SQLITE_INTEGER:
+			put_u64(&h, (uint64_t)sqlite3_value_int64(v));
+			break;
+		case SQLITE_FLOAT:
+			memcpy(&bits, &real, sizeof(bits));
+			put_u64(&h, bits);
+			break;
+		default:
+			bits = (uint64_t)sqlite3_value_bytes(v);
+			put_u64(&h, bits);
+			crypto_hash_sha256_update(
+			    &h, sqlite3_value_blob(v), bits);
+		}
+	}
+	crypto_hash_sha256_final(&h, out);
+	sqlite3_result_blob(context, out, sizeof(out), SQLITE_TRANSIENT);
+}
+
 struct db *
 db_open(
     const char *path, const char *const *steps, size_t n_steps, struct err *err)
@@ -104,6 +148,13 @@ db_open(
 		return NULL;
 	}
 	sqlite3_busy_timeout(db->handle, 2000);
+	if (sqlite3_create_function(db->handle, "checksum", -1,
+		SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, checksum, NULL,
+		NULL) != SQLITE_OK) {
+		fail(db, err, "checksum");
+		db_close(db);
+		return NULL;
+	}
 	if (exec(db,
 		"PRAGMA locking_mode=EXCLUSIVE;"
 		"PRAGMA journal_mode=DELETE;"

@@ -18,6 +18,11 @@ struct db_query;
 struct err;
 
 /*
+ * SQLite finds pages that are no pages, not a bit that flips in a value.  A row
+ * that nobody else's signature or seal guards has the column sum, which is
+ * checksum(the other columns), an SQL function of db_open()'s: SHA-256 over
+ * their types, lengths and bytes.
+ *
  * Open or create path and bring it to schema: steps[i] takes version i to
  * i + 1.  ERR_FORMAT if the file is damaged or from a newer version,
  * ERR_SYSTEM if it cannot be opened or another process has it.

@@ -15,7 +15,7 @@ noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a %D%/libjson.a
 
 # Apart, so that only who keeps a database links SQLite.
 %C%_libdb_a_SOURCES = %D%/db.c %D%/db.h
-%C%_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS)
+%C%_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS) $(SODIUM_CFLAGS)
 # The reader of JSON, apart for the same reason.
 %C%_libjson_a_SOURCES = %D%/json_read.c %D%/json_read.h
 EXTRA_DIST += %D%/README.md

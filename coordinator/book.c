@@ -13,6 +13,11 @@ struct book {
 	struct db *db;
 };
 
+#define STEP_SUM                                                               \
+	"checksum(study, idx, state, plan, round, kind, utc, sites, result)"
+#define ROUND_SUM "checksum(study, number, body)"
+#define STUDY_OF(table) "(SELECT name FROM study WHERE id = " table ".study)"
+
 static const char *const schema[] = {
 	"CREATE TABLE manifest ("
 	" epoch INTEGER PRIMARY KEY,"
@@ -53,6 +58,10 @@ static const char *const schema[] = {
 	" key BLOB NOT NULL,"
 	" lines INTEGER NOT NULL,"
 	" head BLOB NOT NULL) STRICT;",
+	"ALTER TABLE step ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
+	"UPDATE step SET sum = " STEP_SUM ";"
+	"ALTER TABLE round ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
+	"UPDATE round SET sum = " ROUND_SUM ";",
 };
 
 static const char *const status_names[] = {
@@ -304,7 +313,8 @@ book_add_step(struct book *b, int64_t study, const struct book_step *step,
 	put_sites(&c, step->sites, step->n_sites);
 	rv = db_run(b->db, err,
 	    "INSERT INTO step (study, idx, state, plan, round, kind, utc,"
-	    " sites, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    " sites, result, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+	    " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
 	    "iibbisibb", study, (int64_t)step->idx, step->state,
 	    (size_t)BOOK_DIGEST, plan, plan_len, (int64_t)step->round,
 	    step->kind, clock_utc(), c.len != 0 ? (const void *)c.data : "",
@@ -319,9 +329,11 @@ book_get_step(struct book *b, int64_t study, uint32_t idx,
     struct err *err)
 {
 	struct db_query *q = db_query(b->db, err,
-	    "SELECT idx, state, round, sites, plan, result, kind, utc"
-	    " FROM step"
-	    " WHERE study = ? AND idx <= ? ORDER BY idx DESC LIMIT 1",
+	    "SELECT idx, state, round, sites, plan, result, kind, utc,"
+	    " sum = " STEP_SUM
+	    ", " STUDY_OF("step") " FROM step"
+				  " WHERE study = ? AND idx <= ? ORDER BY idx "
+				  "DESC LIMIT 1",
 	    "ii", study, (int64_t)idx);
 	int rv = ROW(q, err);
 
@@ -333,7 +345,12 @@ book_get_step(struct book *b, int64_t study, uint32_t idx,
 	step->n_sites = read_sites(q, 3, step->sites);
 	snprintf(step->kind, sizeof(step->kind), "%s", db_str(q, 6));
 	step->utc = db_int(q, 7);
-	if (append(q, 4, plan, err) < 0 || append(q, 5, result, err) < 0)
+	if (db_int(q, 8) == 0)
+		rv = err_set(err, ERR_FORMAT,
+		    "study %s, step %u: not as it was written: the database is "
+		    "damaged",
+		    db_str(q, 9), step->idx);
+	else if (append(q, 4, plan, err) < 0 || append(q, 5, result, err) < 0)
 		rv = -1;
 	db_done(q);
 	if (rv == 1 && idx != UINT32_MAX && step->idx != idx)
@@ -439,9 +456,10 @@ book_put_round(struct book *b, int64_t study, uint64_t round, const void *body,
     size_t len, struct err *err)
 {
 	return db_run(b->db, err,
-	    "INSERT INTO round (study, number, body) VALUES (?, ?, ?)"
+	    "INSERT INTO round (study, number, body, sum)"
+	    " VALUES (?1, ?2, ?3, checksum(?1, ?2, ?3))"
 	    " ON CONFLICT (study) DO UPDATE SET number = excluded.number,"
-	    " body = excluded.body",
+	    " body = excluded.body, sum = excluded.sum",
 	    "iib", study, (int64_t)round, body, len);
 }
 
@@ -450,13 +468,22 @@ book_get_round(struct book *b, int64_t study, uint64_t *round,
     struct canon *body, struct err *err)
 {
 	struct db_query *q = db_query(b->db, err,
-	    "SELECT body, number FROM round WHERE study = ?", "i", study);
+	    "SELECT body, number, sum = " ROUND_SUM
+	    ", " STUDY_OF("round") " FROM round"
+				   " WHERE study = ?",
+	    "i", study);
 	int rv = ROW(q, err);
 
 	if (rv != 1)
 		return rv;
-	rv = append(q, 0, body, err) < 0 ? -1 : 1;
 	*round = (uint64_t)db_int(q, 1);
+	if (db_int(q, 2) == 0)
+		rv = err_set(err, ERR_FORMAT,
+		    "study %s, round %llu: not as it was written: the database "
+		    "is damaged",
+		    db_str(q, 3), (unsigned long long)*round);
+	else if (append(q, 0, body, err) < 0)
+		rv = -1;
 	db_done(q);
 	return rv;
 }

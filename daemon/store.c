@@ -16,6 +16,11 @@ struct store {
 	uint8_t *vault; /* VAULT_KEY bytes, in guarded memory */
 };
 
+#define STEP_SUM                                                               \
+	"checksum(study, idx, state, plan, round, kind, utc, sites, result)"
+#define CHARGE_SUM "checksum(study, round, utc, rho)"
+#define STUDY_NAME "(SELECT name FROM study WHERE id = step.study)"
+
 static const char *const schema[] = {
 	"CREATE TABLE manifest ("
 	" epoch INTEGER PRIMARY KEY,"
@@ -93,6 +98,10 @@ static const char *const schema[] = {
 	/* For a study that the lost time may have known, and we do not. */
 	"ALTER TABLE counter ADD COLUMN answer_from INTEGER NOT NULL DEFAULT "
 	"0;",
+	"ALTER TABLE step ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
+	"UPDATE step SET sum = " STEP_SUM ";"
+	"ALTER TABLE charge ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
+	"UPDATE charge SET sum = " CHARGE_SUM ";",
 };
 
 static const char *const status_names[] = {
@@ -577,7 +586,8 @@ store_add_step(struct store *s, int64_t study, const struct store_step *step,
 	put_sites(&c, sites, step->n_sites);
 	rv = db_run(s->db, err,
 	    "INSERT INTO step (study, idx, state, plan, round, kind, utc,"
-	    " sites, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    " sites, result, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+	    " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
 	    "iibbisibb", study, (int64_t)step->idx, step->state,
 	    (size_t)STORE_DIGEST, plan, plan_len, (int64_t)step->round,
 	    step->kind, clock_utc(), c.len != 0 ? (const void *)c.data : "",
@@ -586,13 +596,22 @@ store_add_step(struct store *s, int64_t study, const struct store_step *step,
 	return rv;
 }
 
+static int
+damaged(struct err *err, const char *study, uint32_t idx)
+{
+	return err_set(err, ERR_FORMAT,
+	    "study %s, step %u: not as it was written: the database is damaged",
+	    study, idx);
+}
+
 int
 store_get_step(struct store *s, int64_t study, uint32_t idx,
     struct store_step *step, struct canon *plan, uint16_t *sites,
     struct err *err)
 {
 	struct db_query *q = db_query(s->db, err,
-	    "SELECT idx, state, round, sites, plan, kind, utc FROM step"
+	    "SELECT idx, state, round, sites, plan, kind, utc,"
+	    " sum = " STEP_SUM ", " STUDY_NAME " FROM step"
 	    " WHERE study = ? AND idx <= ? ORDER BY idx DESC LIMIT 1",
 	    "ii", study, (int64_t)idx);
 	uint16_t list[1024];
@@ -608,7 +627,9 @@ store_get_step(struct store *s, int64_t study, uint32_t idx,
 	step->utc = db_int(q, 6);
 	if (sites != NULL)
 		memcpy(sites, list, step->n_sites * sizeof(*sites));
-	if (plan != NULL && append(q, 4, plan, err) < 0)
+	if (db_int(q, 7) == 0)
+		rv = damaged(err, db_str(q, 8), step->idx);
+	else if (plan != NULL && append(q, 4, plan, err) < 0)
 		rv = -1;
 	db_done(q);
 	if (rv == 1 && idx != UINT32_MAX && step->idx != idx)
@@ -620,13 +641,20 @@ int
 store_get_result(
     struct store *s, int64_t study, struct canon *out, struct err *err)
 {
-	int rv = get_blob(db_query(s->db, err,
-			      "SELECT result FROM step WHERE study = ?"
-			      " ORDER BY idx DESC LIMIT 1",
-			      "i", study),
-	    out, err);
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT result, sum = " STEP_SUM ", idx, " STUDY_NAME " FROM step"
+	    " WHERE study = ? ORDER BY idx DESC LIMIT 1",
+	    "i", study);
+	int rv = ROW(q, err);
 
-	return rv == 1 && out->len == 0 ? 0 : rv;
+	if (rv != 1)
+		return rv;
+	if (db_int(q, 1) == 0)
+		rv = damaged(err, db_str(q, 3), (uint32_t)db_int(q, 2));
+	else
+		rv = append(q, 0, out, err);
+	db_done(q);
+	return rv < 0 ? -1 : out->len != 0;
 }
 
 static void
@@ -805,7 +833,8 @@ store_charge(
     struct store *s, int64_t study, uint64_t round, double rho, struct err *err)
 {
 	return db_run(s->db, err,
-	    "INSERT INTO charge (study, round, utc, rho) VALUES (?, ?, ?, ?)",
+	    "INSERT INTO charge (study, round, utc, rho, sum)"
+	    " VALUES (?1, ?2, ?3, ?4, checksum(?1, ?2, ?3, ?4))",
 	    "iiid", study, (int64_t)round, clock_utc(), rho);
 }
 
@@ -814,14 +843,23 @@ store_spent(
     struct store *s, int64_t study, struct store_spent *out, struct err *err)
 {
 	struct db_query *q = db_query(s->db, err,
-	    "SELECT count(*), total(rho) FROM charge"
+	    "SELECT count(*), total(rho), total(sum <> " CHARGE_SUM ")"
+	    " FROM charge"
 	    " WHERE ?1 = 0 OR study = ?1",
 	    "i", study);
+	int64_t n_damaged;
 
 	if (ROW(q, err) != 1)
 		return -1;
 	out->uploads = (uint64_t)db_int(q, 0);
 	out->rho = db_real(q, 1);
+	n_damaged = db_int(q, 2);
 	db_done(q);
+	if (n_damaged != 0)
+		return err_set(err, ERR_FORMAT,
+		    "the ledger of what was spent: %lld of %llu charges are "
+		    "not "
+		    "as they were written: the database is damaged",
+		    (long long)n_damaged, (unsigned long long)out->uploads);
 	return 0;
 }

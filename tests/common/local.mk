@@ -3,7 +3,8 @@ check_PROGRAMS += %D%/test_canon %D%/test_db %D%/test_file %D%/test_ini \
 %C%_test_canon_SOURCES = %D%/test_canon.c
 %C%_test_canon_LDADD = common/libcommon.a $(CMOCKA_LIBS)
 %C%_test_db_SOURCES = %D%/test_db.c
-%C%_test_db_LDADD = common/libdb.a common/libcommon.a $(SQLITE_LIBS) $(CMOCKA_LIBS)
+%C%_test_db_LDADD = common/libdb.a common/libcommon.a $(SQLITE_LIBS) \
+	$(SODIUM_LIBS) $(CMOCKA_LIBS)
 %C%_test_file_SOURCES = %D%/test_file.c
 %C%_test_file_LDADD = common/libcommon.a $(CMOCKA_LIBS)
 %C%_test_json_SOURCES = %D%/test_json.c

@@ -1,5 +1,6 @@
 #include "tests/check.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -122,6 +123,49 @@ keeps_the_chain_of_states(void **state)
 	book_close(b);
 }
 
+static void
+run_sql(const char *sql)
+{
+	sqlite3 *raw;
+
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_changes(raw), 1);
+	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+}
+
+/* A bit of a value that SQLite has no opinion on. */
+static void
+a_value_that_changed_by_itself_is_found(void **state)
+{
+	static struct book_step step;
+	struct canon body = { 0 };
+	struct book *b;
+	struct err err;
+	uint64_t round;
+
+	(void)state;
+	b = book_open(path, &err);
+	assert_non_null(b);
+	assert_int_equal(book_put_round(b, 1, 3, "three", 5, &err), 0);
+	book_close(b);
+	run_sql("UPDATE round SET body = x'7468726564'");
+	run_sql("UPDATE step SET plan = x'7131' WHERE idx = 1");
+	b = book_open(path, &err);
+	assert_non_null(b);
+	assert_int_equal(book_get_round(b, 1, &round, &body, &err), -1);
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_non_null(
+	    strstr(err.msg, "study rfs, round 3: not as it was written"));
+	assert_int_equal(
+	    book_get_step(b, 1, UINT32_MAX, &step, NULL, NULL, &err), -1);
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_non_null(
+	    strstr(err.msg, "study rfs, step 1: not as it was written"));
+	canon_free(&body);
+	book_close(b);
+}
+
 /* A database as the first release left it. */
 static void
 put_first_release(void)
@@ -177,6 +221,7 @@ main(void)
 		cmocka_unit_test(
 		    a_round_number_is_given_once_also_after_a_crash),
 		cmocka_unit_test(keeps_the_chain_of_states),
+		cmocka_unit_test(a_value_that_changed_by_itself_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

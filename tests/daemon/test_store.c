@@ -1,6 +1,7 @@
 #include "tests/check.h"
 
 #include <sodium.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "common/db.h"
 #include "common/err.h"
 #include "common/file.h"
+#include "common/macros.h"
 #include "crypto/keyfile.h"
 #include "daemon/store.h"
 
@@ -208,6 +210,69 @@ keeps_what_uploads_reveal(void **state)
 }
 
 static void
+run_sql(const char *sql)
+{
+	sqlite3 *raw;
+
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_changes(raw), 1);
+	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+}
+
+/* A bit of a value that SQLite has no opinion on. */
+static void
+a_value_that_changed_by_itself_is_found(void **state)
+{
+	static const struct {
+		const char *change, *back, *says;
+	} cases[] = {
+		{ "UPDATE step SET plan = x'7130' WHERE idx = 1",
+		    "UPDATE step SET plan = x'7031' WHERE idx = 1",
+		    "study rfs, step 1: not as it was written" },
+		{ "UPDATE step SET round = 5 WHERE idx = 1",
+		    "UPDATE step SET round = 4 WHERE idx = 1",
+		    "study rfs, step 1: not as it was written" },
+		{ "UPDATE step SET result = x'73' WHERE idx = 1",
+		    "UPDATE step SET result = x'72' WHERE idx = 1",
+		    "study rfs, step 1: not as it was written" },
+		{ "UPDATE charge SET rho = 0.125 WHERE rho = 0.25",
+		    "UPDATE charge SET rho = 0.25 WHERE rho = 0.125",
+		    "1 of 2 charges are not as they were written" },
+	};
+	struct store_spent spent;
+	struct canon result = { 0 };
+	struct store_step step;
+	struct store *s;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * nitems(cases); i++) {
+		bool bad = i % 2 == 0;
+		bool ledger = i / 2 == nitems(cases) - 1;
+
+		run_sql(bad ? cases[i / 2].change : cases[i / 2].back);
+		s = store_open(path, identity, &err);
+		assert_non_null(s);
+		assert_int_equal(
+		    store_get_step(s, 1, UINT32_MAX, &step, NULL, NULL, &err),
+		    bad && !ledger ? -1 : 1);
+		if (bad && !ledger)
+			assert_non_null(strstr(err.msg, cases[i / 2].says));
+		assert_int_equal(store_get_result(s, 1, &result, &err),
+		    bad && !ledger ? -1 : 1);
+		assert_int_equal(
+		    store_spent(s, 0, &spent, &err), bad && ledger ? -1 : 0);
+		if (bad) {
+			assert_int_equal(err.code, ERR_FORMAT);
+			assert_non_null(strstr(err.msg, cases[i / 2].says));
+		}
+		store_close(s);
+	}
+	canon_free(&result);
+}
+
+static void
 another_identity_cannot_read_what_is_sealed(void **state)
 {
 	struct canon body = { 0 };
@@ -361,6 +426,7 @@ main(void)
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(keeps_studies_steps_and_rounds),
 		cmocka_unit_test(keeps_what_uploads_reveal),
+		cmocka_unit_test(a_value_that_changed_by_itself_is_found),
 		cmocka_unit_test(another_identity_cannot_read_what_is_sealed),
 		cmocka_unit_test(
 		    an_old_copy_answers_nothing_that_may_have_been),
