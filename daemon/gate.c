@@ -1,7 +1,7 @@
 /*
  * Process `gate`: decides what leaves the house.  See gate.h.
  */
-#include "daemon/gate.h"
+#include "daemon/gate_run.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -204,7 +204,7 @@ open_all(struct gate *g, struct err *err)
 	if (gate_load_checkpoint(g, err) < 0 || gate_check_count(g, err) < 0 ||
 	    take_identity(g, err) < 0)
 		return -1;
-	if (gate_load(g, err) < 0)
+	if (gate_load_manifest(g, err) < 0 || gate_load_studies(g, err) < 0)
 		return err_prefix(err, "what %s holds cannot be used", path);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /*
  * Inside of the process `gate`: what its files share.  gate.c starts it and
- * hands messages out, gate_studies.c has manifest, studies, preparations and
- * decisions, gate_rounds.c the rounds.
+ * hands messages out; gate_manifest.c and gate_studies.c have what the root
+ * signed, gate_jobs.c the readers and trainers, gate_control.c what people ask
+ * and decide, gate_rounds.c the rounds (see gate_run.h).
  *
  * The gate is the only process of a site that holds the identity key, and the
  * only one that decides whether something leaves the house.
@@ -24,51 +25,9 @@
 #define GATE_STUDIES_MAX 64
 
 struct audit;
-struct model_spec;
-struct plan;
-struct signed_study;
+struct ctl_reply;
+struct run;
 struct site_config;
-struct site_round;
-struct study;
-
-struct replay;
-
-/*
- * A study that this site takes part in, and how far it has come.  One thing
- * at a time: while it is busy (a trainer runs, uploads are fetched, an answer
- * is on its way) the coordinator is not asked about it.
- */
-struct run {
-	struct run *next;
-	int64_t id; /* in the store */
-	uint8_t digest[STORE_DIGEST], table[STORE_DIGEST];
-	char name[STORE_NAME_MAX + 1];
-	char table_file[128 + 8];
-	struct signed_study *sig;
-	struct study *study;
-	struct model_spec *spec;
-	struct plan *plan; /* at the last step */
-	uint8_t state[STORE_DIGEST];
-	/* On this state, in clear; only ever in memory: ring words, or where
-	   there is learning parts of units, which are rounded and noised. */
-	void *update;
-	struct site_round *round; /* the newest one that we are in, or NULL */
-	uint64_t last_round;
-	uint64_t aborted; /* the round whose end is in the audit log */
-	uint32_t
-	    made; /* epoch of the sum that led here; of the study, at first */
-	uint64_t refused; /* the announced round whose refusal is in there */
-	uint16_t cohort[1024];
-	size_t n_cohort;
-
-	bool busy;
-	struct canon held; /* the message that waits for the trainer */
-	struct replay *replay; /* the result that waits for its uploads */
-	uint64_t tag; /* of what is on its way to the coordinator */
-	enum round_type sending; /* what that is */
-	struct canon trailer; /* goes when the upload has gone */
-	struct canon checked; /* goes before the next question */
-};
 
 enum job_kind { JOB_READER, JOB_TRAINER };
 
@@ -127,26 +86,41 @@ int gate_keep_count(struct gate *g, struct err *err);
 /* The operator knows. */
 int gate_accept_restored(struct gate *g, struct err *err);
 
-/* gate_studies.c */
-int gate_load(struct gate *g, struct err *err);
+/* gate_manifest.c */
+int gate_load_manifest(struct gate *g, struct err *err);
 int gate_take_manifest(
     struct gate *g, const void *p, size_t len, struct err *err);
 /* The one that was in force in an epoch, or NULL; ERR_REFUSED if it never came.
    Good until it is called again. */
 const struct manifest *gate_manifest_of(
     struct gate *g, uint32_t epoch, struct err *err);
+
+/* gate_studies.c */
+int gate_load_studies(struct gate *g, struct err *err);
 int gate_take_study(struct gate *g, const void *p, size_t len, struct err *err);
-int gate_show(struct gate *g, struct err *err);
-int gate_on_control(void *self, struct msg *m, struct err *err);
+
+/* gate_jobs.c */
+struct job *gate_new_job(struct gate *g, enum job_kind kind, int64_t number,
+    int64_t study, struct err *err);
+/* By the tag of its messages, or NULL. */
+struct job *gate_find_job(struct gate *g, uint64_t tag);
+/* The files of job NUMBER of a study, as the parent names them, without the
+   ending. */
+void gate_base_name(const char *study, int64_t job, char out[128]);
 int gate_on_reader_done(void *self, struct msg *m, struct err *err);
 int gate_on_job_channel(void *self, struct msg *m, struct err *err);
 int gate_on_job_failed(void *self, struct msg *m, struct err *err);
 int gate_on_job_gone(void *self, struct msg *m, struct err *err);
-/* The files of job NUMBER of a study, as the parent names them, without the
-   ending. */
-void gate_base_name(const char *study, int64_t job, char out[128]);
-struct job *gate_new_job(struct gate *g, enum job_kind kind, int64_t number,
-    int64_t study, struct err *err);
+
+/* gate_control.c */
+int gate_on_control(void *self, struct msg *m, struct err *err);
+/* Answer a request of control's; *r is freed. */
+int gate_reply(
+    struct gate *g, uint64_t tag, struct ctl_reply *r, struct err *err);
+int gate_reply_error(
+    struct gate *g, uint64_t tag, const struct err *why, struct err *err);
+/* What the board shows of us. */
+int gate_show(struct gate *g, struct err *err);
 
 /* gate_checkpoint.c */
 int gate_load_checkpoint(struct gate *g, struct err *err);
@@ -163,34 +137,11 @@ int gate_drop_table(struct gate *g, const struct store_study *st,
 /* Those that are due; and again in a day. */
 int gate_retention(void *self, struct err *err);
 
-/* gate_rounds.c */
-int run_open(struct gate *g, const struct store_study *st, struct err *err);
-void run_close(struct gate *g, int64_t study);
-struct run *run_find(struct gate *g, int64_t study);
-/* A new manifest is taken, in the caller's transaction. */
-int run_new_epoch(struct gate *g, struct run *r, struct err *err);
-/* The fewest inputs that a sum over all of the study's sites may have. */
-uint16_t run_smallest(const struct gate *g, const struct run *r);
-/* gate_learning.c */
-/* Of a study that learns: "0.5 of 2", spent of its budget; else nothing. */
-int run_epsilon(struct gate *g, const struct run *r, char *out, size_t size,
-    struct err *err);
-/* Does the budget pay for one more upload?  ERR_BUDGET, with the reason. */
-int run_can_pay(struct gate *g, const struct run *r, struct err *err);
-/* Pay for this round's; inside the caller's transaction. */
-int run_pay(struct gate *g, const struct run *r, struct err *err);
-/* The update with fresh noise: plan_words() ring words. */
-int run_noise(const struct run *r, void *words, struct err *err);
-/* What the noised sums say so far, for logs: "about 180 patients, ...". */
-void run_learned(const struct plan *plan, char *out, size_t size);
-
+/* gate_rounds.c, gate_training.c, gate_results.c, gate_send.c */
 int gate_on_round_message(
     struct gate *g, const void *p, size_t len, struct err *err);
 int gate_on_trained(void *self, struct msg *m, struct err *err);
 int gate_on_fetched(void *self, struct msg *m, struct err *err);
 int gate_on_delivered(void *self, struct msg *m, struct err *err);
-/* A trainer ended without an answer. */
-int run_training_failed(
-    struct gate *g, int64_t study, const char *why, struct err *err);
 
 #endif

@@ -2,7 +2,7 @@
  * The gate's part in learning with differential privacy: rounding and noise,
  * and the ledger that says how much of a patient has left the house.
  */
-#include "daemon/gate.h"
+#include "daemon/gate_run.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * more, and the audit log says so before.  Of no use is one that was prepared
  * again, and, keep-tables days later, one whose study has ended or expired.
  */
-#include "daemon/gate.h"
+#include "daemon/gate_run.h"
 
 #include <inttypes.h>
 #include <stdio.h>
