@@ -556,6 +556,27 @@ measure_risk(struct report *r, struct err *err)
 }
 
 /*
+ * Loss.
+ */
+
+static int
+measure_loss(struct report *r, struct err *err)
+{
+	const struct loss_input in = {
+		.study = r->in.study,
+		.rows = r->in.rows,
+		.table = r->in.table,
+		.order = r->in.order,
+		.after = r->in.after,
+	};
+
+	r->lost = calloc(r->in.study->n_quasi + 1, sizeof(*r->lost));
+	if (r->lost == NULL)
+		return err_sys(err, "memory for the report");
+	return loss_measure(&in, &r->loss, r->lost, err);
+}
+
+/*
  * Classes.
  */
 
@@ -600,7 +621,7 @@ report_make(const struct report_input *in, struct err *err)
 			report_free(r);
 			return NULL;
 		}
-	if (measure_risk(r, err) == -1) {
+	if (measure_risk(r, err) == -1 || measure_loss(r, err) == -1) {
 		report_free(r);
 		return NULL;
 	}
@@ -621,6 +642,7 @@ report_free(struct report *r)
 		return;
 	free(r->separate_before);
 	free(r->separate_after);
+	free(r->lost);
 	free(r->columns);
 	free(r);
 }

@@ -11,6 +11,7 @@
 #include "anonymize/changes.h"
 #include "anonymize/classes.h"
 #include "anonymize/disclosure.h"
+#include "anonymize/loss.h"
 #include "anonymize/population.h"
 #include "anonymize/report.h"
 #include "anonymize/rows.h"
@@ -82,6 +83,8 @@ struct report {
 	   study->quasi. */
 	struct separation *separate_before, *separate_after;
 	size_t n_sets;
+	struct loss loss;
+	double *lost; /* (study->n_quasi) loss_a of each */
 	struct column_facts *columns; /* (study->n_columns) */
 	struct class_sizes sizes[FACTS_SIZES];
 	struct finding findings[FACTS_FINDINGS_MAX];

@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/html.c %D%/html.h \
 	%D%/lattice.c %D%/lattice.h \
 	%D%/local.c %D%/local.h \
+	%D%/loss.c %D%/loss.h \
 	%D%/means.c %D%/means.h \
 	%D%/microaggregate.c %D%/microaggregate.h \
 	%D%/models.c %D%/models.h \
@@ -26,6 +27,9 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/report_html.c \
 	%D%/rows.c %D%/rows.h \
 	%D%/rules.c %D%/rules.h \
+	%D%/section_loss.c \
+	%D%/section_risk.c \
+	%D%/sections.c %D%/sections.h \
 	%D%/separation.c %D%/separation.h \
 	%D%/words.c %D%/words.h
 EXTRA_DIST += %D%/README.md

@@ -533,6 +533,7 @@ write_reports(struct job *j, struct err *err)
 		.smallest_k = j->p->smallest_k,
 		.k = j->result->k,
 		.rows = j->rows,
+		.order = j->order,
 		.suppressed = j->result->n_suppressed,
 		.most_suppressed = j->most_suppressed,
 		.before = &j->before,

@@ -179,6 +179,32 @@ put_rules(struct json *j, const struct report *r)
 	json_end_array(j);
 }
 
+/* Entropy's last digits would tell how common a rare value is. */
+static void
+put_loss(struct json *j, const struct report *r)
+{
+	const struct study *s = r->in.study;
+	double unit = r->loss.entropy > 0
+	    ? pow(10, floor(log10(r->loss.entropy)) - 2)
+	    : 1;
+
+	json_object(j, "loss");
+	json_real(j, "loss", r->loss.loss);
+	json_real(j, "granularity", r->loss.granularity);
+	json_real(j, "entropy_bits", round(r->loss.entropy / unit) * unit);
+	json_real(j, "discernibility", r->loss.discernibility);
+	json_real(j, "average_class_rows", r->loss.average_size);
+	json_array(j, "columns");
+	for (size_t q = 0; q < s->n_quasi; q++) {
+		json_object(j, NULL);
+		json_text(j, "name", s->columns[s->quasi[q]].name);
+		json_real(j, "loss", r->lost[q]);
+		json_end_object(j);
+	}
+	json_end_array(j);
+	json_end_object(j);
+}
+
 static void
 put_privacy(struct json *j, const struct report *r)
 {
@@ -364,6 +390,8 @@ report_json(const struct report *r, const uint8_t *html_digest,
 	put_study(&j, r);
 	put_rows(&j, r);
 	put_privacy(&j, r);
+	if (r->in.study->n_quasi > 0)
+		put_loss(&j, r);
 	json_array(&j, "columns");
 	for (size_t i = 0; i < r->in.study->n_columns; i++)
 		put_column(&j, r, i);

@@ -38,6 +38,7 @@ struct report_input {
 	size_t smallest_k; /* the hospital's policy */
 	size_t k; /* what was held to: the stricter of study and policy */
 	const struct rows *rows;
+	const size_t *order; /* (table->n_rows) which of rows it was made of */
 	size_t suppressed, most_suppressed; /* rows; what the study allows */
 	const struct classes *before; /* of the complete rows, as they were */
 	const struct classes *after; /* of the table that was written */

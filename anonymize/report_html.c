@@ -11,6 +11,7 @@
 #include "anonymize/html.h"
 #include "anonymize/report.h"
 #include "anonymize/rows.h"
+#include "anonymize/sections.h"
 #include "anonymize/rules.h"
 #include "anonymize/words.h"
 #include "common/canon.h"
@@ -130,12 +131,6 @@ static const char style[] =
  */
 
 static void
-heading(struct html *h, const char *text)
-{
-	html_element(h, "h2", NULL, "%s", text);
-}
-
-static void
 item(struct html *h, const char *term, const char *text)
 {
 	html_element(h, "dt", NULL, "%s", term);
@@ -148,61 +143,6 @@ fact(struct html *h, const char *number, const char *what, bool warn)
 	html_open(h, "div", warn ? "class=\"fact warn\"" : "class=\"fact\"");
 	html_element(h, "b", NULL, "%s", number);
 	html_text(h, "%s", what);
-	html_close(h);
-}
-
-/* "1 in 12" */
-static struct words
-one_in(double chance)
-{
-	struct words w;
-	double n = chance > 0 ? 1 / chance : 0;
-
-	if (chance <= 0)
-		snprintf(w.text, sizeof(w.text), "%s", _("none"));
-	else if (n < 10 && fabs(n - round(n)) > 0.05)
-		snprintf(w.text, sizeof(w.text), _("1 in %.1f"), n);
-	else
-		snprintf(w.text, sizeof(w.text), _("1 in %s"),
-		    words_count((size_t)round(n)).text);
-	return w;
-}
-
-static struct words
-percent(double share)
-{
-	struct words w;
-	double p = 100 * share;
-
-	if (isnan(share))
-		snprintf(w.text, sizeof(w.text), "\342\200\223");
-	else if (p > 0 && p < 0.05)
-		snprintf(w.text, sizeof(w.text), "%s", _("below 0.1%"));
-	else
-		snprintf(w.text, sizeof(w.text), "%.1f%%", p);
-	return w;
-}
-
-static void
-head_row(struct html *h, const char *const *cells, size_t n)
-{
-	html_open(h, "thead", NULL);
-	html_open(h, "tr", NULL);
-	for (size_t i = 0; i < n; i++)
-		html_element(
-		    h, "th", i == 0 ? NULL : "class=\"n\"", "%s", cells[i]);
-	html_close(h);
-	html_close(h);
-}
-
-static void
-row(struct html *h, const char *what, const char *const *cells, size_t n,
-    const char *class)
-{
-	html_open(h, "tr", class);
-	html_element(h, "td", NULL, "%s", what);
-	for (size_t i = 0; i < n; i++)
-		html_element(h, "td", "class=\"n\"", "%s", cells[i]);
 	html_close(h);
 }
 
@@ -230,7 +170,7 @@ head(struct html *h, const struct report *r)
 	fact(h, words_count(r->in.table->n_rows).text,
 	    _("patients in the table that the study computes with"), false);
 	fact(h, "0", _("patient records that leave this hospital"), false);
-	fact(h, one_in(r->after.highest).text,
+	fact(h, words_one_in(r->after.highest).text,
 	    _("an intruder's best chance to point at a patient's row"), false);
 	snprintf(text, sizeof(text), "%zu", decide);
 	fact(h, text,
@@ -293,7 +233,7 @@ the_study(struct html *h, const struct report *r)
 {
 	const struct study *s = r->in.study;
 
-	heading(h, _("The study"));
+	section_heading(h, _("The study"));
 	html_open(h, "dl", NULL);
 	item(h, _("Purpose"), s->purpose);
 	item(h, _("Legal basis"), s->legal_basis);
@@ -337,7 +277,7 @@ what_leaves(struct html *h, const struct report *r)
 	char names[1024];
 
 	direct_identifiers(s, names, sizeof(names));
-	heading(h, _("What leaves this hospital, and what never does"));
+	section_heading(h, _("What leaves this hospital, and what never does"));
 	html_open(h, "div", "class=\"two\"");
 	html_open(h, "div", "class=\"card\"");
 	html_element(h, "h3", NULL, "%s", _("Leaves"));
@@ -382,7 +322,7 @@ what_leaves(struct html *h, const struct report *r)
 static void
 the_findings(struct html *h, const struct report *r)
 {
-	heading(h, _("What needs your attention"));
+	section_heading(h, _("What needs your attention"));
 	if (r->n_findings == 0)
 		html_element(h, "p", NULL, "%s",
 		    _("Nothing was found that needs a decision."));
@@ -448,7 +388,7 @@ missing_for(const struct rows_column *c)
 static void
 the_rows(struct html *h, const struct report *r)
 {
-	heading(h, _("From the source to the table"));
+	section_heading(h, _("From the source to the table"));
 	chart_flow(h, r);
 	left_out(h, r, _("Rows rejected, by column:"), rejected_for);
 	left_out(h, r, _("Rows without a value, by column:"), missing_for);
@@ -463,313 +403,6 @@ the_rows(struct html *h, const struct report *r)
 	    words_count(r->in.most_suppressed).text,
 	    100 * r->in.study->privacy.suppression_limit);
 	html_close(h);
-}
-
-static void
-quasi_identifiers(const struct study *s, char *out, size_t size)
-{
-	out[0] = '\0';
-	for (size_t i = 0; i < s->n_quasi; i++)
-		words_list(
-		    out, size, i, s->n_quasi, s->columns[s->quasi[i]].title);
-}
-
-static void
-who(struct html *h, const char *text)
-{
-	html_open(h, "tr", "class=\"who\"");
-	html_element(h, "td", "colspan=\"3\"", "%s", text);
-	html_close(h);
-}
-
-/* One intruder's three figures, before and after. */
-static void
-chances(struct html *h, const struct report *r, const double before[3],
-    const double after[3])
-{
-	double threshold = r->in.study->privacy.risk_threshold;
-	char above[96];
-
-	row(h, _("best chance, for the patient who is easiest to find"),
-	    (const char *[]){ one_in(before[0]).text, one_in(after[0]).text },
-	    2, "class=\"in\"");
-	row(h, _("chance on average over the patients"),
-	    (const char *[]){ one_in(before[1]).text, one_in(after[1]).text },
-	    2, "class=\"in\"");
-	snprintf(above, sizeof(above),
-	    _("patients for whom the chance is above %g%%"), 100 * threshold);
-	row(h, above,
-	    (const char *[]){ percent(before[2]).text, percent(after[2]).text },
-	    2, "class=\"in\"");
-}
-
-static void
-risk_table(struct html *h, const struct report *r)
-{
-	const struct journalist *b = &r->journalist_before,
-				*a = &r->journalist_after;
-	const char *const titles[] = {
-		_("Chance to point at the right row of the table"),
-		_("in the source"), _("in the table")
-	};
-
-	html_open(h, "table", NULL);
-	head_row(h, titles, nitems(titles));
-	html_open(h, "tbody", NULL);
-	who(h,
-	    _("Somebody who knows that the patient is in the table, such as a "
-	      "relative or a colleague (\"prosecutor\")"));
-	chances(h, r,
-	    (double[]){ r->before.highest, r->before.average, r->before.above },
-	    (double[]){ r->after.highest, r->after.average, r->after.above });
-	who(h,
-	    _("Somebody who looks for a person and does not know whether the "
-	      "person is in the table (\"journalist\")"));
-	chances(h, r, (double[]){ b->highest, b->average, b->above },
-	    (double[]){ a->highest, a->average, a->above });
-	who(h,
-	    _("Somebody who compares the table with a register of everybody "
-	      "(\"marketer\")"));
-	row(h, _("patients whom that gets right"),
-	    (const char *[]){
-		percent(b->average).text, percent(a->average).text },
-	    2, "class=\"in\"");
-	who(h, _("Alone"));
-	row(h, _("patients whom nobody else is like"),
-	    (const char *[]){
-		percent(r->before.unique).text, percent(r->after.unique).text },
-	    2, "class=\"in\"");
-	if (r->in.study->privacy.population > 0)
-		row(h,
-		    _("people whom nobody else in the population is like "
-		      "(estimated)"),
-		    (const char *[]){ percent(r->population_before.likely).text,
-			percent(r->population_after.likely).text },
-		    2, "class=\"in\"");
-	html_close(h);
-	html_close(h);
-}
-
-/* What the figures of the second and third intruder rest on. */
-static void
-the_population(struct html *h, const struct report *r)
-{
-	const struct population *p = &r->population_before;
-
-	if (r->in.study->privacy.population == 0) {
-		html_element(h, "p", "class=\"small soft\"", "%s",
-		    _("The study does not say of how many people these "
-		      "patients are a part. So nobody outside of the table is "
-		      "counted on, and the figures of the journalist and the "
-		      "marketer are upper bounds."));
-		return;
-	}
-	html_element(h, "p", "class=\"small soft\"",
-	    _("For the journalist and the marketer the patients are taken as "
-	      "a random sample of the %1$s people whom the study names. How "
-	      "many of these are alone can only be estimated; for the source, "
-	      "models say %2$s (Pitman), %3$s (Zayatz) and %4$s (slide "
-	      "negative binomial). Which one is taken follows a published "
-	      "rule (Dankar and others, 2012). A dash: the model does not "
-	      "fit."),
-	    words_count((size_t)p->size).text, percent(p->pitman).text,
-	    percent(p->zayatz).text, percent(p->slide).text);
-}
-
-/* What classes of patients keep beside their size, and how far they are from
-   breaking it. */
-static void
-the_rules(struct html *h, const struct report *r)
-{
-	const struct models *m = &r->in.rules->models;
-
-	if (m->n == 0 && m->average_risk == 0)
-		return;
-	html_element(h, "p", NULL, "%s",
-	    _("The study asks for more, and every group of patients who are "
-	      "alike keeps it:"));
-	html_open(h, "ul", NULL);
-	if (m->average_risk > 0)
-		html_element(h, "li", NULL,
-		    _("on average at most a 1 in %.0f chance to point at the "
-		      "right row"),
-		    1 / m->average_risk);
-	for (size_t i = 0; i < m->n; i++) {
-		char text[FACTS_TEXT_SIZE];
-
-		rules_text(r->in.rules, &m->list[i], text, sizeof(text));
-		html_open(h, "li", NULL);
-		html_text(h, "%s", text);
-		if (isfinite(r->in.worst[i]))
-			html_text(h,
-			    _(" (the group nearest to the limit: %.3g)"),
-			    r->in.worst[i]);
-		html_close(h);
-	}
-	html_close(h);
-}
-
-static void
-the_attack(struct html *h, const struct report *r)
-{
-	const struct attack *a = r->in.attack;
-
-	html_element(h, "h3", NULL, "%s", _("The attack was tried"));
-	html_element(h, "p", NULL,
-	    _("For each of the %1$s complete patients of the source, whose "
-	      "values were all known, the fitting rows of the table were "
-	      "looked up and one of them was picked. %2$s patients had a "
-	      "fitting row, %3$s exactly one; the row picked was the right one "
-	      "%4$s times (%5$s)."),
-	    words_count(a->tried).text, words_count(a->fitting).text,
-	    words_count(a->single).text, words_count(a->correct).text,
-	    percent(a->tried > 0 ? (double)a->correct / (double)a->tried : 0)
-		.text);
-}
-
-/* The pair that tells most patients of the source apart. */
-static void
-best_pair(struct html *h, const struct report *r)
-{
-	const struct study *s = r->in.study;
-	const struct separation *best = NULL;
-
-	for (size_t i = s->n_quasi; i < r->n_sets; i++)
-		if (best == NULL ||
-		    r->separate_before[i].separation > best->separation)
-			best = &r->separate_before[i];
-	if (best == NULL)
-		return;
-	html_element(h, "p", "class=\"small soft\"",
-	    _("Of all pairs, \"%1$s\" and \"%2$s\" together tell most "
-	      "patients of the source apart: %3$s of them differ in one of "
-	      "the two."),
-	    s->columns[s->quasi[best->a]].title,
-	    s->columns[s->quasi[best->b]].title,
-	    percent(best->separation).text);
-}
-
-static void
-what_separates(struct html *h, const struct report *r)
-{
-	const struct study *s = r->in.study;
-	struct separation before = separation_of(r->in.before),
-			  after = separation_of(r->in.after);
-	const char *const titles[] = {
-		_("Take two patients: how often do they differ in it?"),
-		_("in the source"), _("in the table")
-	};
-
-	html_element(
-	    h, "h3", NULL, "%s", _("What an intruder would like to know"));
-	html_open(h, "table", NULL);
-	head_row(h, titles, nitems(titles));
-	html_open(h, "tbody", NULL);
-	for (size_t q = 0; q < s->n_quasi; q++)
-		row(h, s->columns[s->quasi[q]].title,
-		    (const char *[]){
-			percent(r->separate_before[q].separation).text,
-			percent(r->separate_after[q].separation).text },
-		    2, NULL);
-	if (s->n_quasi > 1)
-		row(h, _("all of them together"),
-		    (const char *[]){ percent(before.separation).text,
-			percent(after.separation).text },
-		    2, NULL);
-	html_close(h);
-	html_close(h);
-	best_pair(h, r);
-}
-
-/* What a class tells about its patients. */
-static void
-what_groups_tell(struct html *h, const struct report *r)
-{
-	const struct study *s = r->in.study;
-	const char *const titles[] = {
-		_("Guessing the value of a patient in the table"),
-		_("right without the group"), _("right with it"), _("certain")
-	};
-	bool any = false;
-
-	for (size_t t = 0; t < s->n_table; t++) {
-		const struct column_facts *f = &r->columns[s->table[t]];
-		const struct disclosure *d = &f->known_after;
-		const char *title = s->columns[s->table[t]].title;
-
-		if (!f->sensitive)
-			continue;
-		if (!any) {
-			html_element(h, "h3", NULL, "%s",
-			    _("What a group gives away without any row being "
-			      "found"));
-			html_open(h, "table", NULL);
-			head_row(h, titles, nitems(titles));
-			html_open(h, "tbody", NULL);
-		}
-		any = true;
-		if (f->quiet) {
-			html_open(h, "tr", NULL);
-			html_element(h, "td", NULL, "%s", title);
-			html_element(h, "td", "class=\"n\" colspan=\"3\"", "%s",
-			    _("too few to say"));
-			html_close(h);
-		} else {
-			row(h, title,
-			    (const char *[]){ percent(d->anyway).text,
-				percent(d->right).text,
-				percent(d->certain).text },
-			    3, NULL);
-		}
-	}
-	if (!any)
-		return;
-	html_close(h);
-	html_close(h);
-	html_element(h, "p", "class=\"small soft\"", "%s",
-	    _("Whoever knows in which group of alike patients somebody is can "
-	      "guess the commonest value of that group. \"Certain\" are "
-	      "the patients in whose group all have the same value."));
-}
-
-static void
-the_risk(struct html *h, const struct report *r)
-{
-	const struct study *s = r->in.study;
-	char known[1024];
-
-	heading(h, _("What an intruder could do with the table"));
-	if (s->n_quasi == 0) {
-		html_element(h, "p", NULL, "%s",
-		    _("The study declares no column that an intruder could "
-		      "know."));
-		return;
-	}
-	quasi_identifiers(s, known, sizeof(known));
-	html_open(h, "p", NULL);
-	html_rich(h,
-	    _("The table stays in this hospital. Suppose that somebody gets "
-	      "hold of it all the same, knows that a certain patient is in it, "
-	      "and knows this patient's %1$s. In the table at least <b>%2$zu "
-	      "patients</b> are alike in all of these: the intruder has at "
-	      "best a <b>1 in %2$zu</b> chance to point at the right row, on "
-	      "average %3$s."),
-	    known, r->after.smallest, one_in(r->after.average).text);
-	html_text(h, " ");
-	html_text(h,
-	    _("Groups of at least %1$zu were asked for (by the study %2$zu, by "
-	      "this hospital's policy %3$zu)."),
-	    r->in.k, s->privacy.k, MAX(r->in.smallest_k, 1));
-	html_close(h);
-	the_rules(h, r);
-	risk_table(h, r);
-	the_population(h, r);
-	the_attack(h, r);
-	html_element(h, "h3", NULL, "%s",
-	    _("How many patients are in a group of how many who are alike"));
-	chart_sizes(h, r);
-	what_separates(h, r);
-	what_groups_tell(h, r);
 }
 
 static const char *
@@ -859,7 +492,7 @@ the_columns(struct html *h, const struct report *r)
 		_("What was done"), _("Information left"),
 		_("Patients by value") };
 
-	heading(h, _("Every column"));
+	section_heading(h, _("Every column"));
 	html_element(h, "p", NULL, "%s",
 	    _("\"Names a patient\": removed whatever else. \"Could be "
 	      "known\" (a quasi-identifier): what an intruder could know about "
@@ -906,7 +539,7 @@ the_harbor(struct html *h, const struct report *r)
 	const struct detect_harbor *items = detect_harbor();
 	const struct rows *rows = r->in.rows;
 
-	heading(h, _("The 18 identifiers of HIPAA"));
+	section_heading(h, _("The 18 identifiers of HIPAA"));
 	html_element(h, "p", NULL, "%s",
 	    _("What the United States' \"Safe Harbor\" rule (45 CFR 164.514) "
 	      "wants removed, and which columns of the source look like it, "
@@ -954,7 +587,7 @@ the_noise(struct html *h, const struct report *r)
 {
 	const struct study_learning *l = &r->in.study->learning;
 
-	heading(h, _("Noise"));
+	section_heading(h, _("Noise"));
 	if (l->rounds != 0) {
 		html_element(h, "p", NULL,
 		    _("Every hospital adds noise to its totals: epsilon is %g "
@@ -985,7 +618,8 @@ the_changes(struct html *h, const struct report *r)
 
 	if (!c->any)
 		return;
-	heading(h, _("What changed since the last report of this study"));
+	section_heading(
+	    h, _("What changed since the last report of this study"));
 	html_element(h, "p", NULL, _("The last report was made at %1$s. %2$s"),
 	    c->made,
 	    c->same_table ? _("The table is the same, to the last digit.")
@@ -997,16 +631,16 @@ the_changes(struct html *h, const struct report *r)
 	if (c->n == 0)
 		return;
 	html_open(h, "table", NULL);
-	head_row(h, titles, nitems(titles));
+	section_table(h, titles, nitems(titles));
 	html_open(h, "tbody", NULL);
 	for (size_t i = 0; i < c->n; i++) {
 		const struct change *o = &c->list[i];
 
-		row(h, o->what,
+		section_row(h, o->what,
 		    (const char *[]){ o->chance
-			    ? one_in(o->last).text
+			    ? words_one_in(o->last).text
 			    : words_count((size_t)fmax(o->last, 0)).text,
-			o->chance ? one_in(o->now).text
+			o->chance ? words_one_in(o->now).text
 				  : words_count((size_t)o->now).text },
 		    2, NULL);
 	}
@@ -1020,7 +654,7 @@ the_decision(struct html *h, const struct report *r)
 	const char *name = r->in.study->name;
 	char hex[2 * HASH_LEN + 1];
 
-	heading(h, _("Your decision"));
+	section_heading(h, _("Your decision"));
 	html_element(h, "p", NULL, "%s",
 	    _("Nothing of this table is used until you approve it, and an "
 	      "approval can be taken back. It is your signature over exactly "
@@ -1094,7 +728,8 @@ report_html(const struct report *r, struct canon *out, struct err *err)
 	what_leaves(&h, r);
 	the_findings(&h, r);
 	the_rows(&h, r);
-	the_risk(&h, r);
+	section_risk(&h, r);
+	section_loss(&h, r);
 	the_columns(&h, r);
 	the_harbor(&h, r);
 	the_noise(&h, r);

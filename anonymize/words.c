@@ -2,6 +2,7 @@
 
 #include "anonymize/words.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,37 @@ words_count(size_t n)
 		w.text[at++] = digits[i];
 	}
 	w.text[at] = '\0';
+	return w;
+}
+
+struct words
+words_one_in(double chance)
+{
+	struct words w;
+	double n = chance > 0 ? 1 / chance : 0;
+
+	if (chance <= 0)
+		snprintf(w.text, sizeof(w.text), "%s", _("none"));
+	else if (n < 10 && fabs(n - round(n)) > 0.05)
+		snprintf(w.text, sizeof(w.text), _("1 in %.1f"), n);
+	else
+		snprintf(w.text, sizeof(w.text), _("1 in %s"),
+		    words_count((size_t)round(n)).text);
+	return w;
+}
+
+struct words
+words_percent(double share)
+{
+	struct words w;
+	double p = 100 * share;
+
+	if (isnan(share))
+		snprintf(w.text, sizeof(w.text), "\342\200\223");
+	else if (p > 0 && p < 0.05)
+		snprintf(w.text, sizeof(w.text), "%s", _("below 0.1%"));
+	else
+		snprintf(w.text, sizeof(w.text), "%.1f%%", p);
 	return w;
 }
 

@@ -16,6 +16,10 @@ struct words {
 
 /* "30,162" */
 struct words words_count(size_t n);
+/* "1 in 12", of a chance; "none" of none. */
+struct words words_one_in(double chance);
+/* "8.3%"; a dash for NaN. */
+struct words words_percent(double share);
 /* "28 November 2026"; seconds since 1970, UTC. */
 struct words words_date(int64_t utc);
 

@@ -3,7 +3,7 @@
 translations = %D%/zh_CN.po
 translated_c = anonymize/changes.c anonymize/charts.c anonymize/detect.c anonymize/facts.c \
 	anonymize/findings.c anonymize/report_html.c anonymize/rules.c \
-	anonymize/words.c
+	anonymize/section_loss.c anonymize/section_risk.c anonymize/words.c
 xgettext_c = xgettext --from-code=UTF-8 --language=C --keyword \
 	--keyword=_ --keyword=N_ --keyword=C_:1c,2 --keyword=P_:1,2 \
 	--add-comments=TRANSLATORS --sort-by-file --no-wrap --no-location \

@@ -49,3 +49,7 @@ check_PROGRAMS += %D%/test_microaggregate
 check_PROGRAMS += %D%/test_icd10
 %C%_test_icd10_SOURCES = %D%/test_icd10.c
 %C%_test_icd10_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_loss
+%C%_test_loss_SOURCES = %D%/test_loss.c %D%/prepared.c %D%/prepared.h
+%C%_test_loss_LDADD = $(%C%_LIBS)
