@@ -33,7 +33,8 @@ check_PROGRAMS += %D%/test_golden
 %C%_test_golden_LDADD = $(round_libs)
 EXTRA_DIST += tests/reference/oracle.py \
 	tests/vectors/round/complaint.txt tests/vectors/round/n3.txt \
-	tests/vectors/round/n4.txt tests/vectors/round/n5.txt \
+	tests/vectors/round/n3-noise.txt tests/vectors/round/n5-noise.txt \
+	tests/vectors/round/n10-noise.txt tests/vectors/round/n4.txt tests/vectors/round/n5.txt \
 	tests/vectors/round/n3-b32.txt tests/vectors/round/n5-b32.txt \
 	tests/vectors/round/n10.txt tests/vectors/round/n10-chacha20.txt
 check_PROGRAMS += %D%/test_noise

@@ -179,6 +179,23 @@ vouch(struct world *w, unsigned late)
 	free(v);
 }
 
+/* One that is sent a share set as the others are, and is gone before its upload:
+   it takes the sum on the word of others. */
+static void
+run_with_late(struct world *w, unsigned late, const char *name, size_t n_lines)
+{
+	assert_int_equal(world_ready(w), 0);
+	assert_int_equal(world_shares(w), 0);
+	give_shareset(w, late);
+	assert_int_equal(world_uploads(w), 0);
+	assert_int_equal(world_confirms(w), 0);
+	assert_int_equal(world_unmasks(w), 0);
+	assert_int_equal(world_result(w), 0);
+	vouch(w, late);
+	compare(w, name, n_lines);
+	world_free(w);
+}
+
 static void
 three_sites_one_silent_at_the_end(void **state)
 {
@@ -199,17 +216,7 @@ four_sites_one_gone_before_its_upload(void **state)
 
 	(void)state;
 	w->site[2].leaves = LEAVES_BEFORE_UPLOAD;
-	/* It is sent a share set, as the others are. */
-	assert_int_equal(world_ready(w), 0);
-	assert_int_equal(world_shares(w), 0);
-	give_shareset(w, 30);
-	assert_int_equal(world_uploads(w), 0);
-	assert_int_equal(world_confirms(w), 0);
-	assert_int_equal(world_unmasks(w), 0);
-	assert_int_equal(world_result(w), 0);
-	vouch(w, 30);
-	compare(w, "n4.txt", 31);
-	world_free(w);
+	run_with_late(w, 30, "n4.txt", 31);
 }
 
 static void
@@ -225,16 +232,7 @@ five_of_six_sites_suite_2_one_gone(void **state)
 	hash_sha256("some state", 10, w->about.state);
 	w->site[5].leaves = LEAVES_BEFORE_READY;
 	w->site[1].leaves = LEAVES_BEFORE_UPLOAD;
-	assert_int_equal(world_ready(w), 0);
-	assert_int_equal(world_shares(w), 0);
-	give_shareset(w, 20);
-	assert_int_equal(world_uploads(w), 0);
-	assert_int_equal(world_confirms(w), 0);
-	assert_int_equal(world_unmasks(w), 0);
-	assert_int_equal(world_result(w), 0);
-	vouch(w, 20);
-	compare(w, "n5.txt", 38);
-	world_free(w);
+	run_with_late(w, 20, "n5.txt", 38);
 }
 
 static void
@@ -248,16 +246,7 @@ ten_sites_one_gone_in_each_phase(void **state)
 	w->site[9].leaves = LEAVES_BEFORE_UPLOAD;
 	w->site[3].leaves = LEAVES_BEFORE_CONFIRM;
 	w->site[6].leaves = LEAVES_BEFORE_UNMASK;
-	assert_int_equal(world_ready(w), 0);
-	assert_int_equal(world_shares(w), 0);
-	give_shareset(w, 100);
-	assert_int_equal(world_uploads(w), 0);
-	assert_int_equal(world_confirms(w), 0);
-	assert_int_equal(world_unmasks(w), 0);
-	assert_int_equal(world_result(w), 0);
-	vouch(w, 100);
-	compare(w, "n10.txt", 63);
-	world_free(w);
+	run_with_late(w, 100, "n10.txt", 63);
 }
 
 static void
@@ -277,16 +266,7 @@ nine_of_ten_sites_with_other_options(void **state)
 	w->site[4].leaves = LEAVES_BEFORE_READY;
 	w->site[0].leaves = LEAVES_BEFORE_UPLOAD;
 	w->site[6].leaves = LEAVES_BEFORE_UNMASK;
-	assert_int_equal(world_ready(w), 0);
-	assert_int_equal(world_shares(w), 0);
-	give_shareset(w, 10);
-	assert_int_equal(world_uploads(w), 0);
-	assert_int_equal(world_confirms(w), 0);
-	assert_int_equal(world_unmasks(w), 0);
-	assert_int_equal(world_result(w), 0);
-	vouch(w, 10);
-	compare(w, "n10-chacha20.txt", 65);
-	world_free(w);
+	run_with_late(w, 10, "n10-chacha20.txt", 65);
 }
 
 /* b = 32: half as many bytes, and masks of 32-bit words of the keystream. */
@@ -313,18 +293,51 @@ narrow_words_of_five_sites_suite_2_one_gone(void **state)
 	world_narrow(w);
 	w->ctx.rules.suite = ROUND_CHACHA20;
 	w->site[1].leaves = LEAVES_BEFORE_UPLOAD;
-	assert_int_equal(world_ready(w), 0);
-	assert_int_equal(world_shares(w), 0);
-	assert_int_equal(coord_round_message(w->coord, &w->ctx, ROUND_SHARESET,
-			     20, &w->site[1].got[ROUND_SHARESET], &w->err),
-	    0);
-	assert_int_equal(world_uploads(w), 0);
-	assert_int_equal(world_confirms(w), 0);
-	assert_int_equal(world_unmasks(w), 0);
-	assert_int_equal(world_result(w), 0);
-	vouch(w, 20);
-	compare(w, "n5-b32.txt", 38);
+	run_with_late(w, 20, "n5-b32.txt", 38);
+}
+
+/* What learning uploads: gradients rounded by chance, each site's noise in
+   them. */
+static void
+noise_of_three_sites(void **state)
+{
+	struct world *w = world_new(3, 5);
+
+	(void)state;
+	world_noise(w, 3, 2);
+	w->site[2].leaves = LEAVES_BEFORE_UNMASK;
+	assert_int_equal(world_run(w), 0);
+	vouch(w, 30);
+	compare(w, "n3-noise.txt", 26);
 	world_free(w);
+}
+
+static void
+noise_of_five_sites_suite_2_one_gone(void **state)
+{
+	struct world *w = world_new(5, 300);
+
+	(void)state;
+	world_noise(w, 1 << 20, 3);
+	world_narrow(w);
+	w->ctx.rules.suite = ROUND_CHACHA20;
+	w->site[1].leaves = LEAVES_BEFORE_UPLOAD;
+	run_with_late(w, 20, "n5-noise.txt", 38);
+}
+
+static void
+noise_of_ten_sites_one_gone_in_each_phase(void **state)
+{
+	struct world *w = world_new(10, 40);
+
+	(void)state;
+	world_noise(w, 123456789, 7);
+	world_narrow(w);
+	w->site[1].leaves = LEAVES_BEFORE_SHARES;
+	w->site[9].leaves = LEAVES_BEFORE_UPLOAD;
+	w->site[3].leaves = LEAVES_BEFORE_CONFIRM;
+	w->site[6].leaves = LEAVES_BEFORE_UNMASK;
+	run_with_late(w, 100, "n10-noise.txt", 63);
 }
 
 /* Site 10 seals a wrong share for site 30, and signs it. */
@@ -417,6 +430,9 @@ main(void)
 		cmocka_unit_test(five_of_six_sites_suite_2_one_gone),
 		cmocka_unit_test(narrow_words_of_three_sites),
 		cmocka_unit_test(narrow_words_of_five_sites_suite_2_one_gone),
+		cmocka_unit_test(noise_of_three_sites),
+		cmocka_unit_test(noise_of_five_sites_suite_2_one_gone),
+		cmocka_unit_test(noise_of_ten_sites_one_gone_in_each_phase),
 		cmocka_unit_test(ten_sites_one_gone_in_each_phase),
 		cmocka_unit_test(nine_of_ten_sites_with_other_options),
 		cmocka_unit_test(a_swapped_share_is_complained_of),

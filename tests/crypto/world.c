@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "crypto/hash.h"
+#include "crypto/noise.h"
 #include "crypto/prg.h"
 #include "tests/crypto/random_fixed.h"
 
@@ -83,6 +84,26 @@ world_narrow(struct world *w)
 
 		for (size_t k = 0; k < w->about.words; k++)
 			z[k] = (uint32_t)w->site[i].z[k];
+	}
+}
+
+void
+world_noise(struct world *w, uint64_t variance, uint64_t honest)
+{
+	char seed[32];
+
+	for (size_t i = 0; i < w->n; i++) {
+		uint64_t *z = w->site[i].z;
+
+		snprintf(seed, sizeof(seed), "noise %u", w->members[i].id);
+		random_fixed_seed(seed);
+		for (size_t k = 0; k < w->about.words; k++) {
+			int64_t parts = (int64_t)(z[k] >> 34) - (1 << 29);
+
+			parts = noise_round(parts, 8);
+			z[k] =
+			    (uint64_t)(parts + noise_gauss(variance, honest));
+		}
 	}
 }
 

@@ -67,6 +67,11 @@ void world_free(struct world *w);
 /* Go over to b = 32: the vectors are the low halves of what they were. */
 void world_narrow(struct world *w);
 
+/* As learning has them: 30 bits of each value, rounded, with a part of the noise
+   of that variance of which honest ones make up the whole.  Before
+   world_narrow(). */
+void world_noise(struct world *w, uint64_t variance, uint64_t honest);
+
 /* The vector of a site is a function of its id and the index. */
 uint64_t world_value(uint16_t id, size_t k);
 

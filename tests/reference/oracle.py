@@ -9,6 +9,7 @@ not for use: secrets are handled in variable time.
 """
 import hashlib
 import hmac
+import math
 import os
 import sys
 
@@ -365,6 +366,60 @@ class Random:
         return int.from_bytes(self.bytes(64), "little") % L
 
 
+# ---------------------------------------------- noise (docs/PRIVACY.md, 2)
+
+
+class Noise:
+    """Canonne, Kamath and Steinke (2020), algorithms 1 to 3, as the text of
+    docs/PRIVACY.md says in which order they draw."""
+
+    def __init__(self, random):
+        self.random = random
+
+    def uniform(self, n):
+        while True:
+            r = int.from_bytes(self.random.bytes(16), "little")
+            r %= 1 << (n - 1).bit_length()
+            if r < n:
+                return r
+
+    def exp_small(self, p, q):
+        """True with probability exp(-p/q), p <= q."""
+        k = 1
+        while self.uniform(q * k) < p:
+            k += 1
+        return k % 2 == 1
+
+    def exp(self, p, q):
+        while p > q:
+            if not self.exp_small(1, 1):
+                return False
+            p -= q
+        return self.exp_small(p, q)
+
+    def laplace(self, t):
+        while True:
+            u = self.uniform(t)
+            if not self.exp_small(u, t):
+                continue
+            v = 0
+            while self.exp_small(1, 1):
+                v += 1
+            negative = self.uniform(2) == 0
+            if not (negative and u == v == 0):
+                return -(u + t * v) if negative else u + t * v
+
+    def gauss(self, num, den):
+        t = math.isqrt(num // den) + 1
+        while True:
+            y = self.laplace(t)
+            if self.exp((abs(y) * den * t - num)**2, 2 * num * den * t * t):
+                return y
+
+    def round(self, v, bits):
+        return (v >> bits) + (self.uniform(1 << bits) < v % (1 << bits))
+
+
 # ---------------------------------------------------------------- the round
 
 
@@ -402,7 +457,8 @@ class Round:
     """A study of N sites, of which ready are there, all honest."""
 
     def __init__(self, n_study, ready, words, suite=1, rnd=1, step=0,
-                 kind="counts", state=None, c=1, verify=1, cohort=2, bits=64):
+                 kind="counts", state=None, c=1, verify=1, cohort=2, bits=64,
+                 variance=0):
         self.coordinator = Signer(sha(b"coordinator"))
         self.consortium, self.study = sha(b"consortium"), sha(b"study")
         self.epoch, self.suite, self.words = 7, suite, words
@@ -410,7 +466,7 @@ class Round:
         self.n, self.n_study = len(ready), n_study
         self.signers = {i: Signer(sha(b"site %d" % i)) for i in self.ids}
         self.rnd, self.step, self.kind = rnd, step, kind
-        self.bits = bits
+        self.bits, self.variance = bits, variance
         self.c, self.verify, self.cohort = c, verify, cohort
         self.state = state or H("first-state", self.study)
         self.transcript = []
@@ -419,8 +475,14 @@ class Round:
         self.transcript.append((what, site, data))
         return data
 
-    def value(self, site, k):
-        return value(site, k) % 2**self.bits
+    def vector(self, site):
+        """With variance: rounded, and its part of the noise added."""
+        v = [value(site, k) for k in range(self.words)]
+        if self.variance:
+            noise = Noise(Random("noise %d" % site))
+            v = [noise.round((x >> 34) - 2**29, 8)
+                 + noise.gauss(self.variance, self.u_min - self.c) for x in v]
+        return [x % 2**self.bits for x in v]
 
     def stream(self, key, n):
         size = self.bits // 8
@@ -562,10 +624,10 @@ class Round:
         """Those at the places in gone have left."""
         self.alive = [i for i in self.u2 if i not in gone]
         assert len(self.alive) >= self.u_min
-        self.y, self.trailers, roots = {}, {}, {}
+        self.z, self.y, self.trailers, roots = {}, {}, {}, {}
         for i in self.alive:
             site = self.ids[i]
-            y = [self.value(site, k) for k in range(self.words)]
+            y = self.z[i] = self.vector(site)
             key = hkdf(self.salt("self-salt"), scalar(self.beta[i]), H(
                 "self", self.r_hash, self.u2_hash, u16(site), u32(0)))
             masks = [(1, key)]
@@ -618,8 +680,8 @@ class Round:
         secrets = {j: interpolate([(x, got[j]) for x, got in
                                    self.answers[-self.t:]])
                    for j in self.u2}
-        total = [sum(self.value(self.ids[i], k) for i in self.alive)
-                 % 2**self.bits for k in range(self.words)]
+        total = [sum(self.z[i][k] for i in self.alive) % 2**self.bits
+                 for k in range(self.words)]
         self.check_unmasking(secrets, total)
         opened = b""
         for j in self.u2:
@@ -780,6 +842,20 @@ def main():
     r.write(os.path.join(out, "n10-chacha20.txt"),
             "N = 10, n = 9, c = 3, 7 words, suite 2, verify trust, cohort "
             "fixed", False)
+    r = Round(3, range(3), 5, variance=3)
+    r.run(silent=[2])
+    r.write(os.path.join(out, "n3-noise.txt"),
+            "n3.txt with noise of variance 3/2 at each site", True)
+    r = Round(5, range(5), 300, suite=2, bits=32, variance=2**20)
+    r.run(gone=[1])
+    r.write(os.path.join(out, "n5-noise.txt"),
+            "N = n = 5, 300 words of 32 bits, suite 2, noise of variance "
+            "2^20/3 at each site; site 20 gone before its upload", False)
+    r = Round(10, range(10), 40, bits=32, variance=123456789)
+    r.run(before_shares=[1], gone=[9], before_confirm=[3], silent=[6])
+    r.write(os.path.join(out, "n10-noise.txt"),
+            "N = n = 10, 40 words of 32 bits, noise of variance 123456789/7 "
+            "at each site; one gone in each phase", False)
     r = Round(3, range(3), 5)
     r.announce()
     r.ready()
