@@ -52,7 +52,7 @@ ctl_transcript(const struct ctl_args *a, struct err *err)
  * Replaying
  */
 
-#define REPLAY_COLUMNS 6
+#define REPLAY_COLUMNS 7
 #define CELL_MAX (2 * ROUND_DIGEST + 1)
 
 /* (n, REPLAY_COLUMNS) cells */
@@ -86,13 +86,14 @@ add_round(void *arg, const struct transcript_round *t)
 	snprintf(r->cells[at + 3], CELL_MAX, "%zu", t->n_sites);
 	hex_text(t->sum, ROUND_DIGEST, r->cells[at + 4]);
 	hex_text(t->next, ROUND_DIGEST, r->cells[at + 5]);
+	snprintf(r->cells[at + 6], CELL_MAX, "%s", t->learned);
 }
 
 static int
 print_rounds(const struct replayed *r, bool json, struct err *err)
 {
 	static const char *const columns[REPLAY_COLUMNS] = { "round", "step",
-		"kind", "sites", "sum", "state" };
+		"kind", "sites", "sum", "state", "learned" };
 	size_t n = r->n * REPLAY_COLUMNS;
 	const char **cells = calloc(n + 1, sizeof(*cells));
 	int rv;

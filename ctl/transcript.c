@@ -12,6 +12,7 @@
 #include "crypto/context.h"
 #include "crypto/round_result.h"
 #include "model/spec.h"
+#include "model/step/learn.h"
 #include "model/step/plan.h"
 #include "privsep/ctl_msg.h"
 #include "study/study.h"
@@ -310,6 +311,7 @@ repeat(struct replay *r, const struct round_ctx *ctx,
 	    plan_step(r->plan, sum, u->n, (uint32_t)out->n_sites, err) < 0)
 		goto out;
 	plan_save(r->plan, &model);
+	learn_text(r->plan, out->learned, sizeof(out->learned));
 	memcpy(out->sum, round_result_sum_root(result), ROUND_DIGEST);
 	round_state_next(r->sig->digest, plan_index(r->plan),
 	    plan_kind(r->plan), r->state, out->sum, model.data, model.len,

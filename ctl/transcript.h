@@ -48,6 +48,7 @@ struct transcript_round {
 	size_t n_sites;
 	uint8_t sum[ROUND_DIGEST]; /* root of A */
 	uint8_t next[ROUND_DIGEST]; /* the state that it leads to */
+	char learned[64]; /* learn_text() after it */
 };
 
 /*

@@ -110,15 +110,3 @@ run_noise(const struct run *r, void *words, struct err *err)
 	}
 	return 0;
 }
-
-void
-run_learned(const struct plan *plan, char *out, size_t size)
-{
-	struct plan_learned l;
-
-	out[0] = '\0';
-	if (plan_learned(plan, &l))
-		snprintf(out, size,
-		    "about %.0f patients, %.1f%% of gradients clipped",
-		    l.patients, 100 * l.clipped);
-}

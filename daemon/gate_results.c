@@ -20,6 +20,7 @@
 #include "crypto/round_check.h"
 #include "crypto/round_site.h"
 #include "crypto/round_vouch.h"
+#include "model/step/learn.h"
 #include "model/step/plan.h"
 #include "study/study.h"
 
@@ -280,7 +281,7 @@ finish(
 	hex_text(step.state, sizeof(step.state), state);
 	snprintf(step.kind, sizeof(step.kind), "%s", kind);
 	snprintf(sites_text, sizeof(sites_text), "%zu", p->n);
-	run_learned(next, learned, sizeof(learned));
+	learn_text(next, learned, sizeof(learned));
 	if (audit_event(g->audit, err, "sum", "study", r->name, "round", round,
 		"kind", kind, "sites", sites_text, "state", state, "verify",
 		how, learned[0] != '\0' ? "learned" : NULL, learned,

@@ -129,8 +129,6 @@ int run_can_pay(struct gate *g, const struct run *r, struct err *err);
 int run_pay(struct gate *g, const struct run *r, struct err *err);
 /* The update with fresh noise: plan_words() ring words. */
 int run_noise(const struct run *r, void *words, struct err *err);
-/* What the noised sums say so far, for logs: "about 180 patients, ...". */
-void run_learned(const struct plan *plan, char *out, size_t size);
 
 /* gate_rounds.c */
 /* A message of the coordinator's.  0; 1: nothing new, ask again later; -1. */

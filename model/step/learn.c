@@ -1,8 +1,11 @@
 #include "model/step/learn.h"
 
+#include <stdio.h>
+
 #include "common/err.h"
 #include "common/macros.h"
 #include "model/step/kind.h"
+#include "model/step/plan.h"
 #include "model/step/privacy.h"
 
 /*
@@ -150,3 +153,15 @@ no_layout(const struct plan *p, struct layout *l)
 }
 
 const struct round_ops learn_round = { "gradient", no_layout, NULL };
+
+void
+learn_text(const struct plan *p, char *out, size_t size)
+{
+	struct plan_learned l;
+
+	out[0] = '\0';
+	if (plan_learned(p, &l))
+		snprintf(out, size,
+		    "about %.0f patients, %.1f%% of gradients clipped",
+		    l.patients, 100 * l.clipped);
+}

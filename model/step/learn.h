@@ -19,6 +19,7 @@
 #ifndef MODEL_STEP_LEARN_H
 #define MODEL_STEP_LEARN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -51,6 +52,9 @@ struct learn {
  */
 int learn_setup(
     const struct model_spec *spec, struct learn *l, struct err *err);
+
+/* What the noised sums say so far, in words for a log; empty if there are none. */
+void learn_text(const struct plan *p, char *out, size_t size);
 
 /* Begin; take a sum of dim words: 0, or 1 if no such sites can have made it. */
 void learn_begin(struct plan *p);

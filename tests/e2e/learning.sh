@@ -71,5 +71,21 @@ awk -F'[ ,:]+' '
 		    d1 * d1 > (bound + 0.2030 * 0.3236538) ^ 2 ||
 		    d2 * d2 > (bound + 0.2030 * 0.6176507) ^ 2
 	}' run.txt out/result.json || fail "hardly any noise, but far from R"
+
+# An outsider repeats the steps from the noised sums, and is told what they say
+# of clipping: the same as every site's audit log.
+ctl=$builddir/ctl/consiliumctl
+sed -e "s/EPSILON/2/" -e "s/ROUNDS/2/" "$src/learning.study" >learning.study
+rm -rf out
+start learning.study
+"$ctl" transcript --socket out/run/coordinator.sock learning --chain --out chain
+stop
+"$ctl" audit replay --root-key out/root/root.pub chain | tee chain.txt
+sed -n 's/.* sum .*learned="\([^"]*\)".*/\1/p' out/sites/a/state/audit.log | sed "s/%25/%/" \
+    >learned.txt
+[ "$(wc -l <learned.txt)" = 2 ] || fail "not two sums in the audit log"
+while read -r words; do
+	grep -qF "$words" chain.txt || fail "the replay does not say: $words"
+done <learned.txt
 cd ..
 rm -rf "$dir"

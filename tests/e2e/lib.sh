@@ -26,6 +26,31 @@ deal() {
 	done
 }
 
+# start STUDY OPTION ...: run it on the dealt data, and go on when it is through
+# and the consortium stays up; stop ends that
+start() {
+	study=$1
+	shift
+	"$local" --study "$study" --site a=site-a.csv --site b=site-b.csv \
+	    --site c=site-c.csv --keep-running --out out "$@" >run.txt \
+	    2>run.err &
+	pid=$!
+	trap 'kill $pid 2>/dev/null || :' EXIT
+	until grep -q '^still running' run.err; do
+		kill -0 $pid 2>/dev/null || {
+			cat run.txt run.err
+			fail "no consortium that stays up"
+		}
+		sleep 0.1
+	done
+}
+
+stop() {
+	kill $pid
+	wait $pid || fail "the consortium ended with status $?"
+	trap - EXIT
+}
+
 # three_sites STUDY OPTION ...: run it on the dealt data
 three_sites() {
 	study=$1

@@ -5,15 +5,7 @@
 
 ctl=$builddir/ctl/consiliumctl
 deal "$vectors/birthwt.csv" 'NR'
-"$local" --study "$src/birthwt.study" --site a=site-a.csv --site b=site-b.csv \
-    --site c=site-c.csv --keep-running --out out >run.txt 2>run.err &
-pid=$!
-trap 'kill $pid 2>/dev/null || :' EXIT
-for i in $(seq 600); do
-	grep -q '^still running' run.err && break
-	kill -0 $pid 2>/dev/null || break
-	sleep 0.1
-done
+start "$src/birthwt.study"
 socket=out/run/coordinator.sock
 
 "$ctl" transcript --socket $socket birthwt --round 1 --out first
@@ -22,9 +14,7 @@ socket=out/run/coordinator.sock
 if "$ctl" transcript --socket $socket birthwt --round 999 --out none; then
 	fail "a transcript of no round"
 fi
-kill $pid
-wait $pid || fail "the consortium ended with status $?"
-trap - EXIT
+stop
 
 root=out/root/root.pub
 "$ctl" audit replay --root-key $root first | tee first.txt
