@@ -126,6 +126,13 @@ check_data(const struct work *w, struct err *err)
 	if (d->stratum == NULL && n_cells(s) > 1)
 		return err_set(
 		    err, ERR_FORMAT, "the table does not have the strata");
+	/*
+	 * The table of Newton's rounds is that of the rounds before, which have
+	 * looked at every number of it: to read it once more would take as long
+	 * as the round.
+	 */
+	if (w->plan->phase == PHASE_NEWTON)
+		return 0;
 	if (check_terms(s, d, err) == -1)
 		return -1;
 	for (size_t i = 0; i < d->n_rows; i++) {
@@ -158,32 +165,54 @@ work_z(const struct work *w, size_t row, double *z)
 		z[k] = (x[w->active[k]] - w->mean[k]) * w->scale[k];
 }
 
+/* Not a product of matrices by BLAS: that is slower where they are small. */
+void
+work_eta(const struct work *w, const double *z, size_t n, double *eta)
+{
+	const double *beta = w->plan->beta + plan_has_intercept(w->plan);
+	size_t p = w->n_active;
+
+	for (size_t i = 0; i < n; i++, z += p) {
+		double a = 0.0, b = 0.0, c = 0.0, d = 0.0;
+		size_t k = 0;
+
+		for (; k + 4 <= p; k += 4) {
+			a += beta[k] * z[k];
+			b += beta[k + 1] * z[k + 1];
+			c += beta[k + 2] * z[k + 2];
+			d += beta[k + 3] * z[k + 3];
+		}
+		for (; k < p; k++)
+			a += beta[k] * z[k];
+		eta[i] = (a + b) + (c + d);
+	}
+}
+
 /* Linear predictors without the intercept; from the moments on. */
 static int
 predict(struct work *w)
 {
 	const struct plan *p = w->plan;
-	const double *beta = p->beta + plan_has_intercept(p);
 	/* The linear predictor's unit is that of the outcome. */
 	double unit = plan_kind_of(p->spec.kind)->scales_y ? p->y_sd : 1.0;
 	double z[MODEL_TERMS_MAX];
 
-	w->score = calloc(w->data->n_rows + 1, sizeof(*w->score));
-	if (w->score == NULL)
-		return -1;
 	for (uint32_t k = 0; k < w->n_active; k++) {
 		w->mean[k] = p->mean[w->active[k]];
 		w->scale[k] = 1.0 / p->sd[w->active[k]];
 	}
+	/* Newton's rounds over risk sets make them as they go. */
+	if (p->spec.kind == MODEL_COX && p->phase == PHASE_NEWTON &&
+	    p->spec.strata != STRATA_SITE)
+		return 0;
+	w->score = calloc(w->data->n_rows + 1, sizeof(*w->score));
+	if (w->score == NULL)
+		return -1;
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		double eta = 0.0;
-
 		work_z(w, i, z);
-		for (uint32_t k = 0; k < w->n_active; k++)
-			eta += beta[k] * z[k];
+		work_eta(w, z, 1, &w->score[i]);
 		if (p->spec.has_offset)
-			eta += w->data->offset[i] / unit;
-		w->score[i] = eta;
+			w->score[i] += w->data->offset[i] / unit;
 	}
 	return 0;
 }
@@ -191,19 +220,23 @@ predict(struct work *w)
 int
 contribute_moments(struct work *w)
 {
-	for (uint32_t k = 0; k < w->plan->spec.n_terms; k++) {
-		double centre = plan_centre(w->plan, k);
-		double *sum = work_group(w, 2 * (size_t)k);
-		double *square = work_group(w, 2 * (size_t)k + 1);
+	uint32_t n = w->plan->spec.n_terms;
+	double centre[MODEL_TERMS_MAX];
+	/* Sum and sum of squares of each term, one after the other. */
+	double *sums = work_group(w, 0);
 
-		for (size_t i = 0; i < w->data->n_rows; i++) {
-			double x;
+	for (uint32_t k = 0; k < n; k++)
+		centre[k] = plan_centre(w->plan, k);
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		const double *x = w->data->x + i * n;
 
-			if (w->interval[i] < 0)
-				continue;
-			x = w->data->x[i * w->data->n_terms + k] - centre;
-			*sum += x;
-			*square += x * x;
+		if (w->interval[i] < 0)
+			continue;
+		for (uint32_t k = 0; k < n; k++) {
+			double v = x[k] - centre[k];
+
+			sums[2 * k] += v;
+			sums[2 * k + 1] += v * v;
 		}
 	}
 	if (!plan_sums_offset(w->plan))

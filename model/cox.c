@@ -78,7 +78,7 @@ find_intervals(struct work *w)
 			w->interval[i] = w->interval[i - 1];
 		else
 			w->interval[i] =
-			    grid_find(w->grid, stratum_of(w, i), time);
+			    (int32_t)grid_find(w->grid, stratum_of(w, i), time);
 	}
 	return 0;
 }
@@ -101,56 +101,158 @@ counts(struct work *w)
 }
 
 /*
- * Row numbers by interval: those of interval g are order[start[g]] to
- * order[start[g + 1] - 1].
+ * Rows by interval: number first[g] to first[g] + n[g] - 1 of order; or of the
+ * rows themselves, where those of an interval stand together.
  */
-static int
-sort_by_interval(const struct work *w, size_t **order, size_t **start)
-{
-	uint32_t n = w->grid->n;
-	size_t *next = calloc((size_t)n + 1, sizeof(*next));
+struct by_interval {
+	uint32_t *order; /* at most MODEL_ROWS_MAX */
+	size_t *first, *n;
+};
 
-	*order = calloc(w->data->n_rows + 1, sizeof(**order));
-	*start = calloc((size_t)n + 1, sizeof(**start));
-	if (next == NULL || *order == NULL || *start == NULL) {
-		free(next);
+static void
+by_interval_free(struct by_interval *by)
+{
+	free(by->order);
+	free(by->first);
+	free(by->n);
+}
+
+static int
+by_interval_make(const struct work *w, struct by_interval *by)
+{
+	size_t n = (size_t)w->grid->n + 1, at = 0;
+	bool together = true;
+
+	*by = (struct by_interval){ .first = calloc(n, sizeof(*by->first)),
+		.n = calloc(n, sizeof(*by->n)) };
+	if (by->first == NULL || by->n == NULL)
 		return -1;
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		int32_t g = w->interval[i];
+
+		if (g < 0)
+			continue;
+		if (by->n[g] == 0)
+			by->first[g] = i;
+		together &= i == by->first[g] + by->n[g]++;
+	}
+	if (together)
+		return 0;
+	by->order = calloc(w->data->n_rows + 1, sizeof(*by->order));
+	if (by->order == NULL)
+		return -1;
+	for (size_t g = 0; g + 1 < n; g++) {
+		by->first[g] = at;
+		at += by->n[g];
+		by->n[g] = 0;
 	}
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		if (w->interval[i] >= 0)
-			(*start)[w->interval[i] + 1]++;
+		int32_t g = w->interval[i];
+
+		if (g >= 0)
+			by->order[by->first[g] + by->n[g]++] = (uint32_t)i;
 	}
-	for (uint32_t g = 0; g < n; g++) {
-		(*start)[g + 1] += (*start)[g];
-		next[g] = (*start)[g];
-	}
-	for (size_t i = 0; i < w->data->n_rows; i++) {
-		if (w->interval[i] >= 0)
-			(*order)[next[w->interval[i]]++] = i;
-	}
-	free(next);
 	return 0;
 }
 
-/* Sums over rows[0..n-1] (only those with an event, if only_events). */
-static void
-sum_rows(const struct work *w, struct gram *gram, const size_t *rows, size_t n,
-    double offset, bool only_events)
+static size_t
+by_interval_row(const struct by_interval *by, size_t g, size_t k)
 {
-	double z[MODEL_TERMS_MAX];
+	size_t at = by->first[g] + k;
 
-	gram_clear(gram);
-	for (size_t k = 0; k < n; k++) {
-		size_t i = rows[k];
-		double eta = w->score[i];
+	return by->order == NULL ? at : by->order[at];
+}
 
-		if (only_events && w->data->event[i] == 0)
-			continue;
-		if (!by_site(w) && fabs(eta) > ETA_CAP)
-			continue;
-		work_z(w, i, z);
-		gram_add(gram, z, exp(eta - offset));
+/* Rows on their way into a sum, some at a time, while they are in the cache. */
+struct side {
+	struct gram *gram;
+	double *z; /* (GRAM_ROWS, n_active) */
+	size_t rows[GRAM_ROWS], n;
+};
+
+enum { CENSORED, EVENTS };
+
+struct pass {
+	struct work *w;
+	struct by_interval by;
+	struct side sides[2];
+	double shift; /* is subtracted from every linear predictor */
+	double beyond; /* rows whose sums are left out */
+};
+
+static void
+pass_end(struct pass *s)
+{
+	by_interval_free(&s->by);
+	for (size_t k = 0; k < nitems(s->sides); k++) {
+		gram_free(s->sides[k].gram);
+		free(s->sides[k].z);
 	}
+}
+
+static int
+pass_begin(struct pass *s, struct work *w)
+{
+	*s = (struct pass){ .w = w };
+	for (size_t k = 0; k < nitems(s->sides); k++) {
+		struct side *side = &s->sides[k];
+
+		side->gram = gram_new(w->n_active);
+		side->z = calloc(
+		    GRAM_ROWS * (size_t)w->n_active + 1, sizeof(*side->z));
+		if (side->gram == NULL || side->z == NULL)
+			return -1;
+	}
+	return by_interval_make(w, &s->by);
+}
+
+/* Add the rows that wait, with weights exp(eta); 0 beyond the cap. */
+static void
+flush(struct pass *s, struct side *side)
+{
+	const struct work *w = s->w;
+	bool capped = !by_site(w);
+	double root[GRAM_ROWS];
+
+	work_eta(w, side->z, side->n, root);
+	for (size_t k = 0; k < side->n; k++) {
+		double eta = root[k];
+
+		if (w->plan->spec.has_offset)
+			eta += w->data->offset[side->rows[k]];
+		if (capped && fabs(eta) > ETA_CAP) {
+			s->beyond += 1.0;
+			root[k] = 0.0;
+		} else
+			root[k] = exp(0.5 * (eta - s->shift));
+	}
+	gram_add_rows(side->gram, side->z, root, side->n);
+	side->n = 0;
+}
+
+/*
+ * Sums over the rows of an interval: by event, or all of them on the side of
+ * the censored.
+ */
+static void
+sum_rows(struct pass *s, size_t g, bool by_event)
+{
+	const struct work *w = s->w;
+
+	for (size_t k = 0; k < nitems(s->sides); k++)
+		gram_clear(s->sides[k].gram);
+	for (size_t k = 0; k < s->by.n[g]; k++) {
+		size_t i = by_interval_row(&s->by, g, k);
+		struct side *side =
+		    &s->sides[by_event ? w->data->event[i] : CENSORED];
+
+		work_z(w, i, side->z + side->n * w->n_active);
+		side->rows[side->n++] = i;
+		if (side->n == GRAM_ROWS)
+			flush(s, side);
+	}
+	for (size_t k = 0; k < nitems(s->sides); k++)
+		flush(s, &s->sides[k]);
 }
 
 static void
@@ -168,28 +270,30 @@ add_event_z(const struct work *w, double *sum)
 }
 
 static void
-risk_sets(
-    struct work *w, struct gram *gram, const size_t *order, const size_t *start)
+risk_sets(struct pass *s)
 {
+	struct work *w = s->w;
 	bool efron = w->plan->spec.ties == TIES_EFRON;
 	size_t n_sums = PARTIAL_SUMS(w->n_active), tied = 0;
 	size_t n = w->grid->n, n_tied = efron ? grid_tied(w->grid) : 0;
 	double *beyond = work_group(w, 0);
 	double *leaving = beyond + 1, *events = leaving + n * n_sums;
 
-	for (size_t i = 0; i < w->data->n_rows; i++)
-		*beyond += w->interval[i] >= 0 && fabs(w->score[i]) > ETA_CAP;
 	for (size_t g = 0; g < n; g++) {
-		const size_t *rows = order + start[g];
-		size_t n_rows = start[g + 1] - start[g];
-
-		sum_rows(w, gram, rows, n_rows, 0.0, false);
-		gram_take(gram, leaving + g, n);
-		if (!efron || w->grid->intervals[g].events < 2)
+		if (!efron || w->grid->intervals[g].events < 2) {
+			sum_rows(s, g, false);
+			gram_take(s->sides[CENSORED].gram, leaving + g, n);
 			continue;
-		sum_rows(w, gram, rows, n_rows, 0.0, true);
-		gram_take(gram, events + tied++, n_tied);
+		}
+		/* Each row is summed once: all are both kinds together. */
+		sum_rows(s, g, true);
+		gram_take(s->sides[EVENTS].gram, events + tied, n_tied);
+		gram_take(s->sides[CENSORED].gram, leaving + g, n);
+		for (size_t k = 0; k < n_sums; k++)
+			leaving[g + k * n] += events[tied + k * n_tied];
+		tied++;
 	}
+	*beyond = s->beyond;
 	if (w->plan->iterations > 0)
 		return;
 	events += n_tied * n_sums;
@@ -203,12 +307,12 @@ risk_sets(
 
 /* The own stratum's log-likelihood, score and information. */
 static int
-own_likelihood(
-    struct work *w, struct gram *gram, const size_t *order, const size_t *start)
+own_likelihood(struct pass *s)
 {
+	struct work *w = s->w;
 	uint32_t a = w->n_active;
 	size_t n = PARTIAL_SUMS(a);
-	double *loglik = work_group(w, 0), offset = -HUGE_VAL;
+	double *loglik = work_group(w, 0);
 	struct partial out = { .p = a,
 		.efron = w->plan->spec.ties == TIES_EFRON,
 		.score = loglik + 1,
@@ -220,25 +324,22 @@ own_likelihood(
 	if (total == NULL || S == NULL || E == NULL)
 		goto out;
 	/* exp() of large predictors: only their differences matter. */
+	s->shift = -HUGE_VAL;
 	for (size_t i = 0; i < w->data->n_rows; i++)
-		offset = fmax(offset, w->score[i]);
+		s->shift = fmax(s->shift, w->score[i]);
 	for (size_t g = w->grid->n; g-- > 0;) {
-		const size_t *rows = order + start[g];
-		size_t n_rows = start[g + 1] - start[g];
-
-		sum_rows(w, gram, rows, n_rows, offset, false);
-		gram_take(gram, S, 1);
+		sum_rows(s, g, true);
+		gram_take(s->sides[CENSORED].gram, S, 1);
+		gram_take(s->sides[EVENTS].gram, E, 1);
 		for (size_t k = 0; k < n; k++)
-			S[k] = (double)(total[k] += S[k]);
-		sum_rows(w, gram, rows, n_rows, offset, true);
-		gram_take(gram, E, 1);
+			S[k] = (double)(total[k] += S[k] + E[k]);
 		partial_subtract(&out, S, E, w->grid->intervals[g].events);
 	}
 	add_event_z(w, out.score);
 	*loglik = out.loglik;
 	for (size_t i = 0; i < w->data->n_rows; i++) {
 		if (w->interval[i] >= 0 && w->data->event[i] == 1)
-			*loglik += w->score[i] - offset;
+			*loglik += w->score[i] - s->shift;
 	}
 	ret = 0;
 out:
@@ -251,21 +352,17 @@ out:
 static int
 newton(struct work *w)
 {
-	struct gram *gram = gram_new(w->n_active);
-	size_t *order = NULL, *start = NULL;
+	struct pass s;
 	int ret = -1;
 
-	if (gram == NULL || sort_by_interval(w, &order, &start) == -1)
-		goto out;
-	ret = 0;
-	if (by_site(w))
-		ret = own_likelihood(w, gram, order, start);
-	else
-		risk_sets(w, gram, order, start);
-out:
-	gram_free(gram);
-	free(order);
-	free(start);
+	if (pass_begin(&s, w) == 0) {
+		ret = 0;
+		if (by_site(w))
+			ret = own_likelihood(&s);
+		else
+			risk_sets(&s);
+	}
+	pass_end(&s);
 	return ret;
 }
 
@@ -325,7 +422,7 @@ static int
 local_pairs(struct work *w)
 {
 	size_t n = w->data->n_rows, m, so_far = 0;
-	size_t *order = NULL, *start = NULL;
+	struct by_interval by = { 0 };
 	size_t *rank = calloc(n + 1, sizeof(*rank));
 	double *sorted = calloc(n + 1, sizeof(*sorted));
 	uint64_t *tree = calloc(n + 1, sizeof(*tree));
@@ -333,13 +430,13 @@ local_pairs(struct work *w)
 	int ret = -1;
 
 	if (rank == NULL || sorted == NULL || tree == NULL ||
-	    sort_by_interval(w, &order, &start) == -1)
+	    by_interval_make(w, &by) == -1)
 		goto out;
 	m = rank_scores(w, sorted, rank);
 	for (size_t g = w->grid->n; g-- > 0;) {
 		for (int pass = 0; pass < 3; pass++) {
-			for (size_t k = start[g]; k < start[g + 1]; k++) {
-				size_t i = order[k];
+			for (size_t k = 0; k < by.n[g]; k++) {
+				size_t i = by_interval_row(&by, g, k);
 				uint64_t less, upto;
 
 				if (w->data->event[i] != (pass > 0))
@@ -359,8 +456,7 @@ local_pairs(struct work *w)
 	}
 	ret = 0;
 out:
-	free(order);
-	free(start);
+	by_interval_free(&by);
 	free(rank);
 	free(sorted);
 	free(tree);

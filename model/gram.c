@@ -5,15 +5,13 @@
 
 #include "model/work.h"
 
-#define BLOCK_ROWS 256
-
 struct gram {
 	int p, n_rows;
 	double w;
 	double *wz; /* (p) */
 	double *wzz; /* (p, p), upper triangle */
-	double *block; /* (BLOCK_ROWS, p) rows sqrt(w) z */
-	double *root; /* (BLOCK_ROWS) their sqrt(w) */
+	double *block; /* (GRAM_ROWS, p) rows sqrt(w) z */
+	double *root; /* (GRAM_ROWS) their sqrt(w) */
 };
 
 struct gram *
@@ -27,8 +25,8 @@ gram_new(uint32_t p)
 	g->p = (int)p;
 	g->wz = calloc((size_t)p + 1, sizeof(*g->wz));
 	g->wzz = calloc((size_t)p * p + 1, sizeof(*g->wzz));
-	g->block = calloc((size_t)BLOCK_ROWS * p + 1, sizeof(*g->block));
-	g->root = calloc(BLOCK_ROWS, sizeof(*g->root));
+	g->block = calloc((size_t)GRAM_ROWS * p + 1, sizeof(*g->block));
+	g->root = calloc(GRAM_ROWS, sizeof(*g->root));
 	if (g->wz == NULL || g->wzz == NULL || g->block == NULL ||
 	    g->root == NULL) {
 		gram_free(g);
@@ -80,8 +78,26 @@ gram_add(struct gram *g, const double *z, double weight)
 	g->root[g->n_rows] = root;
 	for (int i = 0; i < g->p; i++)
 		row[i] = root * z[i];
-	if (++g->n_rows == BLOCK_ROWS)
+	if (++g->n_rows == GRAM_ROWS)
 		flush(g);
+}
+
+void
+gram_add_rows(struct gram *g, double *z, const double *root, size_t n)
+{
+	size_t p = (size_t)g->p;
+
+	for (size_t i = 0; i < n; i++) {
+		g->w += root[i] * root[i];
+		for (size_t k = 0; k < p; k++)
+			z[i * p + k] *= root[i];
+	}
+	if (n == 0 || p == 0)
+		return;
+	cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, g->p, (int)n, 1.0, z,
+	    g->p, 1.0, g->wzz, g->p);
+	cblas_dgemv(CblasRowMajor, CblasTrans, (int)n, g->p, 1.0, z, g->p, root,
+	    1, 1.0, g->wz, 1);
 }
 
 void

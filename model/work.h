@@ -18,7 +18,7 @@ struct work {
 	const struct plan *plan;
 	const struct model_data *data;
 	uint32_t active[MODEL_TERMS_MAX], n_active;
-	int64_t *interval; /* (n_rows) index into grid, -1: row not used */
+	int32_t *interval; /* (n_rows) index into grid, -1: row not used */
 	const struct grid *grid; /* the plan's, or own */
 	struct grid own; /* strata = site */
 	double mean[MODEL_TERMS_MAX], scale[MODEL_TERMS_MAX]; /* (n_active) */
@@ -32,6 +32,9 @@ struct work {
  * table.
  */
 void work_z(const struct work *w, size_t row, double *z);
+
+/* Linear predictors beta'z, without intercept and offset, of z (n, n_active). */
+void work_eta(const struct work *w, const double *z, size_t n, double *eta);
 
 /* The numbers of a group of the next round. */
 static inline double *
@@ -80,6 +83,12 @@ struct gram *gram_new(uint32_t p);
 void gram_free(struct gram *g);
 void gram_clear(struct gram *g);
 void gram_add(struct gram *g, const double *z, double weight);
+/*
+ * The same of n rows at once, at most GRAM_ROWS is fast: z is (n, p) and spoilt,
+ * root (n) the square roots of their weights.
+ */
+#define GRAM_ROWS 256
+void gram_add_rows(struct gram *g, double *z, const double *root, size_t n);
 /* Number k of 1 + p + p(p+1)/2 goes to out[k * stride]. */
 void gram_take(struct gram *g, double *out, size_t stride);
 

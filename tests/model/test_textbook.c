@@ -379,7 +379,7 @@ error_bound(const struct plan *p, const struct group *g, long double A)
 	long double u = 0x1p-53L, P = p->spec.n_terms;
 	double E = fmin(plan_eta_max(p), ETA_CAP);
 
-	return ((P + 4) * E + p->spec.rows_per_site + 11) * u * A +
+	return ((P + 4) * E + p->spec.rows_per_site + 13) * u * A +
 	    (long double)p->spec.n_sites * p->grid.n *
 	    ldexpl(1, g->bound_bits - 105);
 }
