@@ -188,19 +188,21 @@ work_eta(const struct work *w, const double *z, size_t n, double *eta)
 	}
 }
 
+double
+work_unit(const struct work *w)
+{
+	const struct plan *p = w->plan;
+
+	return plan_kind_of(p->spec.kind)->scales_y ? p->y_sd : 1.0;
+}
+
 /* Linear predictors without the intercept; from the moments on. */
 static int
 predict(struct work *w)
 {
 	const struct plan *p = w->plan;
-	/* The linear predictor's unit is that of the outcome. */
-	double unit = plan_kind_of(p->spec.kind)->scales_y ? p->y_sd : 1.0;
-	double z[MODEL_TERMS_MAX];
+	double unit = work_unit(w), z[MODEL_TERMS_MAX];
 
-	for (uint32_t k = 0; k < w->n_active; k++) {
-		w->mean[k] = p->mean[w->active[k]];
-		w->scale[k] = 1.0 / p->sd[w->active[k]];
-	}
 	/* Newton's rounds over risk sets make them as they go. */
 	if (p->spec.kind == MODEL_COX && p->phase == PHASE_NEWTON &&
 	    p->spec.strata != STRATA_SITE)
@@ -337,6 +339,26 @@ contribute_pairs(struct work *w)
 	return 0;
 }
 
+static void
+standardise(struct work *w)
+{
+	const struct plan *p = w->plan;
+
+	w->n_active = plan_active(p, w->active);
+	for (uint32_t k = 0; k < w->n_active; k++) {
+		w->mean[k] = p->mean[w->active[k]];
+		w->scale[k] = 1.0 / p->sd[w->active[k]];
+	}
+}
+
+/* Rounds that make the linear predictors block by block. */
+static bool
+in_blocks(const struct plan *p)
+{
+	return plan_has_intercept(p) &&
+	    (p->phase == PHASE_NULL || p->phase == PHASE_NEWTON);
+}
+
 static int
 run(struct work *w)
 {
@@ -348,11 +370,10 @@ run(struct work *w)
 		return -1;
 	if (kind->find_intervals != NULL && kind->find_intervals(w) == -1)
 		return -1;
-	if (plan_has_z(p)) {
-		w->n_active = plan_active(p, w->active);
-		if (predict(w) == -1)
-			return -1;
-	}
+	if (plan_has_z(p))
+		standardise(w);
+	if (plan_has_z(p) && !in_blocks(p) && predict(w) == -1)
+		return -1;
 	if (p->phase == PHASE_GRADIENT)
 		return contribute_gradient(w);
 	return kind->rounds[p->phase](w);

@@ -211,69 +211,64 @@ counts(struct work *w)
 	return 0;
 }
 
-/* A matrix of gram sums, without those of w and w z, to where it belongs. */
-static void
-take_matrix(struct gram *gram, double *sums, uint32_t n, double *out)
-{
-	gram_take(gram, sums, 1);
-	memcpy(out, sums + 1 + n, PACKED(n) * sizeof(*out));
-}
+/* What the rows of a block add, but for their z. */
+struct parts {
+	double residual[BLOCK_ROWS], weight[BLOCK_ROWS], expected[BLOCK_ROWS];
+};
 
+/* Sums what has no z; rows beyond what is summed have parts of 0. */
 static void
-add_rows(struct work *w, const struct family *f, struct gram *observed,
-    struct gram *expected, double *row)
+make_parts(struct work *w, const struct block *b, struct parts *parts)
 {
-	uint32_t n = w->n_active + 1;
+	const struct family *f = &families[w->plan->spec.kind];
 	double *beyond = work_group(w, 0), *loglik = work_group(w, 1);
-	double *pearson = work_group(w, 2), *score = work_group(w, 3);
+	double *pearson = work_group(w, 2);
 
-	row[0] = 1.0;
-	for (size_t i = 0; i < w->data->n_rows; i++) {
-		double eta = w->plan->beta[0] + w->score[i];
-		double weight = weight_of(w, i);
-		struct row_part part;
+	for (size_t i = 0; i < b->n; i++) {
+		double weight = weight_of(w, b->row[i]);
+		double y = outcome_of(w, b->row[i]);
+		struct row_part part = { 0 };
 
-		if (w->interval[i] < 0)
-			continue;
-		if (f->is_beyond(outcome_of(w, i), eta)) {
+		if (f->is_beyond(y, b->eta[i]))
 			*beyond += 1.0;
-			continue;
-		}
-		part = f->part(w, outcome_of(w, i), eta);
-		work_z(w, i, row + 1);
+		else
+			part = f->part(w, y, b->eta[i]);
 		*loglik += weight * part.loglik;
 		*pearson += weight * part.pearson;
-		for (uint32_t k = 0; k < n; k++)
-			score[k] += weight * part.residual * row[k];
-		gram_add(observed, row, weight * part.weight);
-		if (f->has_expected)
-			gram_add(expected, row, weight * part.expected);
+		parts->residual[i] = weight * part.residual;
+		parts->weight[i] = weight * part.weight;
+		parts->expected[i] = weight * part.expected;
 	}
 }
 
 static int
 newton(struct work *w)
 {
-	const struct family *f = &families[w->plan->spec.kind];
+	bool has_expected = families[w->plan->spec.kind].has_expected;
 	uint32_t n = w->n_active + 1;
-	struct gram *observed = gram_new(n), *expected = gram_new(n);
-	double *row = calloc(n, sizeof(*row));
-	double *sums = calloc(1 + n + PACKED(n), sizeof(*sums));
-	double *info = work_group(w, 3) + n;
+	struct block *b = block_new(w);
+	struct products *observed = NULL, *expected = NULL;
+	double *score = work_group(w, 3);
+	struct parts parts;
 	int ret = -1;
 
-	if (observed == NULL || expected == NULL || row == NULL || sums == NULL)
+	if (b == NULL || (observed = products_new(b)) == NULL ||
+	    (expected = products_new(b)) == NULL)
 		goto out;
-	add_rows(w, f, observed, expected, row);
-	take_matrix(observed, sums, n, info);
-	if (f->has_expected)
-		take_matrix(expected, sums, n, info + PACKED(n));
+	for (size_t at = 0; block_fill(w, b, &at);) {
+		make_parts(w, b, &parts);
+		products_add(observed, b, parts.weight, parts.residual);
+		if (has_expected)
+			products_add(expected, b, parts.expected, NULL);
+	}
+	products_take(observed, score, score + n);
+	if (has_expected)
+		products_take(expected, NULL, score + n + PACKED(n));
 	ret = 0;
 out:
-	gram_free(observed);
-	gram_free(expected);
-	free(row);
-	free(sums);
+	products_free(observed);
+	products_free(expected);
+	block_free(b);
 	return ret;
 }
 

@@ -18,49 +18,51 @@ counts(struct work *w)
 	return 0;
 }
 
-/* log(1 + exp(x)) without overflow and without cancellation. */
+/* Of the rows of a block, but for their z; returns their log-likelihood. */
 static double
-softplus(double x)
+make_parts(const struct work *w, const struct block *b, double *residual,
+    double *weight)
 {
-	return x > 0.0 ? x + log1p(exp(-x)) : log1p(exp(x));
+	double loglik = 0.0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		bool present = w->data->event[b->row[i]] == 1;
+		double against = present ? -b->eta[i] : b->eta[i];
+		double e = exp(-fabs(against)), q = 1.0 + e, r = 1.0 / q;
+		/* Chances of the more and of the less likely outcome, and
+		   log(1 + e), each from the side that does not cancel. */
+		double more = r, less = e * r;
+		double own = log(q) + (e - (q - 1.0)) * r;
+
+		loglik -= own + (against > 0.0 ? against : 0.0);
+		residual[i] = against > 0.0 ? more : less;
+		if (!present)
+			residual[i] = -residual[i];
+		weight[i] = more * less;
+	}
+	return loglik;
 }
 
 static int
 newton(struct work *w)
 {
-	uint32_t n = w->n_active + 1;
-	struct gram *gram = gram_new(n);
-	double *row = calloc(n, sizeof(*row));
+	struct block *b = block_new(w);
+	struct products *products = NULL;
+	double residual[BLOCK_ROWS], weight[BLOCK_ROWS];
 	double *loglik = work_group(w, 0), *score = work_group(w, 1);
-	double *sums = calloc(1 + n + PACKED(n), sizeof(*sums));
 	int ret = -1;
 
-	if (gram == NULL || row == NULL || sums == NULL)
+	if (b == NULL || (products = products_new(b)) == NULL)
 		goto out;
-	for (size_t i = 0; i < w->data->n_rows; i++) {
-		double eta = w->plan->beta[0] + w->score[i];
-		double y = w->data->event[i];
-		double e = exp(-fabs(eta)), q = 1.0 + e;
-		/* y - p, from the side that does not cancel */
-		double p = eta > 0.0 ? 1.0 / q : e / q;
-		double not_p = eta > 0.0 ? e / q : 1.0 / q;
-		double residual = y == 1.0 ? not_p : -p;
-
-		row[0] = 1.0;
-		work_z(w, i, row + 1);
-		*loglik -= softplus(y == 1.0 ? -eta : eta);
-		for (uint32_t k = 0; k < n; k++)
-			score[k] += residual * row[k];
-		gram_add(gram, row, p * not_p);
+	for (size_t at = 0; block_fill(w, b, &at);) {
+		*loglik += make_parts(w, b, residual, weight);
+		products_add(products, b, weight, residual);
 	}
-	gram_take(gram, sums, 1);
-	for (size_t k = 0; k < PACKED(n); k++)
-		score[n + k] = sums[1 + n + k];
+	products_take(products, score, score + w->n_active + 1);
 	ret = 0;
 out:
-	gram_free(gram);
-	free(row);
-	free(sums);
+	products_free(products);
+	block_free(b);
 	return ret;
 }
 

@@ -5,6 +5,7 @@
 #ifndef MODEL_WORK_H
 #define MODEL_WORK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +23,11 @@ struct work {
 	const struct grid *grid; /* the plan's, or own */
 	struct grid own; /* strata = site */
 	double mean[MODEL_TERMS_MAX], scale[MODEL_TERMS_MAX]; /* (n_active) */
-	double *score; /* (n_rows) beta'z without the intercept */
+	/* (n_rows) beta'z without the intercept; NULL where blocks have it */
+	double *score;
 	double *values; /* (plan_values()) all 0 at the start */
+	bool
+	    out_of_range; /* block_fill() met a term that is not in its range */
 };
 
 /*
@@ -35,6 +39,9 @@ void work_z(const struct work *w, size_t row, double *z);
 
 /* Linear predictors beta'z, without intercept and offset, of z (n, n_active). */
 void work_eta(const struct work *w, const double *z, size_t n, double *eta);
+
+/* The linear predictor's unit: that of the outcome where it is standardised. */
+double work_unit(const struct work *w);
 
 /* The numbers of a group of the next round. */
 static inline double *
@@ -75,6 +82,35 @@ int contribute_pairs(struct work *w);
 
 /* Learning: the sum of the patients' clipped gradients (model/learn.c). */
 int contribute_gradient(struct work *w);
+
+/*
+ * Rows that are used, some at a time, so that all that is made of them is made
+ * while they are in the cache: of models with an intercept.
+ */
+#define BLOCK_ROWS 512
+struct block {
+	size_t n; /* rows in it */
+	uint32_t p; /* the intercept and the active terms */
+	size_t stride; /* numbers from a row of z to the next */
+	size_t row[BLOCK_ROWS]; /* their places in the table */
+	double eta[BLOCK_ROWS]; /* their linear predictors at beta */
+	double *z; /* (n, p): 1 and the standardised terms */
+};
+
+struct block *block_new(const struct work *w);
+void block_free(struct block *b); /* NULL is fine */
+/* The used rows from *at on, which moves behind them; false: there are none. */
+bool block_fill(const struct work *w, struct block *b, size_t *at);
+
+/* Sums of w z z', and of r z where there is an r, over blocks of rows. */
+struct products;
+struct products *products_new(const struct block *b);
+void products_free(struct products *s); /* NULL is fine */
+/* weight (n), 0 or above; residual (n), or NULL at all times. */
+void products_add(struct products *s, const struct block *b,
+    const double *weight, const double *residual);
+/* score (p) or NULL; matrix (p, p) packed. */
+void products_take(const struct products *s, double *score, double *matrix);
 
 /*
  * Sums of w, w z, w z z' over rows that come one by one.

@@ -553,6 +553,39 @@ what_does_not_fit_the_family_is_refused(void **state)
 	rows_free(&r);
 }
 
+/* Also of a patient who is not in the fit. */
+static void
+a_term_beyond_its_range_is_refused_before_newton(void **state)
+{
+	struct rows r = plain_rows();
+	struct model_spec s = spec_for(&r, MODEL_GAUSSIAN, 2);
+	struct consortium c;
+	struct err err;
+	double *values;
+
+	(void)state;
+	s.has_weights = true;
+	r.weight[11] = 0.0;
+	consortium_open(&c, &s, &r, deal_in_turn);
+	while (strcmp(plan_kind(c.plan), "newton") != 0) {
+		double *x = &c.site[1].x[2 * 5 + 1], kept = *x;
+
+		values = calloc(plan_values(c.plan), sizeof(*values));
+		assert_non_null(values);
+		*x = c.rounds == 0 ? 9.0 : NAN;
+		assert_int_equal(
+		    contribute(c.plan, &c.site[1], values, &err), -1);
+		assert_string_equal(err.msg,
+		    "row 6 of the table: x2 is not within the codebook's "
+		    "range");
+		*x = kept;
+		free(values);
+		consortium_round(&c);
+	}
+	consortium_close(&c);
+	rows_free(&r);
+}
+
 int
 main(void)
 {
@@ -573,6 +606,8 @@ main(void)
 		    weights_that_are_too_few_or_too_uneven_are_refused),
 		cmocka_unit_test(one_class_at_a_site_changes_nothing),
 		cmocka_unit_test(what_does_not_fit_the_family_is_refused),
+		cmocka_unit_test(
+		    a_term_beyond_its_range_is_refused_before_newton),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
