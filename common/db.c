@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/canon.h"
 #include "common/err.h"
+#include "common/macros.h"
 
 struct db_query {
 	struct db *db;
@@ -49,7 +51,7 @@ user_version(struct db *db, int *version, struct err *err)
 	struct db_query *q = db_query(db, err, "PRAGMA user_version", "");
 	int rv;
 
-	if (q == NULL || (rv = db_row(q, err)) < 0)
+	if ((rv = db_row(q, err)) < 0)
 		return -1;
 	*version = rv == 1 ? (int)db_int(q, 0) : 0;
 	db_done(q);
@@ -299,6 +301,8 @@ db_query(
 int
 db_row(struct db_query *q, struct err *err)
 {
+	if (q == NULL)
+		return -1;
 	switch (sqlite3_step(q->stmt)) {
 	case SQLITE_ROW:
 		return 1;
@@ -339,6 +343,61 @@ db_blob(struct db_query *q, int column, size_t *len)
 
 	*len = (size_t)sqlite3_column_bytes(q->stmt, column);
 	return p;
+}
+
+void
+db_digest(struct db_query *q, int column, uint8_t out[32])
+{
+	size_t len;
+	const uint8_t *p = db_blob(q, column, &len);
+
+	memset(out, 0, 32);
+	if (p != NULL && len == 32)
+		memcpy(out, p, 32);
+}
+
+size_t
+db_u16s(struct db_query *q, int column, uint16_t *out, size_t max)
+{
+	size_t len;
+	const uint8_t *p = db_blob(q, column, &len);
+	size_t n = MIN(len / 2, max);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (uint16_t)(p[2 * i] << 8 | p[2 * i + 1]);
+	return n;
+}
+
+void
+db_put_u16s(struct canon *out, const uint16_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		canon_u16(out, v[i]);
+}
+
+int
+db_append(struct db_query *q, int column, struct canon *out, struct err *err)
+{
+	size_t len;
+	const uint8_t *p;
+
+	if (out == NULL)
+		return 0;
+	p = db_blob(q, column, &len);
+	canon_raw(out, p, len);
+	return out->failed ? err_set(err, ERR_SYSTEM, "out of memory") : 0;
+}
+
+int
+db_one(struct db_query *q, struct canon *out, struct err *err)
+{
+	int rv = db_row(q, err);
+
+	if (rv == 1) {
+		rv = db_append(q, 0, out, err) < 0 ? -1 : 1;
+		db_done(q);
+	}
+	return rv;
 }
 
 void

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct canon;
 struct db;
 struct db_query;
 struct err;
@@ -43,13 +44,24 @@ void db_rollback(struct db *db);
  */
 struct db_query *db_query(
     struct db *db, struct err *err, const char *sql, const char *format, ...);
-/* 1: a row, 0: no more, -1: error. */
+/* 1: a row, 0: no more, -1: error, also for the NULL of a query that failed. */
 int db_row(struct db_query *q, struct err *err);
 int64_t db_int(struct db_query *q, int column);
 double db_real(struct db_query *q, int column);
 const char *db_str(struct db_query *q, int column); /* "" for NULL */
 /* Valid until the next row.  *len is 0 and the result NULL for NULL. */
 const uint8_t *db_blob(struct db_query *q, int column, size_t *len);
+/* 32 bytes; zeros if it is no digest. */
+void db_digest(struct db_query *q, int column, uint8_t out[32]);
+/* Numbers of 16 bits, big-endian, at most max; how many.  And to a blob. */
+size_t db_u16s(struct db_query *q, int column, uint16_t *out, size_t max);
+void db_put_u16s(struct canon *out, const uint16_t *v, size_t n);
+/* Append the blob to out; NULL: nothing to do. */
+int db_append(
+    struct db_query *q, int column, struct canon *out, struct err *err);
+/* The first column of the only row, if there is one, appended to out: 1, 0 or
+   -1. */
+int db_one(struct db_query *q, struct canon *out, struct err *err);
 /* Let go of the read position; needed when a query is left before its end. */
 void db_done(struct db_query *q);
 

@@ -14,7 +14,7 @@ noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a %D%/libjson.a
 	%D%/utf8.c %D%/utf8.h
 
 # Apart, so that only who keeps a database links SQLite.
-%C%_libdb_a_SOURCES = %D%/db.c %D%/db.h
+%C%_libdb_a_SOURCES = %D%/db.c %D%/db.h %D%/steps.c %D%/steps.h
 %C%_libdb_a_CPPFLAGS = $(AM_CPPFLAGS) $(SQLITE_CFLAGS) $(SODIUM_CFLAGS)
 # The reader of JSON, apart for the same reason.
 %C%_libjson_a_SOURCES = %D%/json_read.c %D%/json_read.h

@@ -13,10 +13,7 @@ struct book {
 	struct db *db;
 };
 
-#define STEP_SUM                                                               \
-	"checksum(study, idx, state, plan, round, kind, utc, sites, result)"
 #define ROUND_SUM "checksum(study, number, body)"
-#define STUDY_OF(table) "(SELECT name FROM study WHERE id = " table ".study)"
 
 static const char *const schema[] = {
 	"CREATE TABLE manifest ("
@@ -30,19 +27,7 @@ static const char *const schema[] = {
 	" status INTEGER NOT NULL DEFAULT 0,"
 	" why TEXT NOT NULL DEFAULT '',"
 	" last_round INTEGER NOT NULL DEFAULT 0,"
-	" cohort BLOB) STRICT;"
-	"CREATE TABLE step ("
-	" study INTEGER NOT NULL REFERENCES study(id),"
-	" idx INTEGER NOT NULL,"
-	" state BLOB NOT NULL,"
-	" plan BLOB NOT NULL,"
-	" round INTEGER NOT NULL,"
-	" kind TEXT NOT NULL,"
-	" utc INTEGER NOT NULL,"
-	" sites BLOB NOT NULL,"
-	" result BLOB NOT NULL,"
-	" PRIMARY KEY (study, idx)) STRICT;"
-	"CREATE TABLE round ("
+	" cohort BLOB) STRICT;" STEPS_TABLE "CREATE TABLE round ("
 	" study INTEGER PRIMARY KEY REFERENCES study(id),"
 	" number INTEGER NOT NULL,"
 	" body BLOB NOT NULL) STRICT;",
@@ -58,8 +43,7 @@ static const char *const schema[] = {
 	" key BLOB NOT NULL,"
 	" lines INTEGER NOT NULL,"
 	" head BLOB NOT NULL) STRICT;",
-	"ALTER TABLE step ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
-	"UPDATE step SET sum = " STEP_SUM ";"
+	STEPS_GUARD
 	"ALTER TABLE round ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
 	"UPDATE round SET sum = " ROUND_SUM ";",
 };
@@ -119,35 +103,6 @@ book_rollback(struct book *b)
 	db_rollback(b->db);
 }
 
-#define ROW(q, err) ((q) == NULL ? -1 : db_row((q), (err)))
-
-/* Append column of q's row to out, which may be NULL. */
-static int
-append(struct db_query *q, int column, struct canon *out, struct err *err)
-{
-	size_t len;
-	const uint8_t *p;
-
-	if (out == NULL)
-		return 0;
-	p = db_blob(q, column, &len);
-	canon_raw(out, p, len);
-	return out->failed ? err_set(err, ERR_SYSTEM, "out of memory") : 0;
-}
-
-/* The first column of the one row of q, if there is one. */
-static int
-get_blob(struct db_query *q, struct canon *out, struct err *err)
-{
-	int rv = ROW(q, err);
-
-	if (rv == 1) {
-		rv = append(q, 0, out, err) < 0 ? -1 : 1;
-		db_done(q);
-	}
-	return rv;
-}
-
 int
 book_put_manifest(struct book *b, uint32_t epoch, const void *object,
     size_t len, struct err *err)
@@ -160,7 +115,7 @@ book_put_manifest(struct book *b, uint32_t epoch, const void *object,
 int
 book_get_manifest(struct book *b, struct canon *out, struct err *err)
 {
-	return get_blob(
+	return db_one(
 	    db_query(b->db, err,
 		"SELECT object FROM manifest ORDER BY epoch DESC LIMIT 1", ""),
 	    out, err);
@@ -170,7 +125,7 @@ int
 book_manifest_of(
     struct book *b, uint32_t epoch, struct canon *out, struct err *err)
 {
-	return get_blob(
+	return db_one(
 	    db_query(b->db, err, "SELECT object FROM manifest WHERE epoch = ?",
 		"i", (int64_t)epoch),
 	    out, err);
@@ -180,10 +135,10 @@ int
 book_manifest_after(
     struct book *b, uint32_t epoch, struct canon *out, struct err *err)
 {
-	return get_blob(db_query(b->db, err,
-			    "SELECT object FROM manifest WHERE epoch > ?"
-			    " ORDER BY epoch LIMIT 1",
-			    "i", (int64_t)epoch),
+	return db_one(db_query(b->db, err,
+			  "SELECT object FROM manifest WHERE epoch > ?"
+			  " ORDER BY epoch LIMIT 1",
+			  "i", (int64_t)epoch),
 	    out, err);
 }
 
@@ -197,46 +152,23 @@ book_add_study(struct book *b, const char *name,
 	    name, digest, (size_t)BOOK_DIGEST, object, len);
 }
 
-static size_t
-read_sites(struct db_query *q, int column, uint16_t *out)
-{
-	size_t len;
-	const uint8_t *p = db_blob(q, column, &len);
-	size_t n = MIN(len / 2, BOOK_SITES_MAX);
-
-	for (size_t i = 0; i < n; i++)
-		out[i] = (uint16_t)(p[2 * i] << 8 | p[2 * i + 1]);
-	return n;
-}
-
-static void
-copy_digest(struct db_query *q, int column, uint8_t out[BOOK_DIGEST])
-{
-	size_t len;
-	const uint8_t *p = db_blob(q, column, &len);
-
-	memset(out, 0, BOOK_DIGEST);
-	if (p != NULL && len == BOOK_DIGEST)
-		memcpy(out, p, BOOK_DIGEST);
-}
-
 #define STUDY_COLUMNS                                                          \
 	"SELECT id, name, digest, status, why, last_round, cohort FROM study "
 
 static int
 read_study(struct db_query *q, struct book_study *out, struct err *err)
 {
-	int rv = ROW(q, err);
+	int rv = db_row(q, err);
 
 	if (rv != 1)
 		return rv;
 	out->id = db_int(q, 0);
 	snprintf(out->name, sizeof(out->name), "%s", db_str(q, 1));
-	copy_digest(q, 2, out->digest);
+	db_digest(q, 2, out->digest);
 	out->status = (enum book_status)db_int(q, 3);
 	snprintf(out->why, sizeof(out->why), "%s", db_str(q, 4));
 	out->last_round = (uint64_t)db_int(q, 5);
-	out->n_cohort = read_sites(q, 6, out->cohort);
+	out->n_cohort = db_u16s(q, 6, out->cohort, BOOK_SITES_MAX);
 	db_done(q);
 	if ((size_t)out->status >= nitems(status_names))
 		return err_set(err, ERR_FORMAT, "study %s: unknown status %d",
@@ -267,8 +199,8 @@ int
 book_study_object(
     struct book *b, int64_t id, struct canon *out, struct err *err)
 {
-	return get_blob(db_query(b->db, err,
-			    "SELECT object FROM study WHERE id = ?", "i", id),
+	return db_one(db_query(b->db, err,
+			  "SELECT object FROM study WHERE id = ?", "i", id),
 	    out, err);
 }
 
@@ -281,13 +213,6 @@ book_set_status(struct book *b, int64_t study, enum book_status status,
 	    (int64_t)status, why, study);
 }
 
-static void
-put_sites(struct canon *c, const uint16_t *sites, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		canon_u16(c, sites[i]);
-}
-
 int
 book_set_cohort(struct book *b, int64_t study, const uint16_t *sites, size_t n,
     struct err *err)
@@ -295,7 +220,7 @@ book_set_cohort(struct book *b, int64_t study, const uint16_t *sites, size_t n,
 	struct canon c = { 0 };
 	int rv;
 
-	put_sites(&c, sites, n);
+	db_put_u16s(&c, sites, n);
 	rv = db_run(b->db, err, "UPDATE study SET cohort = ? WHERE id = ?",
 	    "bi", c.data, c.len, study);
 	canon_free(&c);
@@ -303,65 +228,25 @@ book_set_cohort(struct book *b, int64_t study, const uint16_t *sites, size_t n,
 }
 
 int
-book_add_step(struct book *b, int64_t study, const struct book_step *step,
+book_add_step(struct book *b, int64_t study, const struct step *step,
     const void *plan, size_t plan_len, const void *result, size_t result_len,
     struct err *err)
 {
-	struct canon c = { 0 };
-	int rv;
-
-	put_sites(&c, step->sites, step->n_sites);
-	rv = db_run(b->db, err,
-	    "INSERT INTO step (study, idx, state, plan, round, kind, utc,"
-	    " sites, result, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-	    " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
-	    "iibbisibb", study, (int64_t)step->idx, step->state,
-	    (size_t)BOOK_DIGEST, plan, plan_len, (int64_t)step->round,
-	    step->kind, clock_utc(), c.len != 0 ? (const void *)c.data : "",
-	    c.len, result_len != 0 ? result : "", result_len);
-	canon_free(&c);
-	return rv;
+	return step_add(
+	    b->db, study, step, plan, plan_len, result, result_len, err);
 }
 
 int
-book_get_step(struct book *b, int64_t study, uint32_t idx,
-    struct book_step *step, struct canon *plan, struct canon *result,
-    struct err *err)
+book_get_step(struct book *b, int64_t study, uint32_t idx, struct step *step,
+    struct canon *plan, struct canon *result, struct err *err)
 {
-	struct db_query *q = db_query(b->db, err,
-	    "SELECT idx, state, round, sites, plan, result, kind, utc,"
-	    " sum = " STEP_SUM
-	    ", " STUDY_OF("step") " FROM step"
-				  " WHERE study = ? AND idx <= ? ORDER BY idx "
-				  "DESC LIMIT 1",
-	    "ii", study, (int64_t)idx);
-	int rv = ROW(q, err);
-
-	if (rv != 1)
-		return rv;
-	step->idx = (uint32_t)db_int(q, 0);
-	copy_digest(q, 1, step->state);
-	step->round = (uint64_t)db_int(q, 2);
-	step->n_sites = read_sites(q, 3, step->sites);
-	snprintf(step->kind, sizeof(step->kind), "%s", db_str(q, 6));
-	step->utc = db_int(q, 7);
-	if (db_int(q, 8) == 0)
-		rv = err_set(err, ERR_FORMAT,
-		    "study %s, step %u: not as it was written: the database is "
-		    "damaged",
-		    db_str(q, 9), step->idx);
-	else if (append(q, 4, plan, err) < 0 || append(q, 5, result, err) < 0)
-		rv = -1;
-	db_done(q);
-	if (rv == 1 && idx != UINT32_MAX && step->idx != idx)
-		rv = 0;
-	return rv;
+	return step_get(b->db, study, idx, step, plan, result, err);
 }
 
 static int
 get_idx(struct db_query *q, uint32_t *idx, struct err *err)
 {
-	int rv = ROW(q, err);
+	int rv = db_row(q, err);
 
 	if (rv == 1) {
 		*idx = (uint32_t)db_int(q, 0);
@@ -439,7 +324,7 @@ book_new_round(struct book *b, int64_t study, uint64_t *round, struct err *err)
 		return -1;
 	q = db_query(b->db, err, "SELECT last_round FROM study WHERE id = ?",
 	    "i", study);
-	switch (ROW(q, err)) {
+	switch (db_row(q, err)) {
 	case 1:
 		*round = (uint64_t)db_int(q, 0);
 		db_done(q);
@@ -469,10 +354,10 @@ book_get_round(struct book *b, int64_t study, uint64_t *round,
 {
 	struct db_query *q = db_query(b->db, err,
 	    "SELECT body, number, sum = " ROUND_SUM
-	    ", " STUDY_OF("round") " FROM round"
-				   " WHERE study = ?",
+	    ", (SELECT name FROM study WHERE id = round.study) FROM round"
+	    " WHERE study = ?",
 	    "i", study);
-	int rv = ROW(q, err);
+	int rv = db_row(q, err);
 
 	if (rv != 1)
 		return rv;
@@ -482,7 +367,7 @@ book_get_round(struct book *b, int64_t study, uint64_t *round,
 		    "study %s, round %llu: not as it was written: the database "
 		    "is damaged",
 		    db_str(q, 3), (unsigned long long)*round);
-	else if (append(q, 0, body, err) < 0)
+	else if (db_append(q, 0, body, err) < 0)
 		rv = -1;
 	db_done(q);
 	return rv;
@@ -513,13 +398,13 @@ book_get_checkpoint(
 	struct db_query *q = db_query(b->db, err,
 	    "SELECT key, lines, head FROM checkpoint WHERE site = ?", "i",
 	    (int64_t)site);
-	int rv = ROW(q, err);
+	int rv = db_row(q, err);
 
 	if (rv != 1)
 		return rv;
-	copy_digest(q, 0, c->key);
+	db_digest(q, 0, c->key);
 	c->lines = (uint64_t)db_int(q, 1);
-	copy_digest(q, 2, c->head);
+	db_digest(q, 2, c->head);
 	db_done(q);
 	return 1;
 }

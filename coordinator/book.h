@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/canon.h"
+#include "common/steps.h"
 
 struct book;
 struct err;
@@ -72,22 +73,12 @@ int book_set_status(struct book *b, int64_t study, enum book_status status,
 int book_set_cohort(struct book *b, int64_t study, const uint16_t *sites,
     size_t n, struct err *err);
 
-struct book_step {
-	uint32_t idx;
-	uint8_t state[BOOK_DIGEST];
-	uint64_t round; /* that led here; 0 for step 0 */
-	char kind[33]; /* of that round */
-	int64_t utc; /* when it was stored; filled in */
-	size_t n_sites; /* in its sum */
-	uint16_t sites[BOOK_SITES_MAX];
-};
-/* result is the signed Result (M8) of the round that led here. */
-int book_add_step(struct book *b, int64_t study, const struct book_step *step,
+/* The chain of states (common/steps.h). */
+int book_add_step(struct book *b, int64_t study, const struct step *step,
     const void *plan, size_t plan_len, const void *result, size_t result_len,
     struct err *err);
-/* idx UINT32_MAX: the last one.  plan and result may be NULL. */
 int book_get_step(struct book *b, int64_t study, uint32_t idx,
-    struct book_step *step, struct canon *plan, struct canon *result,
+    struct step *step, struct canon *plan, struct canon *result,
     struct err *err);
 
 /* The step that a round led to; 1, 0 or -1. */

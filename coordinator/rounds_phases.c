@@ -532,7 +532,7 @@ work_result(struct work *w, const struct canon *msg, struct err *err)
 static int
 expire_uploads(struct work *w, struct err *err)
 {
-	struct book_step *step;
+	struct step step;
 	struct canon result = { 0 };
 	struct round_result *r = NULL;
 	uint32_t idx = plan_index(w->plan);
@@ -541,10 +541,8 @@ expire_uploads(struct work *w, struct err *err)
 
 	if (idx <= w->study->rounds.keep_uploads)
 		return 0;
-	if ((step = calloc(1, sizeof(*step))) == NULL)
-		return err_sys(err, "uploads");
 	rv = book_get_step(w->rounds->book, w->id,
-	    idx - (uint32_t)w->study->rounds.keep_uploads, step, NULL, &result,
+	    idx - (uint32_t)w->study->rounds.keep_uploads, &step, NULL, &result,
 	    err);
 	if (rv == 1 && (r = work_result(w, &result, &why)) == NULL)
 		log_fields(LOG_WARNING, WORK_FIELDS(w),
@@ -552,7 +550,7 @@ expire_uploads(struct work *w, struct err *err)
 	if (r != NULL) {
 		char round[24];
 
-		snprintf(round, sizeof(round), "%" PRIu64, step->round);
+		snprintf(round, sizeof(round), "%" PRIu64, step.round);
 		rv = audit_event(w->rounds->audit, err, "uploads-deleted",
 		    "study", w->name, "round", round, NULL);
 	}
@@ -566,14 +564,12 @@ expire_uploads(struct work *w, struct err *err)
 	}
 	round_result_free(r);
 	canon_free(&result);
-	free(step);
 	return rv < 0 ? -1 : 0;
 }
 
 static int
-store_next(struct work *w, const struct book_step *step,
-    const struct canon *plan, const struct canon *result, bool done,
-    struct err *err)
+store_next(struct work *w, const struct step *step, const struct canon *plan,
+    const struct canon *result, bool done, struct err *err)
 {
 	struct book *b = w->rounds->book;
 
@@ -595,33 +591,27 @@ store_next(struct work *w, const struct book_step *step,
 /* cohort = open: who is not in this sum and was in the one before, and who
    came. */
 static int
-audit_change(struct work *w, const struct book_step *step, const char *round,
-    struct err *err)
+audit_change(
+    struct work *w, const struct step *step, const char *round, struct err *err)
 {
 	const struct manifest *m = w->rounds->manifest;
-	struct book_step *last = calloc(1, sizeof(*last));
 	char gone[1024], came[1024];
+	struct step last;
 	size_t changed;
-	int rv = -1;
 
-	if (last == NULL)
-		return err_sys(err, "a step");
-	if (book_get_step(
-		w->rounds->book, w->id, UINT32_MAX, last, NULL, NULL, err) != 1)
-		goto out;
-	rv = 0;
-	if (last->n_sites == 0)
-		goto out; /* the first sum */
-	changed = context_without(m, last->sites, last->n_sites, step->sites,
+	if (book_get_step(w->rounds->book, w->id, UINT32_MAX, &last, NULL, NULL,
+		err) != 1)
+		return -1;
+	if (last.n_sites == 0)
+		return 0; /* the first sum */
+	changed = context_without(m, last.sites, last.n_sites, step->sites,
 	    step->n_sites, gone, sizeof(gone));
-	changed += context_without(m, step->sites, step->n_sites, last->sites,
-	    last->n_sites, came, sizeof(came));
-	if (changed != 0)
-		rv = audit_event(w->rounds->audit, err, "set-changed", "study",
-		    w->name, "round", round, "gone", gone, "new", came, NULL);
-out:
-	free(last);
-	return rv;
+	changed += context_without(m, step->sites, step->n_sites, last.sites,
+	    last.n_sites, came, sizeof(came));
+	if (changed == 0)
+		return 0;
+	return audit_event(w->rounds->audit, err, "set-changed", "study",
+	    w->name, "round", round, "gone", gone, "new", came, NULL);
 }
 
 /* The sum is opened: step the model, keep both, and forget the round. */
@@ -630,7 +620,7 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
     const struct sources *src, const struct canon *result, struct err *err)
 {
 	const struct round_about *about = coord_round_about(w->round);
-	struct book_step *step = calloc(1, sizeof(*step));
+	struct step step = { .round = about->round, .n_sites = src->n };
 	struct canon bytes = { 0 }, after = { 0 };
 	struct plan *next = NULL;
 	uint8_t sum_root[ROUND_DIGEST];
@@ -638,8 +628,6 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 	int rv = -1;
 
 	(void)ctx;
-	if (step == NULL)
-		return err_sys(err, "a step");
 	plan_save(w->plan, &bytes);
 	next = plan_load(w->spec, bytes.data, bytes.len, err);
 	if (next == NULL ||
@@ -648,22 +636,20 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 		study_bits(w->study), sum, about->words, sum_root, err) < 0)
 		goto out;
 	plan_save(next, &after);
-	step->idx = plan_index(next);
-	step->round = about->round;
-	step->n_sites = src->n;
+	step.idx = plan_index(next);
 	for (size_t i = 0; i < src->n; i++)
-		step->sites[i] = src->inputs[i].site;
-	snprintf(step->kind, sizeof(step->kind), "%s", about->kind);
-	round_state_next(w->digest, step->idx, plan_kind(next), w->state,
-	    sum_root, after.data, after.len, step->state);
-	hex_text(step->state, BOOK_DIGEST, state);
+		step.sites[i] = src->inputs[i].site;
+	snprintf(step.kind, sizeof(step.kind), "%s", about->kind);
+	round_state_next(w->digest, step.idx, plan_kind(next), w->state,
+	    sum_root, after.data, after.len, step.state);
+	hex_text(step.state, BOOK_DIGEST, state);
 	snprintf(round, sizeof(round), "%" PRIu64, about->round);
 	snprintf(n_text, sizeof(n_text), "%zu", src->n);
 	if (audit_event(w->rounds->audit, err, "sum", "study", w->name, "round",
-		round, "kind", step->kind, "sites", n_text, "state", state,
+		round, "kind", step.kind, "sites", n_text, "state", state,
 		NULL) < 0 ||
-	    audit_change(w, step, round, err) < 0 ||
-	    store_next(w, step, &after, result, plan_done(next), err) < 0)
+	    audit_change(w, &step, round, err) < 0 ||
+	    store_next(w, &step, &after, result, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the book is ahead; memory follows. */
 	log_event(EVENT_ROUND_SUM, LOG_INFO, WORK_FIELDS(w),
@@ -676,11 +662,11 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 	plan_free(w->plan);
 	w->plan = next;
 	next = NULL;
-	memcpy(w->state, step->state, BOOK_DIGEST);
+	memcpy(w->state, step.state, BOOK_DIGEST);
 	if (w->study->privacy.cohort == STUDY_FIXED && w->n_cohort == 0) {
 		memcpy(
-		    w->cohort, step->sites, step->n_sites * sizeof(*w->cohort));
-		w->n_cohort = step->n_sites;
+		    w->cohort, step.sites, step.n_sites * sizeof(*w->cohort));
+		w->n_cohort = step.n_sites;
 	}
 	if (plan_done(w->plan))
 		w->status = BOOK_DONE;
@@ -700,7 +686,6 @@ out:
 	plan_free(next);
 	canon_free(&bytes);
 	canon_free(&after);
-	free(step);
 	return rv;
 }
 
@@ -899,14 +884,10 @@ work_message(
 static int
 get_result(struct work *w, uint32_t idx, struct canon *msg, struct err *err)
 {
-	struct book_step *step = calloc(1, sizeof(*step));
-	int rv;
+	struct step step;
 
-	if (step == NULL)
-		return err_sys(err, "a result");
-	rv = book_get_step(w->rounds->book, w->id, idx, step, NULL, msg, err);
-	free(step);
-	return rv;
+	return book_get_step(
+	    w->rounds->book, w->id, idx, &step, NULL, msg, err);
 }
 
 int

@@ -98,32 +98,29 @@ static int
 load_step(struct rounds *s, struct work *w, struct err *err)
 {
 	struct canon bytes = { 0 };
-	struct book_step *step = calloc(1, sizeof(*step));
+	struct step step = { 0 };
 	int rv = -1;
 
-	if (step == NULL)
-		return err_sys(err, "study %s", w->name);
 	switch (book_get_step(
-	    s->book, w->id, UINT32_MAX, step, &bytes, NULL, err)) {
+	    s->book, w->id, UINT32_MAX, &step, &bytes, NULL, err)) {
 	case 1:
 		w->plan = plan_load(w->spec, bytes.data, bytes.len, err);
 		break;
 	case 0:
-		round_state_first(w->digest, step->state);
+		round_state_first(w->digest, step.state);
 		if ((w->plan = plan_new(w->spec, err)) == NULL)
 			break;
 		plan_save(w->plan, &bytes);
-		if (book_add_step(s->book, w->id, step, bytes.data, bytes.len,
+		if (book_add_step(s->book, w->id, &step, bytes.data, bytes.len,
 			NULL, 0, err) < 0)
 			goto out;
 		break;
 	}
 	if (w->plan == NULL)
 		goto out;
-	memcpy(w->state, step->state, BOOK_DIGEST);
+	memcpy(w->state, step.state, BOOK_DIGEST);
 	rv = 0;
 out:
-	free(step);
 	canon_free(&bytes);
 	return rv;
 }
@@ -560,7 +557,7 @@ static int
 result_body(
     struct rounds *s, const struct work *w, struct canon *body, struct err *err)
 {
-	struct book_step *step = calloc(1, sizeof(*step));
+	struct step step;
 	struct round_params params;
 	struct canon plan = { 0 };
 	struct finished f = {
@@ -581,7 +578,7 @@ result_body(
 	f.plan = plan.data;
 	f.plan_len = plan.len;
 	f.rounds = calloc(f.n_rounds, sizeof(*f.rounds));
-	if (step == NULL || sets == NULL || f.rounds == NULL) {
+	if (sets == NULL || f.rounds == NULL) {
 		err_sys(err, "result");
 		goto out;
 	}
@@ -593,16 +590,15 @@ result_body(
 		struct finished_round *x = &f.rounds[i];
 
 		if (book_get_step(
-			s->book, w->id, i + 1, step, NULL, NULL, err) != 1)
+			s->book, w->id, i + 1, &step, NULL, NULL, err) != 1)
 			goto out;
-		x->round = step->round;
+		x->round = step.round;
 		x->step = i;
-		x->n_sites = (uint32_t)step->n_sites;
-		context_names(
-		    s->manifest, step->sites, step->n_sites, &sets[i]);
+		x->n_sites = (uint32_t)step.n_sites;
+		context_names(s->manifest, step.sites, step.n_sites, &sets[i]);
 		x->set = (const char *)sets[i].data;
 		x->set_len = sets[i].len;
-		snprintf(x->kind, sizeof(x->kind), "%s", step->kind);
+		snprintf(x->kind, sizeof(x->kind), "%s", step.kind);
 	}
 	rv = finished_write(&f, body, err);
 out:
@@ -610,7 +606,6 @@ out:
 		canon_free(&sets[i]);
 	free(sets);
 	free(f.rounds);
-	free(step);
 	canon_free(&plan);
 	return rv;
 }

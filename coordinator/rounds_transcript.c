@@ -18,7 +18,7 @@
 
 /* A step, with what stands in the book beside it. */
 struct kept {
-	struct book_step step;
+	struct step step;
 	struct canon plan, result;
 };
 

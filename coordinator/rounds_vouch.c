@@ -18,23 +18,19 @@ static int
 expected(struct work *w, uint32_t idx, struct round_checked *c,
     struct canon *result, struct err *err)
 {
-	struct book_step *step = calloc(1, sizeof(*step));
+	struct step step;
 	uint32_t epoch;
-	int rv;
+	int rv = book_get_step(
+	    w->rounds->book, w->id, idx, &step, NULL, result, err);
 
-	if (step == NULL)
-		return err_sys(err, "a step");
-	rv =
-	    book_get_step(w->rounds->book, w->id, idx, step, NULL, result, err);
 	if (rv == 1) {
-		memcpy(c->state, step->state, ROUND_DIGEST);
+		memcpy(c->state, step.state, ROUND_DIGEST);
 		if (round_result_peek(
 			result->data, result->len, &epoch, c->sum, err) < 0 ||
 		    round_result_peek_roster(
 			result->data, result->len, c->roster, err) < 0)
 			rv = -1;
 	}
-	free(step);
 	return rv;
 }
 

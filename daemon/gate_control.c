@@ -440,8 +440,7 @@ result_body(
 		.text_len = run->sig->text_len,
 		.n_rounds = plan_index(run->plan),
 	};
-	struct store_step step;
-	uint16_t sites[ROUND_STUDY_MAX];
+	struct step step;
 	struct canon *sets = calloc(f.n_rounds + 1, sizeof(*sets));
 	int rv = -1;
 
@@ -460,12 +459,12 @@ result_body(
 		struct finished_round *x = &f.rounds[i];
 
 		if (store_get_step(
-			g->store, run->id, i + 1, &step, NULL, sites, err) != 1)
+			g->store, run->id, i + 1, &step, NULL, NULL, err) != 1)
 			goto out;
 		x->round = step.round;
 		x->step = i;
 		x->n_sites = (uint32_t)step.n_sites;
-		context_names(g->manifest, sites, step.n_sites, &sets[i]);
+		context_names(g->manifest, step.sites, step.n_sites, &sets[i]);
 		x->set = (const char *)sets[i].data;
 		x->set_len = sets[i].len;
 		snprintf(x->kind, sizeof(x->kind), "%s", step.kind);

@@ -155,15 +155,15 @@ make_checked(const struct run *r, const struct round_ctx *ctx,
 }
 
 static int
-store_next(struct gate *g, struct run *r, const struct store_step *step,
-    const struct canon *plan, const uint16_t *sites,
-    const struct canon *checked, bool done, struct err *err)
+store_next(struct gate *g, struct run *r, const struct step *step,
+    const struct canon *plan, const struct canon *checked, bool done,
+    struct err *err)
 {
 	const struct canon *m = &r->replay->message;
 
 	if (store_begin(g->store, err) < 0)
 		return -1;
-	if (store_add_step(g->store, r->id, step, plan->data, plan->len, sites,
+	if (store_add_step(g->store, r->id, step, plan->data, plan->len,
 		m->data, m->len, err) < 0 ||
 	    store_drop_rounds(g->store, r->id, UINT64_MAX, err) < 0 ||
 	    store_set_checked(
@@ -171,8 +171,8 @@ store_next(struct gate *g, struct run *r, const struct store_step *step,
 	    (r->last_round < step->round &&
 		store_set_last_round(g->store, r->id, step->round, err) < 0) ||
 	    (r->study->privacy.cohort == STUDY_FIXED && r->n_cohort == 0 &&
-		store_set_cohort(g->store, r->id, sites, step->n_sites, err) <
-		    0) ||
+		store_set_cohort(
+		    g->store, r->id, step->sites, step->n_sites, err) < 0) ||
 	    (done &&
 		store_set_status(g->store, r->id, STATUS_DONE, "", err) < 0)) {
 		store_rollback(g->store);
@@ -184,23 +184,22 @@ store_next(struct gate *g, struct run *r, const struct store_step *step,
 /* cohort = open: who is not in this sum and was in the one before, and who
    came; those can be told apart by the two sums. */
 static int
-audit_change(struct gate *g, const struct run *r, const uint16_t *sites,
-    size_t n, const char *round, struct err *err)
+audit_change(struct gate *g, const struct run *r, const struct step *step,
+    const char *round, struct err *err)
 {
-	uint16_t before[ROUND_STUDY_MAX];
 	char gone[1024], came[1024];
-	struct store_step last;
+	struct step last;
 	size_t changed;
 
 	if (store_get_step(
-		g->store, r->id, UINT32_MAX, &last, NULL, before, err) != 1)
+		g->store, r->id, UINT32_MAX, &last, NULL, NULL, err) != 1)
 		return -1;
 	if (last.n_sites == 0)
 		return 0; /* the first sum */
-	changed = context_without(
-	    g->manifest, before, last.n_sites, sites, n, gone, sizeof(gone));
-	changed += context_without(
-	    g->manifest, sites, n, before, last.n_sites, came, sizeof(came));
+	changed = context_without(g->manifest, last.sites, last.n_sites,
+	    step->sites, step->n_sites, gone, sizeof(gone));
+	changed += context_without(g->manifest, step->sites, step->n_sites,
+	    last.sites, last.n_sites, came, sizeof(came));
 	if (changed == 0)
 		return 0;
 	log_event(EVENT_SET_CHANGED, LOG_WARNING, ROUND_FIELDS(r),
@@ -240,7 +239,7 @@ finish(
 	struct replay *p = r->replay;
 	const struct round_about *about = round_result_about(p->result);
 	struct site_round *own = r->round;
-	struct store_step step = { .n_sites = p->n, .round = about->round };
+	struct step step = { .n_sites = p->n, .round = about->round };
 	size_t n = plan_words(r->plan);
 	const void *sum = round_check_sum(p->check);
 	const char *how = p->vouched ? "vouched" : study_verify_name(r->study);
@@ -248,11 +247,10 @@ finish(
 	struct plan *next = NULL;
 	char path[700], round[24], state[DIGEST_TEXT], kind[33], sites_text[16];
 	char learned[96];
-	uint16_t sites[ROUND_STUDY_MAX];
 	int rv = -1;
 
 	for (size_t i = 0; i < p->n; i++)
-		sites[i] = round_result_input(p->result, i)->site;
+		step.sites[i] = round_result_input(p->result, i)->site;
 	if (own != NULL && site_round_about(own)->round != about->round)
 		own = NULL;
 	if (site_round_accept(own, ctx, p->result, NULL, NULL, err) < 0)
@@ -286,9 +284,8 @@ finish(
 		"kind", kind, "sites", sites_text, "state", state, "verify",
 		how, learned[0] != '\0' ? "learned" : NULL, learned,
 		NULL) < 0 ||
-	    audit_change(g, r, sites, p->n, round, err) < 0 ||
-	    store_next(
-		g, r, &step, &after, sites, &checked, plan_done(next), err) < 0)
+	    audit_change(g, r, &step, round, err) < 0 ||
+	    store_next(g, r, &step, &after, &checked, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the store is ahead; memory follows. */
 	run_spool_path(g, r, path, sizeof(path));
@@ -304,7 +301,7 @@ finish(
 	checked = (struct canon){ 0 };
 	r->last_round = MAX(r->last_round, about->round);
 	if (r->study->privacy.cohort == STUDY_FIXED && r->n_cohort == 0) {
-		memcpy(r->cohort, sites, p->n * sizeof(*sites));
+		memcpy(r->cohort, step.sites, p->n * sizeof(*step.sites));
 		r->n_cohort = p->n;
 	}
 	site_round_free(r->round);

@@ -51,7 +51,7 @@ ended(struct gate *g, const struct store_study *st, int64_t *when,
 	struct canon object = { 0 };
 	struct signed_study *sig = NULL;
 	struct study *s = NULL;
-	struct store_step last;
+	struct step last;
 	int rv = -1;
 
 	*when = 0;

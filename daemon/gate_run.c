@@ -158,18 +158,18 @@ static int
 load_plan(struct gate *g, struct run *r, struct err *err)
 {
 	struct canon bytes = { 0 };
-	struct store_step step;
+	struct step step;
 	int rv = store_get_step(
 	    g->store, r->id, UINT32_MAX, &step, &bytes, NULL, err);
 
 	if (rv == 0) {
-		step = (struct store_step){ .idx = 0 };
+		step = (struct step){ .idx = 0 };
 		round_state_first(r->digest, step.state);
 		if ((r->plan = plan_new(r->spec, err)) == NULL)
 			goto out;
 		plan_save(r->plan, &bytes);
 		rv = store_add_step(g->store, r->id, &step, bytes.data,
-		    bytes.len, NULL, NULL, 0, err);
+		    bytes.len, NULL, 0, err);
 	} else if (rv == 1) {
 		r->plan = plan_load(r->spec, bytes.data, bytes.len, err);
 		rv = r->plan != NULL ? 0 : -1;
@@ -204,10 +204,12 @@ load_made(struct gate *g, struct run *r, struct err *err)
 {
 	uint8_t sum[ROUND_DIGEST];
 	struct canon m8 = { 0 };
-	int rv = store_get_result(g->store, r->id, &m8, err);
+	struct step last;
+	int rv =
+	    store_get_step(g->store, r->id, UINT32_MAX, &last, NULL, &m8, err);
 
 	r->made = r->sig->epoch;
-	if (rv == 1)
+	if (rv == 1 && m8.len != 0)
 		rv = round_result_peek(m8.data, m8.len, &r->made, sum, err);
 	canon_free(&m8);
 	return rv < 0 ? -1 : 0;

@@ -16,10 +16,7 @@ struct store {
 	uint8_t *vault; /* VAULT_KEY bytes, in guarded memory */
 };
 
-#define STEP_SUM                                                               \
-	"checksum(study, idx, state, plan, round, kind, utc, sites, result)"
 #define CHARGE_SUM "checksum(study, round, utc, rho)"
-#define STUDY_NAME "(SELECT name FROM study WHERE id = step.study)"
 
 static const char *const schema[] = {
 	"CREATE TABLE manifest ("
@@ -52,19 +49,7 @@ static const char *const schema[] = {
 	" number INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" study INTEGER NOT NULL REFERENCES study(id),"
 	" utc INTEGER NOT NULL,"
-	" object BLOB NOT NULL) STRICT;"
-	"CREATE TABLE step ("
-	" study INTEGER NOT NULL REFERENCES study(id),"
-	" idx INTEGER NOT NULL,"
-	" state BLOB NOT NULL,"
-	" plan BLOB NOT NULL,"
-	" round INTEGER NOT NULL,"
-	" kind TEXT NOT NULL,"
-	" utc INTEGER NOT NULL,"
-	" sites BLOB NOT NULL,"
-	" result BLOB NOT NULL,"
-	" PRIMARY KEY (study, idx)) STRICT;"
-	"CREATE TABLE round ("
+	" object BLOB NOT NULL) STRICT;" STEPS_TABLE "CREATE TABLE round ("
 	" study INTEGER NOT NULL REFERENCES study(id),"
 	" number INTEGER NOT NULL,"
 	" idx INTEGER NOT NULL,"
@@ -98,8 +83,7 @@ static const char *const schema[] = {
 	/* For a study that the lost time may have known, and we do not. */
 	"ALTER TABLE counter ADD COLUMN answer_from INTEGER NOT NULL DEFAULT "
 	"0;",
-	"ALTER TABLE step ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
-	"UPDATE step SET sum = " STEP_SUM ";"
+	STEPS_GUARD
 	"ALTER TABLE charge ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
 	"UPDATE charge SET sum = " CHARGE_SUM ";",
 };
@@ -170,20 +154,6 @@ store_rollback(struct store *s)
 	db_rollback(s->db);
 }
 
-/* Append column of q's row to out. */
-static int
-append(struct db_query *q, int column, struct canon *out, struct err *err)
-{
-	size_t len;
-	const uint8_t *p = db_blob(q, column, &len);
-
-	canon_raw(out, p, len);
-	return out->failed ? err_set(err, ERR_SYSTEM, "out of memory") : 0;
-}
-
-/* One row or none; the caller reads it, then calls db_done(). */
-#define ROW(q, err) ((q) == NULL ? -1 : db_row((q), (err)))
-
 int
 store_put_manifest(struct store *s, uint32_t epoch, const void *object,
     size_t len, struct err *err)
@@ -193,23 +163,10 @@ store_put_manifest(struct store *s, uint32_t epoch, const void *object,
 	    (int64_t)epoch, object, len);
 }
 
-/* The first column of the one row of q, if there is one. */
-static int
-get_blob(struct db_query *q, struct canon *out, struct err *err)
-{
-	int rv = ROW(q, err);
-
-	if (rv == 1) {
-		rv = append(q, 0, out, err) < 0 ? -1 : 1;
-		db_done(q);
-	}
-	return rv;
-}
-
 int
 store_get_manifest(struct store *s, struct canon *out, struct err *err)
 {
-	return get_blob(
+	return db_one(
 	    db_query(s->db, err,
 		"SELECT object FROM manifest ORDER BY epoch DESC LIMIT 1", ""),
 	    out, err);
@@ -219,7 +176,7 @@ int
 store_manifest_of(
     struct store *s, uint32_t epoch, struct canon *out, struct err *err)
 {
-	return get_blob(
+	return db_one(
 	    db_query(s->db, err, "SELECT object FROM manifest WHERE epoch = ?",
 		"i", (int64_t)epoch),
 	    out, err);
@@ -232,7 +189,7 @@ store_epoch_after(
 	struct db_query *q = db_query(s->db, err,
 	    "SELECT epoch FROM manifest WHERE epoch > ? ORDER BY epoch LIMIT 1",
 	    "i", (int64_t)epoch);
-	int rv = ROW(q, err);
+	int rv = db_row(q, err);
 
 	if (rv == 1) {
 		*next = (uint32_t)db_int(q, 0);
@@ -275,12 +232,12 @@ store_promise_prekey(struct store *s, int64_t study, uint64_t round,
 	    "SELECT id, record FROM prekey"
 	    " WHERE study IS NULL AND expires > ? ORDER BY id LIMIT 1",
 	    "i", utc);
-	int rv = ROW(q, err);
+	int rv = db_row(q, err);
 
 	if (rv != 1)
 		return rv;
 	*id = (uint32_t)db_int(q, 0);
-	rv = append(q, 1, record, err);
+	rv = db_append(q, 1, record, err);
 	db_done(q);
 	if (rv < 0)
 		return -1;
@@ -302,14 +259,14 @@ store_take_prekey(
 
 	q = db_query(s->db, err, "SELECT secret FROM prekey WHERE id = ?", "i",
 	    (int64_t)id);
-	switch (ROW(q, err)) {
+	switch (db_row(q, err)) {
 	case 0:
 		return err_set(
 		    err, ERR_REFUSED, "prekey %u has been used already", id);
 	case -1:
 		return -1;
 	}
-	rv = append(q, 0, &box, err);
+	rv = db_append(q, 0, &box, err);
 	db_done(q);
 	if (rv < 0)
 		goto out;
@@ -343,7 +300,7 @@ store_count_prekeys(
 	    "  WHERE name = 'prekey'), 0)",
 	    "i", utc);
 
-	if (ROW(q, err) != 1)
+	if (db_row(q, err) != 1)
 		return -1;
 	*n = (size_t)db_int(q, 0);
 	*next_id = (uint32_t)db_int(q, 1) + 1;
@@ -375,48 +332,24 @@ store_add_study(struct store *s, const char *name,
 	" digest_table, n_rows, cohort, prepared, report_read, table_gone"     \
 	" FROM study "
 
-static void
-copy_digest(struct db_query *q, int column, uint8_t out[STORE_DIGEST])
-{
-	size_t len;
-	const uint8_t *p = db_blob(q, column, &len);
-
-	memset(out, 0, STORE_DIGEST);
-	if (p != NULL && len == STORE_DIGEST)
-		memcpy(out, p, STORE_DIGEST);
-}
-
-/* A blob of u16, big-endian. */
-static size_t
-read_sites(struct db_query *q, int column, uint16_t *out, size_t max)
-{
-	size_t len;
-	const uint8_t *p = db_blob(q, column, &len);
-	size_t n = MIN(len / 2, max);
-
-	for (size_t i = 0; i < n; i++)
-		out[i] = (uint16_t)(p[2 * i] << 8 | p[2 * i + 1]);
-	return n;
-}
-
 static int
 read_study(struct db_query *q, struct store_study *out, struct err *err)
 {
-	int rv = ROW(q, err);
+	int rv = db_row(q, err);
 
 	if (rv != 1)
 		return rv;
 	out->id = db_int(q, 0);
 	snprintf(out->name, sizeof(out->name), "%s", db_str(q, 1));
-	copy_digest(q, 2, out->digest);
+	db_digest(q, 2, out->digest);
 	out->status = (enum study_status)db_int(q, 3);
 	snprintf(out->why, sizeof(out->why), "%s", db_str(q, 4));
 	out->last_round = (uint64_t)db_int(q, 5);
 	out->job = db_int(q, 6);
-	copy_digest(q, 7, out->report);
-	copy_digest(q, 8, out->table);
+	db_digest(q, 7, out->report);
+	db_digest(q, 8, out->table);
 	out->n_rows = (uint64_t)db_int(q, 9);
-	out->n_cohort = read_sites(q, 10, out->cohort, nitems(out->cohort));
+	out->n_cohort = db_u16s(q, 10, out->cohort, nitems(out->cohort));
 	out->prepared = db_int(q, 11);
 	out->report_read = db_int(q, 12);
 	out->table_gone = db_int(q, 13) != 0;
@@ -459,8 +392,8 @@ int
 store_study_object(
     struct store *s, int64_t id, struct canon *out, struct err *err)
 {
-	return get_blob(db_query(s->db, err,
-			    "SELECT object FROM study WHERE id = ?", "i", id),
+	return db_one(db_query(s->db, err,
+			  "SELECT object FROM study WHERE id = ?", "i", id),
 	    out, err);
 }
 
@@ -482,13 +415,6 @@ store_set_last_round(
 	    (int64_t)round, study);
 }
 
-static void
-put_sites(struct canon *c, const uint16_t *sites, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		canon_u16(c, sites[i]);
-}
-
 int
 store_set_cohort(struct store *s, int64_t study, const uint16_t *sites,
     size_t n, struct err *err)
@@ -496,7 +422,7 @@ store_set_cohort(struct store *s, int64_t study, const uint16_t *sites,
 	struct canon c = { 0 };
 	int rv;
 
-	put_sites(&c, sites, n);
+	db_put_u16s(&c, sites, n);
 	rv = db_run(s->db, err, "UPDATE study SET cohort = ? WHERE id = ?",
 	    "bi", c.data, c.len, study);
 	canon_free(&c);
@@ -515,9 +441,8 @@ int
 store_get_checked(
     struct store *s, int64_t study, struct canon *out, struct err *err)
 {
-	return get_blob(
-	    db_query(s->db, err, "SELECT checked FROM study WHERE id = ?", "i",
-		study),
+	return db_one(db_query(s->db, err,
+			  "SELECT checked FROM study WHERE id = ?", "i", study),
 	    out, err);
 }
 
@@ -530,7 +455,7 @@ store_new_job(struct store *s, int64_t study, int64_t *job, struct err *err)
 		"ii", study, clock_utc()) < 0)
 		return -1;
 	q = db_query(s->db, err, "SELECT max(number) FROM job", "");
-	if (ROW(q, err) != 1)
+	if (db_row(q, err) != 1)
 		return -1;
 	*job = db_int(q, 0);
 	db_done(q);
@@ -576,85 +501,19 @@ store_add_decision(struct store *s, int64_t study, const void *object,
 }
 
 int
-store_add_step(struct store *s, int64_t study, const struct store_step *step,
-    const void *plan, size_t plan_len, const uint16_t *sites,
-    const void *result, size_t result_len, struct err *err)
-{
-	struct canon c = { 0 };
-	int rv;
-
-	put_sites(&c, sites, step->n_sites);
-	rv = db_run(s->db, err,
-	    "INSERT INTO step (study, idx, state, plan, round, kind, utc,"
-	    " sites, result, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-	    " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
-	    "iibbisibb", study, (int64_t)step->idx, step->state,
-	    (size_t)STORE_DIGEST, plan, plan_len, (int64_t)step->round,
-	    step->kind, clock_utc(), c.len != 0 ? (const void *)c.data : "",
-	    c.len, result_len != 0 ? result : "", result_len);
-	canon_free(&c);
-	return rv;
-}
-
-static int
-damaged(struct err *err, const char *study, uint32_t idx)
-{
-	return err_set(err, ERR_FORMAT,
-	    "study %s, step %u: not as it was written: the database is damaged",
-	    study, idx);
-}
-
-int
-store_get_step(struct store *s, int64_t study, uint32_t idx,
-    struct store_step *step, struct canon *plan, uint16_t *sites,
+store_add_step(struct store *s, int64_t study, const struct step *step,
+    const void *plan, size_t plan_len, const void *result, size_t result_len,
     struct err *err)
 {
-	struct db_query *q = db_query(s->db, err,
-	    "SELECT idx, state, round, sites, plan, kind, utc,"
-	    " sum = " STEP_SUM ", " STUDY_NAME " FROM step"
-	    " WHERE study = ? AND idx <= ? ORDER BY idx DESC LIMIT 1",
-	    "ii", study, (int64_t)idx);
-	uint16_t list[1024];
-	int rv = ROW(q, err);
-
-	if (rv != 1)
-		return rv;
-	step->idx = (uint32_t)db_int(q, 0);
-	copy_digest(q, 1, step->state);
-	step->round = (uint64_t)db_int(q, 2);
-	step->n_sites = read_sites(q, 3, list, nitems(list));
-	snprintf(step->kind, sizeof(step->kind), "%s", db_str(q, 5));
-	step->utc = db_int(q, 6);
-	if (sites != NULL)
-		memcpy(sites, list, step->n_sites * sizeof(*sites));
-	if (db_int(q, 7) == 0)
-		rv = damaged(err, db_str(q, 8), step->idx);
-	else if (plan != NULL && append(q, 4, plan, err) < 0)
-		rv = -1;
-	db_done(q);
-	if (rv == 1 && idx != UINT32_MAX && step->idx != idx)
-		rv = 0;
-	return rv;
+	return step_add(
+	    s->db, study, step, plan, plan_len, result, result_len, err);
 }
 
 int
-store_get_result(
-    struct store *s, int64_t study, struct canon *out, struct err *err)
+store_get_step(struct store *s, int64_t study, uint32_t idx, struct step *step,
+    struct canon *plan, struct canon *result, struct err *err)
 {
-	struct db_query *q = db_query(s->db, err,
-	    "SELECT result, sum = " STEP_SUM ", idx, " STUDY_NAME " FROM step"
-	    " WHERE study = ? ORDER BY idx DESC LIMIT 1",
-	    "i", study);
-	int rv = ROW(q, err);
-
-	if (rv != 1)
-		return rv;
-	if (db_int(q, 1) == 0)
-		rv = damaged(err, db_str(q, 3), (uint32_t)db_int(q, 2));
-	else
-		rv = append(q, 0, out, err);
-	db_done(q);
-	return rv < 0 ? -1 : out->len != 0;
+	return step_get(s->db, study, idx, step, plan, result, err);
 }
 
 static void
@@ -694,7 +553,7 @@ store_get_round(struct store *s, int64_t study, uint64_t round,
 	char ad[64];
 	const uint8_t *p;
 	size_t len;
-	int rv = ROW(q, err);
+	int rv = db_row(q, err);
 
 	if (rv != 1)
 		return rv;
@@ -742,7 +601,7 @@ store_get_counter(
 	struct db_query *q =
 	    db_query(s->db, err, "SELECT answers, restored FROM counter", "");
 
-	if (ROW(q, err) != 1)
+	if (db_row(q, err) != 1)
 		return -1;
 	*answers = (uint64_t)db_int(q, 0);
 	*restored = db_int(q, 1) != 0;
@@ -791,7 +650,7 @@ store_take_identity(
 {
 	struct canon last = { 0 };
 	bool same;
-	int rv = get_blob(
+	int rv = db_one(
 	    db_query(s->db, err, "SELECT key FROM identity", ""), &last, err);
 
 	same = rv == 1 && last.len == KEY_PUBLIC &&
@@ -821,7 +680,7 @@ store_answer_from(
 	struct db_query *q = db_query(s->db, err,
 	    "SELECT answer_from FROM study WHERE id = ?", "i", study);
 
-	if (ROW(q, err) != 1)
+	if (db_row(q, err) != 1)
 		return -1;
 	*step = (uint32_t)db_int(q, 0);
 	db_done(q);
@@ -849,7 +708,7 @@ store_spent(
 	    "i", study);
 	int64_t n_damaged;
 
-	if (ROW(q, err) != 1)
+	if (db_row(q, err) != 1)
 		return -1;
 	out->uploads = (uint64_t)db_int(q, 0);
 	out->rho = db_real(q, 1);

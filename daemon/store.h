@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "common/canon.h"
+#include "common/steps.h"
 #include "crypto/keyfile.h"
 
 struct err;
@@ -127,27 +128,13 @@ int store_set_checked(struct store *s, int64_t study, const void *msg,
 int store_get_checked(
     struct store *s, int64_t study, struct canon *out, struct err *err);
 
-/* The chain of states: step idx of a study. */
-struct store_step {
-	uint32_t idx;
-	uint8_t state[STORE_DIGEST];
-	uint64_t round; /* that led here; 0 for step 0 */
-	char kind[33]; /* of that round */
-	int64_t utc; /* when it was stored; filled in */
-	size_t n_sites; /* in its sum */
-};
-int store_add_step(struct store *s, int64_t study,
-    const struct store_step *step, const void *plan, size_t plan_len,
-    const uint16_t *sites, const void *result, size_t result_len,
+/* The chain of states (common/steps.h). */
+int store_add_step(struct store *s, int64_t study, const struct step *step,
+    const void *plan, size_t plan_len, const void *result, size_t result_len,
     struct err *err);
-/* idx UINT32_MAX: the last one.  plan and sites may be NULL. */
 int store_get_step(struct store *s, int64_t study, uint32_t idx,
-    struct store_step *step, struct canon *plan, uint16_t *sites,
+    struct step *step, struct canon *plan, struct canon *result,
     struct err *err);
-
-/* The result that led to the last step; 1, 0 for step 0, or -1. */
-int store_get_result(
-    struct store *s, int64_t study, struct canon *out, struct err *err);
 
 /*
  * Rounds on the last state.  body is the round's saved state (sealed at

@@ -72,7 +72,7 @@ a_round_number_is_given_once_also_after_a_crash(void **state)
 static void
 keeps_the_chain_of_states(void **state)
 {
-	static struct book_step step, back;
+	static struct step step, back;
 	static const uint16_t cohort[] = { 1, 2, 300 };
 	struct canon plan = { 0 }, result = { 0 };
 	struct book_study st;
@@ -87,7 +87,7 @@ keeps_the_chain_of_states(void **state)
 	    book_get_step(b, st.id, UINT32_MAX, &back, NULL, NULL, &err), 0);
 	assert_int_equal(
 	    book_add_step(b, st.id, &step, "p0", 2, NULL, 0, &err), 0);
-	step = (struct book_step){
+	step = (struct step){
 		.idx = 1,
 		.state = { 3 },
 		.round = 5,
@@ -138,7 +138,7 @@ run_sql(const char *sql)
 static void
 a_value_that_changed_by_itself_is_found(void **state)
 {
-	static struct book_step step;
+	static struct step step;
 	struct canon body = { 0 };
 	struct book *b;
 	struct err err;
