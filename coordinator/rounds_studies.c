@@ -552,60 +552,29 @@ cmd_status(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
 	return 0;
 }
 
+static int
+get_step(
+    void *book, int64_t study, uint32_t idx, struct step *s, struct err *err)
+{
+	return book_get_step(book, study, idx, s, NULL, NULL, err);
+}
+
 /* The body is a struct finished. */
 static int
 result_body(
     struct rounds *s, const struct work *w, struct canon *body, struct err *err)
 {
-	struct step step;
 	struct round_params params;
 	struct canon plan = { 0 };
-	struct finished f = {
-		.n_sites = (uint32_t)w->sig->n_sites,
-		.corrupted = s->manifest->policy.corrupted,
-		.text = w->sig->text,
-		.text_len = w->sig->text_len,
-		.n_rounds = plan_index(w->plan),
-	};
 	struct context c;
-	struct canon *sets = calloc(f.n_rounds + 1, sizeof(*sets));
-	int rv = -1;
+	int rv;
 
-	snprintf(
-	    f.consortium, sizeof(f.consortium), "%s", s->manifest->consortium);
-	memcpy(f.digest, w->digest, sizeof(f.digest));
-	plan_save(w->plan, &plan);
-	f.plan = plan.data;
-	f.plan_len = plan.len;
-	f.rounds = calloc(f.n_rounds, sizeof(*f.rounds));
-	if (sets == NULL || f.rounds == NULL) {
-		err_sys(err, "result");
-		goto out;
-	}
 	if (round_params(&work_context(w, &c)->rules, w->sig->n_sites,
 		w->sig->n_sites, &params, err) < 0)
-		goto out;
-	f.smallest_sites = params.u_min;
-	for (uint32_t i = 0; i < f.n_rounds; i++) {
-		struct finished_round *x = &f.rounds[i];
-
-		if (book_get_step(
-			s->book, w->id, i + 1, &step, NULL, NULL, err) != 1)
-			goto out;
-		x->round = step.round;
-		x->step = i;
-		x->n_sites = (uint32_t)step.n_sites;
-		context_names(s->manifest, step.sites, step.n_sites, &sets[i]);
-		x->set = (const char *)sets[i].data;
-		x->set_len = sets[i].len;
-		snprintf(x->kind, sizeof(x->kind), "%s", step.kind);
-	}
-	rv = finished_write(&f, body, err);
-out:
-	for (size_t i = 0; sets != NULL && i < f.n_rounds; i++)
-		canon_free(&sets[i]);
-	free(sets);
-	free(f.rounds);
+		return -1;
+	plan_save(w->plan, &plan);
+	rv = finished_put(s->manifest, w->sig, params.u_min, &plan,
+	    plan_index(w->plan), get_step, s->book, w->id, body, err);
 	canon_free(&plan);
 	return rv;
 }

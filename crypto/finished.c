@@ -1,10 +1,13 @@
 #include "crypto/finished.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/canon.h"
 #include "common/err.h"
+#include "common/steps.h"
+#include "crypto/context.h"
 #include "crypto/signed_study.h"
 
 #define ROUND_MIN (8 + 4 + 4 + 1 + 4 + 4) /* bytes of one, in the layout */
@@ -33,6 +36,59 @@ finished_write(const struct finished *f, struct canon *out, struct err *err)
 		canon_bytes(out, f->rounds[i].set, f->rounds[i].set_len);
 	}
 	return out->failed ? err_sys(err, "finished study") : 0;
+}
+
+int
+finished_put(const struct manifest *m, const struct signed_study *study,
+    uint32_t smallest_sites, const struct canon *plan, uint32_t n_rounds,
+    finished_step_fn *get, void *arg, int64_t id, struct canon *out,
+    struct err *err)
+{
+	struct finished f = {
+		.n_sites = (uint32_t)study->n_sites,
+		.corrupted = m->policy.corrupted,
+		.smallest_sites = smallest_sites,
+		.text = study->text,
+		.text_len = study->text_len,
+		.plan = plan->data,
+		.plan_len = plan->len,
+		.rounds = calloc(n_rounds + 1, sizeof(*f.rounds)),
+		.n_rounds = n_rounds,
+	};
+	struct canon *sets = calloc(n_rounds + 1, sizeof(*sets));
+	struct step step;
+	int rv = -1;
+
+	snprintf(f.consortium, sizeof(f.consortium), "%s", m->consortium);
+	memcpy(f.digest, study->digest, sizeof(f.digest));
+	if (sets == NULL || f.rounds == NULL) {
+		err_sys(err, "result");
+		goto out;
+	}
+	for (uint32_t i = 0; i < n_rounds; i++) {
+		struct finished_round *x = &f.rounds[i];
+
+		if ((rv = get(arg, id, i + 1, &step, err)) != 1) {
+			if (rv == 0)
+				rv = err_set(err, ERR_FORMAT,
+				    "step %u is missing", i + 1);
+			goto out;
+		}
+		x->round = step.round;
+		x->step = i;
+		x->n_sites = (uint32_t)step.n_sites;
+		context_names(m, step.sites, step.n_sites, &sets[i]);
+		x->set = (const char *)sets[i].data;
+		x->set_len = sets[i].len;
+		snprintf(x->kind, sizeof(x->kind), "%s", step.kind);
+	}
+	rv = finished_write(&f, out, err);
+out:
+	for (size_t i = 0; sets != NULL && i < n_rounds; i++)
+		canon_free(&sets[i]);
+	free(sets);
+	free(f.rounds);
+	return rv;
 }
 
 static int

@@ -15,6 +15,8 @@
 
 struct canon;
 struct err;
+struct signed_study;
+struct step;
 
 #define FINISHED_ROUNDS_MAX 65536
 #define FINISHED_SET_MAX (1024 * (MANIFEST_NAME_MAX + 1)) /* bytes */
@@ -48,6 +50,17 @@ struct finished {
 /* -1 with ERR_FORMAT if it is beyond the bounds that finished_read() keeps. */
 int finished_write(
     const struct finished *f, struct canon *out, struct err *err);
+
+/*
+ * The same from what a daemon keeps: the study, its last plan, and steps 1 to
+ * n_rounds, each asked of get with arg and id: 1, 0 if it is missing, or -1.
+ */
+typedef int finished_step_fn(
+    void *arg, int64_t study, uint32_t idx, struct step *s, struct err *err);
+int finished_put(const struct manifest *m, const struct signed_study *study,
+    uint32_t smallest_sites, const struct canon *plan, uint32_t n_rounds,
+    finished_step_fn *get, void *arg, int64_t id, struct canon *out,
+    struct err *err);
 
 /* text, plan and sets point into data.  The caller frees the result. */
 struct finished *finished_read(const void *data, size_t len, struct err *err);

@@ -426,55 +426,24 @@ cmd_status(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	return gate_reply(g, tag, &r, err);
 }
 
+static int
+get_step(
+    void *store, int64_t study, uint32_t idx, struct step *s, struct err *err)
+{
+	return store_get_step(store, study, idx, s, NULL, NULL, err);
+}
+
 /* The body is a struct finished. */
 static int
 result_body(
     struct gate *g, const struct run *run, struct canon *body, struct err *err)
 {
 	struct canon plan = { 0 };
-	struct finished f = {
-		.n_sites = (uint32_t)run->sig->n_sites,
-		.corrupted = g->manifest->policy.corrupted,
-		.smallest_sites = run_smallest(g, run),
-		.text = run->sig->text,
-		.text_len = run->sig->text_len,
-		.n_rounds = plan_index(run->plan),
-	};
-	struct step step;
-	struct canon *sets = calloc(f.n_rounds + 1, sizeof(*sets));
-	int rv = -1;
+	int rv;
 
-	snprintf(
-	    f.consortium, sizeof(f.consortium), "%s", g->manifest->consortium);
-	memcpy(f.digest, run->digest, sizeof(f.digest));
 	plan_save(run->plan, &plan);
-	f.plan = plan.data;
-	f.plan_len = plan.len;
-	f.rounds = calloc(f.n_rounds, sizeof(*f.rounds));
-	if (sets == NULL || f.rounds == NULL) {
-		err_sys(err, "result");
-		goto out;
-	}
-	for (uint32_t i = 0; i < f.n_rounds; i++) {
-		struct finished_round *x = &f.rounds[i];
-
-		if (store_get_step(
-			g->store, run->id, i + 1, &step, NULL, NULL, err) != 1)
-			goto out;
-		x->round = step.round;
-		x->step = i;
-		x->n_sites = (uint32_t)step.n_sites;
-		context_names(g->manifest, step.sites, step.n_sites, &sets[i]);
-		x->set = (const char *)sets[i].data;
-		x->set_len = sets[i].len;
-		snprintf(x->kind, sizeof(x->kind), "%s", step.kind);
-	}
-	rv = finished_write(&f, body, err);
-out:
-	for (size_t i = 0; sets != NULL && i < f.n_rounds; i++)
-		canon_free(&sets[i]);
-	free(sets);
-	free(f.rounds);
+	rv = finished_put(g->manifest, run->sig, run_smallest(g, run), &plan,
+	    plan_index(run->plan), get_step, g->store, run->id, body, err);
 	canon_free(&plan);
 	return rv;
 }
