@@ -72,7 +72,7 @@ by_number(const void *a, const void *b)
 }
 
 int
-classes_people(struct classes *c, const uint32_t *patient,
+classes_people(const struct classes *c, const uint32_t *patient,
     struct classes *people, struct err *err)
 {
 	uint64_t *pair = malloc((c->n_rows + 1) * sizeof(*pair));
@@ -92,9 +92,75 @@ classes_people(struct classes *c, const uint32_t *patient,
 		people->size[pair[i] >> 32]++;
 		people->n_rows++;
 	}
-	c->people = people->size;
 	free(pair);
 	return 0;
+}
+
+/* A patient's rows: their classes, ascending, one after another. */
+struct history {
+	size_t patient, from, n;
+};
+
+static int
+compare_histories(const void *a, const void *b, void *arg)
+{
+	const struct history *x = a, *y = b;
+	const uint64_t *pair = arg;
+
+	if (x->n != y->n)
+		return (x->n > y->n) - (x->n < y->n);
+	for (size_t i = 0; i < x->n; i++) {
+		uint32_t u = (uint32_t)pair[x->from + i];
+		uint32_t v = (uint32_t)pair[y->from + i];
+
+		if (u != v)
+			return u < v ? -1 : 1;
+	}
+	return 0;
+}
+
+int
+classes_histories(const struct classes *c, const uint32_t *patient,
+    size_t n_patients, const bool *gone, struct classes *out, struct err *err)
+{
+	uint64_t *pair = malloc((c->n_rows + 1) * sizeof(*pair));
+	struct history *h = malloc((n_patients + 1) * sizeof(*h));
+	size_t n = 0, m = 0;
+	int r = -1;
+
+	*out = (struct classes){ 0 };
+	out->of_row = malloc((n_patients + 1) * sizeof(*out->of_row));
+	out->size = calloc(n_patients + 1, sizeof(*out->size));
+	if (pair == NULL || h == NULL || out->of_row == NULL ||
+	    out->size == NULL) {
+		err_sys(err, "memory for %zu rows", c->n_rows);
+		goto out;
+	}
+	for (size_t i = 0; i < c->n_rows; i++)
+		if (gone == NULL || !gone[i])
+			pair[n++] =
+			    (uint64_t)patient[i] << 32 | (uint32_t)c->of_row[i];
+	qsort(pair, n, sizeof(*pair), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (i == 0 || pair[i] >> 32 != pair[i - 1] >> 32)
+			h[m++] = (struct history){ pair[i] >> 32, i, 0 };
+		h[m - 1].n++;
+	}
+	qsort_r(h, m, sizeof(*h), compare_histories, pair);
+	for (size_t p = 0; p < n_patients; p++)
+		out->of_row[p] = CLASSES_NONE;
+	for (size_t i = 0; i < m; i++) {
+		if (i == 0 || compare_histories(&h[i - 1], &h[i], pair) != 0)
+			out->n++;
+		out->of_row[h[i].patient] = out->n - 1;
+		out->size[out->n - 1]++;
+	}
+	out->n_rows = m;
+	r = 0;
+out:
+	free(pair);
+	free(h);
+	return r;
 }
 
 void

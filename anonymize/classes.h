@@ -6,6 +6,7 @@
 #ifndef ANONYMIZE_CLASSES_H
 #define ANONYMIZE_CLASSES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,6 @@ struct classes {
 	size_t n_rows, n; /* rows, classes */
 	size_t *of_row; /* (n_rows) */
 	size_t *size; /* (n), rows of each */
-	const size_t *people; /* (n) patients of each, where one may have
-				 several rows; else NULL; not owned */
 };
 
 /*
@@ -36,15 +35,24 @@ int classes_make(struct classes *c, const double *const *keys, size_t n_keys,
     size_t n_rows, struct err *err);
 void classes_free(struct classes *c);
 
-/* threshold: the risk that is called high. */
 /*
  * The same classes of patients: sizes are how many different ones are in each,
  * n_rows is their sum, of_row is NULL.  patient: (n_rows) numbers that tell
- * them apart.  c->people becomes the sizes, which people keeps.
+ * them apart.
  */
-int classes_people(struct classes *c, const uint32_t *patient,
+int classes_people(const struct classes *c, const uint32_t *patient,
     struct classes *people, struct err *err);
+/*
+ * Patients who have the same rows, class by class: sizes are patients, n_rows is
+ * how many there are.  of_row is (n_patients), by the patient's number;
+ * CLASSES_NONE: no row of his.  gone (or NULL): (n_rows) rows that do not count.
+ */
+#define CLASSES_NONE SIZE_MAX
+int classes_histories(const struct classes *c, const uint32_t *patient,
+    size_t n_patients, const bool *gone, struct classes *histories,
+    struct err *err);
 
+/* threshold: the risk that is called high. */
 struct risk classes_risk(const struct classes *c, double threshold);
 /* Rows in classes of fewer than k. */
 size_t classes_below(const struct classes *c, size_t k);

@@ -136,6 +136,8 @@ make_bins(const struct study *s, size_t column, struct column_facts *f)
 	const struct study_recode *r = study_recode(c);
 	size_t groups = study_n_groups(c);
 
+	if (study_is_pseudonym(s, column))
+		return;
 	if (study_is_event(s, column)) { /* 0 or 1 in the table */
 		f->n_bins = 2;
 		label(&f->bins[0], "%s", _("otherwise"));
@@ -312,7 +314,12 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 {
 	const struct study_column *c = &s->columns[column];
 
-	if (column == s->privacy.patient)
+	if (study_is_pseudonym(s, column))
+		say(f->done, "%s",
+		    _("replaced by a pseudonym: a number that only this "
+		      "hospital's key makes of it, another one in every study. "
+		      "No model reads it"));
+	else if (column == s->privacy.patient)
 		say(f->done, "%s",
 		    _("tells which rows are one patient's, who counts once; "
 		      "then removed"));
@@ -344,6 +351,15 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 
 		snprintf(f->done + n, FACTS_TEXT_SIZE - n, "%s",
 		    _("; used to form groups of patients, then removed"));
+		words_fit(f->done);
+	}
+	if (c->shift > 0 && (c->in_table || c->in_k)) {
+		size_t n = strlen(f->done);
+
+		snprintf(f->done + n, FACTS_TEXT_SIZE - n,
+		    _("; before that, all dates of a patient were shifted by "
+		      "the same secret number of days, at most %zu"),
+		    s->privacy.date_shift);
 		words_fit(f->done);
 	}
 	if (column == s->model.time && s->model.time_step > 1) {

@@ -82,6 +82,7 @@ find_unique(struct report *r)
 		size_t column = s->table[t];
 
 		if (!s->columns[column].in_k &&
+		    !study_is_pseudonym(s, column) &&
 		    r->columns[column].unique >= UNIQUE_SHARE)
 			add(&names, _("%1$s (%2$.0f%% of the patients)"),
 			    s->columns[column].title,
@@ -308,6 +309,32 @@ find_ages(struct report *r)
 	}
 }
 
+/* What pseudonyms and shifted dates do, and do not. */
+static void
+find_secrets(struct report *r)
+{
+	const struct study *s = r->in.study;
+
+	if (s->privacy.pseudonym == STUDY_YES)
+		find(r, "linked-rows", false,
+		    _("A pseudonym tells which rows of the table are one "
+		      "patient's. It cannot be turned back without this "
+		      "hospital's key, is another one in every study, and is "
+		      "read by no model. All rows of a patient together are "
+		      "taken as what an intruder could know: at least %zu "
+		      "patients have the same ones."),
+		    r->after.smallest);
+	if (s->privacy.date_shift > 0)
+		find(r, "dates-shifted", false,
+		    _("All dates of a patient are shifted by one secret number "
+		      "of days, at most %zu either way; the days between them "
+		      "stay exactly as they were. Who knows the days between "
+		      "several of a patient's dates, or a date to within that "
+		      "many days, is not stopped by it: what protects is that "
+		      "dates are held to the size of groups."),
+		    s->privacy.date_shift);
+}
+
 /* Groups that give a sensitive value away, however large they are. */
 static void
 find_certain(struct report *r)
@@ -359,13 +386,23 @@ findings_make(struct report *r)
 	find_source(r);
 	find_undeclared(r);
 	find_unique(r);
+	find_secrets(r);
 	if (s->n_quasi > 0) {
 		find_certain(r);
 		find_thresholds(r);
 	}
 	find_zip3(r);
 	find_ages(r);
-	if (r->in.suppressed > 0 &&
+	if (r->in.patient != NULL && r->in.patients_suppressed > 0 &&
+	    (double)r->in.patients_suppressed >
+		LIMIT_SHARE * (double)r->in.most_suppressed)
+		find(r, "much-suppressed", true,
+		    _("%1$s patients lost rows because too few others resemble "
+		      "them; the study allows up to %2$s. Patients with rare "
+		      "traits are then missing from the result."),
+		    words_count(r->in.patients_suppressed).text,
+		    words_count(r->in.most_suppressed).text);
+	if (r->in.patient == NULL && r->in.suppressed > 0 &&
 	    (double)r->in.suppressed >
 		LIMIT_SHARE * (double)r->in.most_suppressed)
 		find(r, "much-suppressed", true,

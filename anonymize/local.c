@@ -25,6 +25,9 @@ struct atoms {
 	uint32_t *size; /* (n) rows */
 	uint32_t *counts; /* (n, models->n_counts) */
 	uint32_t *class_of; /* (n) */
+	/* With patients: those of atom i's rows are whose[from[i]] up to
+	   whose[from[i + 1]]. */
+	uint32_t *from, *whose;
 };
 
 /* A node of the lattice, and what recoding all rows to it would lose. */
@@ -35,6 +38,8 @@ struct node {
 
 struct job {
 	const struct lattice_input *in;
+	const uint32_t *patient; /* (n_rows) or NULL */
+	size_t n_patients;
 	struct local *l;
 	size_t m, n_counts;
 	unsigned shift[LATTICE_ATTRIBUTES_MAX];
@@ -47,6 +52,10 @@ struct job {
 	uint32_t *size, *counts, *becomes; /* of group, atom */
 	uint32_t *open; /* (n_open) atoms that are in no class */
 	size_t n_open;
+	/* With patients: how many a group has, the open atoms group by group,
+	   and the last group that a patient was counted in. */
+	uint32_t *people, *start, *by_group;
+	uint64_t *counted, n_counted;
 	/* Classes. */
 	size_t cap;
 	uint32_t *class_size;
@@ -109,6 +118,33 @@ find_group(struct job *j, uint64_t key, size_t *n)
 	return (uint32_t)*n - 1;
 }
 
+/* The patients of each atom's rows. */
+static int
+make_whose(struct job *j, struct err *err)
+{
+	struct atoms *t = &j->atoms;
+	size_t n = j->in->n_rows;
+
+	t->from = calloc(t->n + 2, sizeof(*t->from));
+	t->whose = malloc((n + 1) * sizeof(*t->whose));
+	j->people = malloc((t->n + 1) * sizeof(*j->people));
+	j->start = malloc((t->n + 2) * sizeof(*j->start));
+	j->by_group = malloc((t->n + 1) * sizeof(*j->by_group));
+	j->counted = calloc(j->n_patients + 1, sizeof(*j->counted));
+	if (t->from == NULL || t->whose == NULL || j->people == NULL ||
+	    j->start == NULL || j->by_group == NULL || j->counted == NULL)
+		return no_memory(err);
+	/* from[i + 2] counts, so that filling moves from[i + 1] to its end. */
+	for (size_t r = 0; r < n; r++)
+		if (t->of_row[r] + 2 <= t->n)
+			t->from[t->of_row[r] + 2]++;
+	for (size_t i = 2; i <= t->n; i++)
+		t->from[i] += t->from[i - 1];
+	for (size_t r = 0; r < n; r++)
+		t->whose[t->from[t->of_row[r] + 1]++] = j->patient[r];
+	return 0;
+}
+
 static int
 make_atoms(struct job *j, struct err *err)
 {
@@ -156,7 +192,7 @@ make_atoms(struct job *j, struct err *err)
 		t->class_of[i] = LOCAL_NONE;
 		j->open[j->n_open++] = (uint32_t)i;
 	}
-	return 0;
+	return j->patient != NULL ? make_whose(j, err) : 0;
 }
 
 /*
@@ -334,6 +370,36 @@ group_open(struct job *j, const struct node *node)
 	return n;
 }
 
+/* How many patients each of n groups has. */
+static void
+count_people(struct job *j, size_t n)
+{
+	const struct atoms *t = &j->atoms;
+
+	memset(j->start, 0, (n + 2) * sizeof(*j->start));
+	for (size_t i = 0; i < j->n_open; i++)
+		j->start[j->becomes[i] + 2]++;
+	for (size_t g = 2; g <= n; g++)
+		j->start[g] += j->start[g - 1];
+	for (size_t i = 0; i < j->n_open; i++)
+		j->by_group[j->start[j->becomes[i] + 1]++] = j->open[i];
+	for (size_t g = 0; g < n; g++) {
+		j->people[g] = 0;
+		j->n_counted++;
+		for (size_t i = j->start[g]; i < j->start[g + 1]; i++) {
+			size_t atom = j->by_group[i];
+
+			for (size_t k = t->from[atom]; k < t->from[atom + 1];
+			     k++) {
+				uint64_t *at = &j->counted[t->whose[k]];
+
+				j->people[g] += *at != j->n_counted;
+				*at = j->n_counted;
+			}
+		}
+	}
+}
+
 /* Freeze what holds the models at this node. */
 static int
 visit(struct job *j, const struct node *node, struct err *err)
@@ -341,9 +407,12 @@ visit(struct job *j, const struct node *node, struct err *err)
 	size_t n = group_open(j, node), open = 0;
 	bool any = false;
 
+	if (j->patient != NULL)
+		count_people(j, n);
 	for (size_t g = 0; g < n; g++) {
-		bool holds = models_hold(
-		    j->in->models, j->size[g], j->counts + g * j->n_counts);
+		bool holds = models_hold(j->in->models, j->size[g],
+				 j->counts + g * j->n_counts) &&
+		    (j->people == NULL || j->people[g] >= j->in->models->k);
 		uint32_t c = LOCAL_NONE;
 
 		if (holds && new_class(j, &c, err) == -1)
@@ -513,10 +582,13 @@ out:
 }
 
 int
-local_recode(const struct lattice_input *in, struct local *l, struct err *err)
+local_recode(const struct lattice_input *in, const uint32_t *patient,
+    size_t n_patients, struct local *l, struct err *err)
 {
 	struct job j = {
 		.in = in,
+		.patient = patient,
+		.n_patients = n_patients,
 		.l = l,
 		.m = in->n_attributes,
 		.n_counts = in->models->n_counts,
@@ -539,6 +611,12 @@ local_recode(const struct lattice_input *in, struct local *l, struct err *err)
 	free(j.counts);
 	free(j.becomes);
 	free(j.open);
+	free(j.atoms.from);
+	free(j.atoms.whose);
+	free(j.people);
+	free(j.start);
+	free(j.by_group);
+	free(j.counted);
 	free(j.class_size);
 	free(j.class_counts);
 	return r;

@@ -8,6 +8,10 @@
  * lowest common ancestor of the class's values.  Rows that are left join the
  * class whose loss grows least by it.
  *
+ * Where patients may have several rows a class has k of them, not of rows, when it
+ * is frozen, and keeps them.  Other models are looked at by rows: what breaks them
+ * by patients is the caller's to find (rules.h).
+ *
  * A class is never generalized above any attribute's top, nor below its
  * bottom.  Where the classes of the highest node hold the models (and these
  * cannot be lost by joining, as with k-anonymity and distinct values), no row
@@ -36,10 +40,11 @@ struct local {
 	double mean; /* of them */
 };
 
-/* suppression_limit is not looked at.  End with local_free(), also after an
+/* patient: (n_rows) below n_patients, whose row it is; NULL: each is a patient.
+   suppression_limit is not looked at.  End with local_free(), also after an
    error. */
-int local_recode(
-    const struct lattice_input *in, struct local *l, struct err *err);
+int local_recode(const struct lattice_input *in, const uint32_t *patient,
+    size_t n_patients, struct local *l, struct err *err);
 void local_free(struct local *l); /* leaves all zeros */
 
 #endif

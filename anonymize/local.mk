@@ -22,6 +22,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/patients.c %D%/patients.h \
 	%D%/population.c %D%/population.h \
 	%D%/prepare.c %D%/prepare.h \
+	%D%/pseudonym.c %D%/pseudonym.h \
 	%D%/recoding.c %D%/recoding.h \
 	%D%/report.c %D%/report.h \
 	%D%/report_html.c \
@@ -31,6 +32,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/section_risk.c \
 	%D%/sections.c %D%/sections.h \
 	%D%/separation.c %D%/separation.h \
+	%D%/suppress.c %D%/suppress.h \
 	%D%/words.c %D%/words.h
 EXTRA_DIST += %D%/README.md
 dist_doc_DATA += docs/REPORT.md docs/report.schema.json

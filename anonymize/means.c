@@ -93,62 +93,149 @@ set_means(const struct job *j, size_t q, const size_t *order, size_t n,
 	}
 }
 
-/* Aggregate the columns that are means, in each class of all others that is
-   large enough; those of a smaller one are suppressed. */
+/* The room for one class at a time. */
+struct room {
+	size_t d; /* columns that are means */
+	double *scale; /* (n_quasi) */
+	size_t *order; /* (n) rows, class by class */
+	double *points; /* (n, d) one per patient */
+	uint32_t *point_of, *group_of_point, *group; /* (n) of rows, points */
+	size_t *rows_of; /* (n) of a point */
+	size_t *of_patient, *in_class; /* (n_patients) its point in which */
+	double *sum; /* (n) */
+	size_t *size; /* (n) */
+};
+
+static void
+room_free(struct room *r, size_t n)
+{
+	if (r->points != NULL)
+		explicit_bzero(r->points, n * r->d * sizeof(*r->points));
+	free(r->scale);
+	free(r->order);
+	free(r->points);
+	free(r->point_of);
+	free(r->group_of_point);
+	free(r->group);
+	free(r->rows_of);
+	free(r->of_patient);
+	free(r->in_class);
+	free(r->sum);
+	free(r->size);
+}
+
+static int
+room_new(const struct job *j, struct room *r, struct err *err)
+{
+	size_t n = j->rows->n + 1, people = j->rows->n_patients + 1;
+
+	*r = (struct room){ 0 };
+	for (size_t q = 0; q < j->s->n_quasi; q++)
+		r->d += is_mean(j, q);
+	r->scale = calloc(j->s->n_quasi + 1, sizeof(*r->scale));
+	r->order = malloc(n * sizeof(*r->order));
+	r->points = malloc(n * MAX(r->d, 1) * sizeof(*r->points));
+	r->point_of = malloc(n * sizeof(*r->point_of));
+	r->group_of_point = malloc(n * sizeof(*r->group_of_point));
+	r->group = malloc(n * sizeof(*r->group));
+	r->rows_of = malloc(n * sizeof(*r->rows_of));
+	r->of_patient = malloc(people * sizeof(*r->of_patient));
+	r->in_class = calloc(people, sizeof(*r->in_class));
+	r->sum = malloc(n * sizeof(*r->sum));
+	r->size = malloc(n * sizeof(*r->size));
+	if (r->scale == NULL || r->order == NULL || r->points == NULL ||
+	    r->point_of == NULL || r->group_of_point == NULL ||
+	    r->group == NULL || r->rows_of == NULL || r->of_patient == NULL ||
+	    r->in_class == NULL || r->sum == NULL || r->size == NULL)
+		return no_memory(err);
+	for (size_t q = 0; q < j->s->n_quasi; q++)
+		r->scale[q] =
+		    scale_of(j->rows->columns[j->s->quasi[q]].values, n - 1);
+	return 0;
+}
+
+/* Which point a row goes to: its patient's, or its own. */
+static size_t
+find_points(const struct job *j, struct room *r, const size_t *order,
+    size_t rows, size_t class)
+{
+	const uint32_t *patient = j->rows->patient;
+	size_t n = 0;
+
+	for (size_t i = 0; i < rows; i++) {
+		size_t p = patient != NULL ? patient[order[i]] : 0;
+
+		if (patient == NULL || r->in_class[p] != class) {
+			r->rows_of[n] = 0;
+			if (patient != NULL) {
+				r->in_class[p] = class;
+				r->of_patient[p] = n;
+			}
+			r->point_of[i] = (uint32_t)n++;
+		} else {
+			r->point_of[i] = (uint32_t)r->of_patient[p];
+		}
+		r->rows_of[r->point_of[i]]++;
+	}
+	return n;
+}
+
+static void
+fill_points(const struct job *j, struct room *r, const size_t *order,
+    size_t rows, size_t n)
+{
+	size_t at = 0;
+
+	memset(r->points, 0, n * r->d * sizeof(*r->points));
+	for (size_t q = 0; q < j->s->n_quasi; q++) {
+		const double *values = j->rows->columns[j->s->quasi[q]].values;
+
+		if (!is_mean(j, q))
+			continue;
+		for (size_t i = 0; i < rows; i++) {
+			size_t p = r->point_of[i];
+
+			r->points[p * r->d + at] += r->scale[q] *
+			    values[order[i]] / (double)r->rows_of[p];
+		}
+		at++;
+	}
+}
+
+/* Aggregate the columns that are means, in each class of all others that has
+   enough patients; those of a smaller one are suppressed. */
 static int
 aggregate(struct job *j, const struct classes *c, struct err *err)
 {
-	size_t n = j->rows->n, d = 0, groups;
-	size_t *order = malloc((n + 1) * sizeof(*order));
-	size_t *size = malloc((n + 1) * sizeof(*size));
-	uint32_t *group = malloc((n + 1) * sizeof(*group));
-	double *sum = malloc((n + 1) * sizeof(*sum)), *points = NULL;
-	double *scale = calloc(j->s->n_quasi + 1, sizeof(*scale));
-	int r = -1;
+	size_t n = j->rows->n, groups, class = 0;
+	struct room r;
+	int rv = -1;
 
-	for (size_t q = 0; q < j->s->n_quasi; q++)
-		d += is_mean(j, q);
-	points = malloc((n * d + 1) * sizeof(*points));
-	if (order == NULL || size == NULL || group == NULL || sum == NULL ||
-	    points == NULL || scale == NULL) {
-		no_memory(err);
+	if (room_new(j, &r, err) == -1 || order_classes(j, r.order, err) == -1)
 		goto out;
-	}
-	if (order_classes(j, order, err) == -1)
-		goto out;
-	for (size_t q = 0; q < j->s->n_quasi; q++)
-		scale[q] = scale_of(j->rows->columns[j->s->quasi[q]].values, n);
 	for (size_t from = 0, rows; from < n; from += rows) {
-		size_t at = 0;
+		const size_t *order = r.order + from;
+		size_t points;
 
-		rows = c->size[c->of_row[order[from]]];
-		if (rows < j->k)
+		rows = c->size[c->of_row[order[0]]];
+		points = find_points(j, &r, order, rows, ++class);
+		if (points < j->k)
 			continue;
-		for (size_t i = 0; i < rows; i++)
-			for (size_t q = 0; q < j->s->n_quasi; q++)
-				if (is_mean(j, q))
-					points[at++] = scale[q] *
-					    j->rows->columns[j->s->quasi[q]]
-						.values[order[from + i]];
-		if (microaggregate(
-			points, rows, d, j->k, group, &groups, err) == -1)
+		fill_points(j, &r, order, rows, points);
+		if (microaggregate(r.points, points, r.d, j->k,
+			r.group_of_point, &groups, err) == -1)
 			goto out;
+		for (size_t i = 0; i < rows; i++)
+			r.group[i] = r.group_of_point[r.point_of[i]];
 		for (size_t q = 0; q < j->s->n_quasi; q++)
 			if (is_mean(j, q))
-				set_means(j, q, order + from, rows, group,
-				    groups, sum, size);
+				set_means(j, q, order, rows, r.group, groups,
+				    r.sum, r.size);
 	}
-	r = 0;
+	rv = 0;
 out:
-	if (points != NULL)
-		explicit_bzero(points, n * d * sizeof(*points));
-	free(order);
-	free(size);
-	free(group);
-	free(sum);
-	free(points);
-	free(scale);
-	return r;
+	room_free(&r, n);
+	return rv;
 }
 
 int

@@ -181,8 +181,8 @@ models_worse(const struct model *o, double value, double than)
 	    : value > than;
 }
 
-static bool
-holds(const struct models *m, const struct model *o, size_t size,
+bool
+models_hold_one(const struct models *m, const struct model *o, size_t size,
     const uint32_t *counts)
 {
 	double value = models_value(m, o, size, counts);
@@ -205,7 +205,7 @@ models_hold(const struct models *m, size_t size, const uint32_t *counts)
 	if (size < m->k)
 		return false;
 	for (size_t i = 0; i < m->n; i++)
-		if (!holds(m, &m->list[i], size, counts))
+		if (!models_hold_one(m, &m->list[i], size, counts))
 			return false;
 	return true;
 }
@@ -218,7 +218,7 @@ models_hold_for_good(
 		return false;
 	for (size_t i = 0; i < m->n; i++)
 		if (m->list[i].kind == MODEL_DISTINCT &&
-		    !holds(m, &m->list[i], size, counts))
+		    !models_hold_one(m, &m->list[i], size, counts))
 			return false;
 	return true;
 }

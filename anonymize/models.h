@@ -72,6 +72,9 @@ double models_value(const struct models *m, const struct model *o, size_t size,
     const uint32_t *counts);
 /* Is a value further from what the model wants than another one? */
 bool models_worse(const struct model *o, double value, double than);
+/* Does a class satisfy this one? */
+bool models_hold_one(const struct models *m, const struct model *o, size_t size,
+    const uint32_t *counts);
 /* Does the class satisfy all models?  counts: (n_counts). */
 bool models_hold(const struct models *m, size_t size, const uint32_t *counts);
 /* The same by those alone that a class cannot lose by joining another one. */

@@ -13,6 +13,7 @@
 #include "anonymize/recoding.h"
 #include "anonymize/report.h"
 #include "anonymize/rules.h"
+#include "anonymize/suppress.h"
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/file.h"
@@ -28,13 +29,12 @@ struct job {
 	double **keys; /* (n_quasi): rows->n recoded values each */
 	struct classes before, classes; /* raw, recoded: of the complete rows */
 	/* The same and after of patients, where one may have several rows. */
-	struct classes people_before, people, people_after;
+	struct classes people_before, people_after;
 	uint32_t *patient; /* (n_kept) whose row of the table it is; or NULL */
 	struct rules rules; /* over the complete rows */
-	bool *fails; /* (classes.n) */
+	struct suppression suppressed;
 	size_t *order; /* (n_kept) rows, as the table has them */
 	double **columns; /* (n_table): n_kept values each */
-	size_t most_suppressed;
 	/* The written file, read again. */
 	void *file;
 	size_t file_len;
@@ -108,14 +108,18 @@ is_mean(const struct job *j, size_t q)
 	return j->s->columns[j->s->quasi[q]].mean && !j->p->raw;
 }
 
-/* Count the patients of classes of the complete rows, if that is asked for. */
+/* Count the patients of classes, if one may have several rows; if these are
+   linked, those who have the same rows. */
 static int
-count_people(const struct job *j, struct classes *c, struct classes *people,
-    struct err *err)
+count_people(const struct job *j, const struct classes *c,
+    const uint32_t *patient, struct classes *people, struct err *err)
 {
-	return j->rows->patient != NULL
-	    ? classes_people(c, j->rows->patient, people, err)
-	    : 0;
+	if (patient == NULL)
+		return 0;
+	if (j->s->privacy.pseudonym == STUDY_YES)
+		return classes_histories(
+		    c, patient, j->rows->n_patients, NULL, people, err);
+	return classes_people(c, patient, people, err);
 }
 
 /* Classes of the complete rows, before and after recoding. */
@@ -146,8 +150,8 @@ make_classes(struct job *j, struct err *err)
 	if (classes_make(&j->before, raw, n, j->rows->n, err) == -1 ||
 	    classes_make(&j->classes, (const double *const *)j->keys, n,
 		j->rows->n, err) == -1 ||
-	    count_people(j, &j->before, &j->people_before, err) == -1 ||
-	    count_people(j, &j->classes, &j->people, err) == -1)
+	    count_people(
+		j, &j->before, j->rows->patient, &j->people_before, err) == -1)
 		goto out;
 	r = 0;
 out:
@@ -180,108 +184,36 @@ make_rules(struct job *j, struct err *err)
 		values[c] = all[c];
 	}
 	r = rules_make(&j->rules, s, j->p->raw ? 1 : j->result->k, values,
-	    j->rows->n, NULL, err);
+	    j->rows->n, j->rows->patient, NULL, err);
 out:
 	free(values);
 	matrix_free(all, s->n_columns, j->rows->n);
 	return r;
 }
 
-/* Without which quasi-identifier would fewest rows be lost? */
-static int
-too_many(struct job *j, size_t below, struct err *err)
-{
-	size_t n = j->s->n_quasi, best = below, worst = 0;
-	const double **keys = calloc(n + 1, sizeof(*keys));
-
-	for (size_t q = 0; keys != NULL && n > 1 && q < n; q++) {
-		struct classes c, people = { 0 };
-		size_t m = 0;
-
-		for (size_t i = 0; i < n; i++)
-			if (i != q)
-				keys[m++] = j->keys[i];
-		size_t lost;
-
-		if (classes_make(&c, keys, m, j->rows->n, err) == 0 &&
-		    count_people(j, &c, &people, err) == 0 &&
-		    rules_check(&j->rules, &c, NULL, &lost, NULL, err) == 0 &&
-		    lost < best) {
-			best = lost;
-			worst = q;
-		}
-		classes_free(&c);
-		classes_free(&people);
-	}
-	free(keys);
-	return err_set(err, ERR_REFUSED,
-	    "%.100s: %zu of %zu rows share their quasi-identifiers with fewer "
-	    "than %zu patients%s; the study lets %zu be suppressed. Without "
-	    "\"%s\" it would be %zu: a higher level of its hierarchy would "
-	    "help "
-	    "most",
-	    j->p->source, below, j->rows->n, j->result->k,
-	    j->rules.models.n > 0
-		? ", or with too few values of a sensitive column"
-		: "",
-	    j->most_suppressed,
-	    n > 0 ? j->s->columns[j->s->quasi[worst]].name : "",
-	    n > 1 ? best : 0);
-}
-
-/* Are the kept classes few enough by their patients? */
-static bool
-average_holds(const struct job *j)
-{
-	const struct classes *c = &j->classes;
-	size_t kept = 0, people = 0;
-
-	for (size_t i = 0; i < c->n; i++)
-		if (!j->fails[i]) {
-			kept++;
-			people += c->people != NULL ? c->people[i] : c->size[i];
-		}
-	return models_hold_table(&j->rules.models, kept, people);
-}
-
 /* Which rows stay. */
 static int
-suppress(struct job *j, struct err *err)
+choose_rows(struct job *j, struct err *err)
 {
-	size_t k = j->p->raw ? 1 : j->result->k, n = j->rows->n, kept = 0;
-	size_t below;
+	const struct suppress_input in = {
+		.study = j->s,
+		.source = j->p->source,
+		.rows = j->rows,
+		.keys = (const double *const *)j->keys,
+		.classes = &j->classes,
+		.rules = &j->rules,
+		.k = j->result->k,
+		.raw = j->p->raw,
+	};
+	int r = suppress(&in, &j->suppressed, err);
 
-	if ((j->fails = calloc(j->classes.n + 1, sizeof(*j->fails))) == NULL)
-		return no_memory(j, err);
-	if (j->p->raw)
-		below = 0;
-	else if (rules_check(
-		     &j->rules, &j->classes, j->fails, &below, NULL, err) == -1)
+	j->result->n_suppressed = j->suppressed.rows;
+	if (r == -1)
 		return -1;
-	j->most_suppressed =
-	    (size_t)floor(j->s->privacy.suppression_limit * (double)n);
-	j->result->n_suppressed = below;
-	if (j->s->n_quasi > 0 && below > j->most_suppressed)
-		return too_many(j, below, err);
-	if (n - below < k || n == below)
-		return err_set(err, ERR_REFUSED,
-		    "%.100s: %zu complete rows are left, at least %zu are "
-		    "needed",
-		    j->p->source, n - below, MAX(k, 1));
-	for (size_t i = 0; i < j->classes.n; i++)
-		kept += !j->fails[i];
-	if (!j->p->raw && !average_holds(j))
-		return err_set(err, ERR_REFUSED,
-		    "%.100s: %zu classes of %zu rows, an average risk of %.4f; "
-		    "the study allows %g: higher levels of the hierarchies "
-		    "would help",
-		    j->p->source, kept, n - below,
-		    (double)kept / (double)(n - below),
-		    j->s->privacy.average_risk);
-	if ((j->order = calloc(n, sizeof(*j->order))) == NULL)
+	if ((j->order = calloc(j->rows->n, sizeof(*j->order))) == NULL)
 		return no_memory(j, err);
-	for (size_t i = 0; i < n; i++)
-		if (!j->fails[j->classes.of_row[i]])
+	for (size_t i = 0; i < j->rows->n; i++)
+		if (!j->suppressed.gone[i])
 			j->order[j->result->n_kept++] = i;
 	return 0;
 }
@@ -346,8 +278,11 @@ check_rules(struct job *j, struct err *err)
 {
 	const struct study *s = j->s;
 	const double **values = calloc(s->n_columns + 1, sizeof(*values));
-	size_t n = j->rules.models.n, lost = 0;
+	size_t n = j->rules.models.n;
+	struct rules_sum sum;
 	double *worst = calloc(n + 1, sizeof(*worst));
+	const struct classes *people =
+	    people_or(j, &j->people_after, &j->after);
 	struct rules rules = { 0 };
 	int r = -1;
 
@@ -359,8 +294,8 @@ check_rules(struct job *j, struct err *err)
 	for (size_t t = 0; t < s->n_table; t++)
 		values[s->table[t]] = table_column(&j->table, t);
 	if (rules_make(&rules, s, j->p->raw ? 1 : j->result->k, values,
-		j->table.n_rows, &j->rules, err) == -1 ||
-	    rules_check(&rules, &j->after, NULL, &lost, worst, err) == -1)
+		j->table.n_rows, j->patient, &j->rules, err) == -1 ||
+	    rules_check(&rules, &j->after, NULL, NULL, &sum, worst, err) == -1)
 		goto out;
 	for (size_t o = 0, i = 0; o < n; o++) {
 		size_t column = j->rules.models.list[o].sensitive;
@@ -370,13 +305,12 @@ check_rules(struct job *j, struct err *err)
 		    : NAN;
 	}
 	if (!j->p->raw &&
-	    (lost > 0 ||
-		!models_hold_table(&rules.models, j->after.n,
-		    people_or(j, &j->people_after, &j->after)->n_rows))) {
+	    (sum.rows > 0 ||
+		!models_hold_table(&rules.models, people->n, people->n_rows))) {
 		err_set(err, ERR_FORMAT,
 		    "the written table does not keep the study's rules: %zu "
 		    "rows",
-		    lost);
+		    sum.rows);
 		goto out;
 	}
 	r = 0;
@@ -429,7 +363,7 @@ count_people_after(struct job *j, struct err *err)
 		return no_memory(j, err);
 	for (size_t i = 0; i < n; i++)
 		j->patient[i] = j->rows->patient[j->order[i]];
-	return classes_people(&j->after, j->patient, &j->people_after, err);
+	return count_people(j, &j->after, j->patient, &j->people_after, err);
 }
 
 /* Nothing of what was kept in memory is believed: the file is what counts. */
@@ -518,6 +452,24 @@ write_patients(struct job *j, struct err *err)
 	return r;
 }
 
+/* Different ones; rows where each is a patient. */
+static size_t
+count_in_table(const struct job *j)
+{
+	size_t n = 0;
+	bool *seen;
+
+	if (j->patient == NULL ||
+	    (seen = calloc(j->rows->n_patients + 1, sizeof(*seen))) == NULL)
+		return j->table.n_rows;
+	for (size_t i = 0; i < j->table.n_rows; i++) {
+		n += !seen[j->patient[i]];
+		seen[j->patient[i]] = true;
+	}
+	free(seen);
+	return n;
+}
+
 static int
 write_reports(struct job *j, struct err *err)
 {
@@ -535,7 +487,10 @@ write_reports(struct job *j, struct err *err)
 		.rows = j->rows,
 		.order = j->order,
 		.suppressed = j->result->n_suppressed,
-		.most_suppressed = j->most_suppressed,
+		.most_suppressed = j->suppressed.most,
+		.patients = j->suppressed.all,
+		.patients_suppressed = j->suppressed.patients,
+		.patients_in_table = count_in_table(j),
 		.before = &j->before,
 		.after = &j->after,
 		.people_before = people_or(j, &j->people_before, &j->before),
@@ -586,9 +541,14 @@ run(struct job *j, struct err *err)
 {
 	struct rows *places = NULL;
 
+	if (study_wants_secret(j->s) && j->p->secret == NULL && !j->p->raw)
+		return err_set(err, ERR_CONFIG,
+		    "the study wants pseudonyms or shifted dates, which this "
+		    "site's pseudonym key makes: there is none");
 	if ((j->rows = j->p->rows) == NULL)
 		j->rows = rows_read_of(j->p->source_fd, j->p->source, j->s,
-		    j->p->patients, &places, err);
+		    j->p->patients, j->p->raw ? NULL : j->p->secret, &places,
+		    err);
 	if (j->rows == NULL) {
 		if (places != NULL)
 			count_rows(j, places);
@@ -597,7 +557,7 @@ run(struct job *j, struct err *err)
 	}
 	count_rows(j, j->rows);
 	if (make_classes(j, err) == -1 || make_rules(j, err) == -1 ||
-	    suppress(j, err) == -1 || make_columns(j, err) == -1 ||
+	    choose_rows(j, err) == -1 || make_columns(j, err) == -1 ||
 	    write_table(j, err) == -1)
 		return -1;
 	if (j->rows->ids != NULL && write_patients(j, err) == -1)
@@ -626,13 +586,12 @@ prepare(const struct prepare *p, struct prepare_result *result, struct err *err)
 	classes_free(&j.classes);
 	classes_free(&j.after);
 	classes_free(&j.people_before);
-	classes_free(&j.people);
 	classes_free(&j.people_after);
 	if (j.patient != NULL)
 		explicit_bzero(j.patient, result->n_kept * sizeof(*j.patient));
 	free(j.patient);
 	rules_free(&j.rules);
-	free(j.fails);
+	free(j.suppressed.gone);
 	free(j.worst);
 	free(j.order);
 	rows_free(j.rows);

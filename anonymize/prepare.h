@@ -31,6 +31,8 @@ struct prepare {
 	struct rows *rows; /* if it was read already, by this study's codebook:
 			      from then on the preparation's; else NULL */
 	struct patients *patients; /* whose rows; or NULL */
+	const uint8_t *secret; /* the site's pseudonym key, PATIENTS_KEY bytes;
+				  NULL where there is none */
 	size_t smallest_k; /* the hospital's policy; the stricter holds */
 	int64_t utc; /* when, for the report */
 	const char *last_report; /* report.json of this study's last
@@ -61,7 +63,8 @@ struct prepare_result {
 
 /*
  * All that is written is on disk when this returns 0.  -1: ERR_FORMAT for the
- * source, ERR_REFUSED if the rows cannot be made anonymous within the study's
+ * source, ERR_CONFIG if the study wants a secret and there is none, ERR_REFUSED if
+ * the rows cannot be made anonymous within the study's
  * limits; result then holds the counts and places known so far, and what stands
  * in the outputs is worthless.
  */

@@ -107,7 +107,7 @@ add_rules(struct job *j, size_t k, struct err *err)
 			    : raw[i];
 		values[c] = own[c];
 	}
-	r = rules_make(&j->rules, s, k, values, j->rows->n, NULL, err);
+	r = rules_make(&j->rules, s, k, values, j->rows->n, NULL, NULL, err);
 out:
 	for (size_t c = 0; own != NULL && c < s->n_columns; c++) {
 		if (own[c] != NULL)
@@ -302,7 +302,9 @@ recoding_locally(const struct study *s, const struct rows *rows, size_t k,
 	in.attributes = j.attributes;
 	in.n_attributes = j.n;
 	in.models = &j.rules.models;
-	if (rv == 0 && (rv = local_recode(&in, &l, err)) == 0)
+	if (rv == 0 &&
+	    (rv = local_recode(
+		 &in, rows->patient, rows->n_patients, &l, err)) == 0)
 		*r = (struct recoding_local){ l.mean, l.n, l.left };
 	for (size_t q = 0; rv == 0 && keys != NULL && q < j.n; q++)
 		for (size_t i = 0; i < rows->n; i++)

@@ -55,14 +55,25 @@ put_study(struct json *j, const struct report *r)
 static void
 put_rows(struct json *j, const struct report *r)
 {
+	bool patients = r->in.patient != NULL;
+
 	json_object(j, "rows");
 	json_int(j, "read", (int64_t)r->in.rows->n_read);
 	json_int(j, "objected", (int64_t)r->in.rows->n_objected);
 	json_int(j, "rejected", (int64_t)r->in.rows->n_rejected);
 	json_int(j, "incomplete", (int64_t)r->in.rows->n_incomplete);
 	json_int(j, "suppressed", (int64_t)r->in.suppressed);
-	json_int(j, "suppressed_at_most", (int64_t)r->in.most_suppressed);
+	json_int(j, "suppressed_at_most",
+	    (int64_t)(patients ? r->in.rows->n : r->in.most_suppressed));
 	json_int(j, "in_table", (int64_t)r->in.table->n_rows);
+	json_end_object(j);
+	if (!patients)
+		return;
+	json_object(j, "patients");
+	json_int(j, "complete", (int64_t)r->in.patients);
+	json_int(j, "suppressed", (int64_t)r->in.patients_suppressed);
+	json_int(j, "suppressed_at_most", (int64_t)r->in.most_suppressed);
+	json_int(j, "in_table", (int64_t)r->in.patients_in_table);
 	json_end_object(j);
 }
 
@@ -218,6 +229,10 @@ put_privacy(struct json *j, const struct report *r)
 	for (size_t i = 0; i < s->n_quasi; i++)
 		json_text(j, NULL, s->columns[s->quasi[i]].name);
 	json_end_array(j);
+	if (s->privacy.pseudonym == STUDY_YES)
+		json_bool(j, "pseudonym", true);
+	if (s->privacy.date_shift > 0)
+		json_int(j, "date_shift_days", (int64_t)s->privacy.date_shift);
 	json_real(j, "threshold", s->privacy.risk_threshold);
 	put_risk(j, "before", &r->before, &r->journalist_before);
 	put_risk(j, "after", &r->after, &r->journalist_after);

@@ -39,7 +39,11 @@ struct report_input {
 	size_t k; /* what was held to: the stricter of study and policy */
 	const struct rows *rows;
 	const size_t *order; /* (table->n_rows) which of rows it was made of */
-	size_t suppressed, most_suppressed; /* rows; what the study allows */
+	size_t suppressed; /* rows */
+	/* What the study allows: rows, or patients where these may have
+	   several; of these then how many there were, and who lost a row. */
+	size_t most_suppressed, patients, patients_suppressed;
+	size_t patients_in_table;
 	const struct classes *before; /* of the complete rows, as they were */
 	const struct classes *after; /* of the table that was written */
 	/* The same of patients, where one may have several rows; else the same

@@ -167,7 +167,7 @@ head(struct html *h, const struct report *r)
 	for (size_t i = 0; i < r->n_findings; i++)
 		decide += r->findings[i].decide;
 	html_open(h, "div", "class=\"facts\"");
-	fact(h, words_count(r->in.table->n_rows).text,
+	fact(h, words_count(r->in.patients_in_table).text,
 	    _("patients in the table that the study computes with"), false);
 	fact(h, "0", _("patient records that leave this hospital"), false);
 	fact(h, words_one_in(r->after.highest).text,
@@ -311,6 +311,10 @@ what_leaves(struct html *h, const struct report *r)
 		html_element(h, "li", NULL, "%s",
 		    _("What names a patient directly: the study declares no "
 		      "such column."));
+	if (s->privacy.pseudonym == STUDY_YES)
+		html_element(h, "li", NULL, "%s",
+		    _("The pseudonyms in the table, which tell which rows are "
+		      "one patient's. No model reads them."));
 	html_element(h, "li", NULL, "%s",
 	    _("This report and the log. No single patient's value is in "
 	      "either."));
@@ -396,12 +400,28 @@ the_rows(struct html *h, const struct report *r)
 	html_text(h, _("Source: %s."), r->in.source);
 	html_text(h, " ");
 	html_text(h,
-	    _("Suppressed rows are left out because too few other patients "
-	      "resemble them. The study allows that for at most %1$s rows "
-	      "(%2$g%% of the complete ones). The table's rows are sorted by "
-	      "their values, so that nothing of the source's order is left."),
+	    r->in.patient != NULL
+		? _("Suppressed rows are left out because too few other "
+		    "patients resemble them. The study allows that for rows of "
+		    "at most %1$s patients (%2$g%% of those with complete "
+		    "rows). The table's rows are sorted by their values, so "
+		    "that nothing of the source's order is left.")
+		: _("Suppressed rows are left out because too few other "
+		    "patients resemble them. The study allows that for at most "
+		    "%1$s rows (%2$g%% of the complete ones). The table's rows "
+		    "are sorted by their values, so that nothing of the "
+		    "source's order is left."),
 	    words_count(r->in.most_suppressed).text,
 	    100 * r->in.study->privacy.suppression_limit);
+	if (r->in.patient != NULL)
+		html_text(h, " ");
+	if (r->in.patient != NULL)
+		html_text(h,
+		    _("The complete rows are of %1$s patients, %2$s of whom "
+		      "lost rows; the table's are of %3$s."),
+		    words_count(r->in.patients).text,
+		    words_count(r->in.patients_suppressed).text,
+		    words_count(r->in.patients_in_table).text);
 	html_close(h);
 }
 

@@ -9,6 +9,7 @@
 
 #include "anonymize/csv.h"
 #include "anonymize/dictionary.h"
+#include "anonymize/pseudonym.h"
 #include "common/err.h"
 #include "common/macros.h"
 
@@ -26,6 +27,7 @@ struct source {
 	bool *missing; /* (n_columns) */
 	struct dictionary patients;
 	size_t patient_cell; /* of the source */
+	const struct pseudonym *pseudonym; /* or NULL */
 	uint8_t id[PATIENTS_ID]; /* of the row */
 };
 
@@ -100,6 +102,10 @@ kinds_of(const struct source *src, const struct rows_seen *seen)
 		return DETECT_DECLARED_NUMBERS;
 	case STUDY_LEVELS:
 		return DETECT_DECLARED_LEVELS;
+	case STUDY_DATE:
+		return src->s->columns[seen->column].use == STUDY_FEATURE
+		    ? DETECT_ALL & ~(1u << DETECT_DATE)
+		    : DETECT_ALL;
 	default:
 		return DETECT_ALL;
 	}
@@ -225,8 +231,8 @@ expected(const struct study_column *c, char *out, size_t size)
 		n = (size_t)snprintf(out, size, "a date as %.32s%s",
 		    c->formats.items[0], c->formats.n > 1 ? ", ..." : "");
 		if (c->has_range) {
-			study_date_text((int64_t)c->lo, lo);
-			study_date_text((int64_t)c->hi, hi);
+			study_date_text((int64_t)(c->lo + c->shift), lo);
+			study_date_text((int64_t)(c->hi - c->shift), hi);
 			snprintf(out + n, size - n, " from %s to %s", lo, hi);
 		}
 		break;
@@ -325,6 +331,13 @@ check_row(struct source *src)
  * Keeping.
  */
 
+static bool
+holds_text(const struct rows *r, size_t column)
+{
+	return r->study->columns[column].type == STUDY_TEXT &&
+	    !study_is_pseudonym(r->study, column);
+}
+
 static int
 grow(struct rows *r)
 {
@@ -341,7 +354,7 @@ grow(struct rows *r)
 		    NULL)
 			return -1;
 		c->values = values;
-		if (r->study->columns[i].type != STUDY_TEXT)
+		if (!holds_text(r, i))
 			continue;
 		if ((at = realloc(c->text_at, cap * sizeof(*at))) == NULL)
 			return -1;
@@ -384,19 +397,42 @@ keep_text(struct rows_column *c, size_t row, const char *text, size_t len)
 	return 0;
 }
 
-/* Whose row it is. */
+/* All dates by as many days; what is missing stays so. */
+static void
+shift_dates(struct source *src, double days)
+{
+	const struct study *s = src->s;
+
+	for (size_t i = 0; i < s->n_columns; i++)
+		if (s->columns[i].type == STUDY_DATE && !src->missing[i])
+			src->row[i] += days;
+}
+
+/* Whose row it is, and what becomes of it by that. */
 static int
 keep_patient(struct source *src)
 {
 	struct rows *r = src->rows;
-	size_t column = r->study->privacy.patient, len;
+	const struct study *s = r->study;
+	size_t column = s->privacy.patient, len;
 	const char *text;
 
 	if (column == STUDY_NONE)
 		return 0;
 	text = trimmed(csv_cell(src->csv, src->cell_of[column]), &len);
 	r->patient[r->n] = dictionary_add(&src->patients, text, len);
-	return r->patient[r->n] == DICTIONARY_NONE ? -1 : 0;
+	if (r->patient[r->n] == DICTIONARY_NONE)
+		return -1;
+	src->row[column] = r->patient[r->n];
+	if (src->pseudonym == NULL)
+		return 0;
+	if (s->privacy.pseudonym == STUDY_YES)
+		src->row[column] = pseudonym_number(src->pseudonym, text, len);
+	if (s->privacy.date_shift > 0)
+		shift_dates(src,
+		    pseudonym_shift(
+			src->pseudonym, text, len, s->privacy.date_shift));
+	return 0;
 }
 
 static int
@@ -432,7 +468,7 @@ keep_row(struct source *src, struct err *err)
 
 		if (!c->kept)
 			continue;
-		if (r->study->columns[i].type != STUDY_TEXT) {
+		if (!holds_text(r, i)) {
 			c->values[r->n] = src->row[i];
 			continue;
 		}
@@ -538,13 +574,15 @@ struct rows *
 rows_read(int fd, const char *name, const struct study *s, struct rows **places,
     struct err *err)
 {
-	return rows_read_of(fd, name, s, NULL, places, err);
+	return rows_read_of(fd, name, s, NULL, NULL, places, err);
 }
 
 struct rows *
 rows_read_of(int fd, const char *name, const struct study *s,
-    const struct patients *patients, struct rows **places, struct err *err)
+    const struct patients *patients, const uint8_t *secret,
+    struct rows **places, struct err *err)
 {
+	struct pseudonym pseudonym;
 	struct source src = { .name = name, .s = s };
 	struct rows *r = calloc(1, sizeof(*r));
 	bool ok = false;
@@ -565,6 +603,10 @@ rows_read_of(int fd, const char *name, const struct study *s,
 	for (size_t i = 0; i < s->n_quasi; i++)
 		r->columns[s->quasi[i]].kept = true;
 	src.rows = r;
+	if (secret != NULL) {
+		pseudonym = pseudonym_keys(secret, s->name);
+		src.pseudonym = &pseudonym;
+	}
 	if ((src.csv = csv_open(fd, name, '\0', err)) == NULL)
 		goto out;
 	ok = read_source(&src, err) == 0;
@@ -576,6 +618,8 @@ out:
 	free(src.row);
 	free(src.missing);
 	dictionary_free(&src.patients);
+	if (secret != NULL)
+		explicit_bzero(&pseudonym, sizeof(pseudonym));
 	if (ok)
 		return r;
 	if (places != NULL)

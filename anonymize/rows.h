@@ -78,10 +78,12 @@ struct rows *rows_read(int fd, const char *name, const struct study *s,
 /*
  * The same for a source that says whose rows they are: rows of patients who
  * object are as if they were not there, but for n_objected.  A row without an
- * identifier is rejected.
+ * identifier is rejected.  secret: the site's pseudonym key, PATIENTS_KEY bytes
+ * (pseudonym.h); NULL: dates are not shifted, and pseudonyms number the patients.
  */
 struct rows *rows_read_of(int fd, const char *name, const struct study *s,
-    const struct patients *patients, struct rows **places, struct err *err);
+    const struct patients *patients, const uint8_t *secret,
+    struct rows **places, struct err *err);
 void rows_free(struct rows *r); /* NULL is fine; wipes the values */
 
 /*

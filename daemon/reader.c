@@ -89,38 +89,49 @@ speak(const struct child *child, struct err *err)
 	return r;
 }
 
+/* The site's pseudonym key; *given: there is one. */
+static int
+read_secret(const struct child *c, uint8_t key[PATIENTS_KEY], bool *given,
+    struct err *err)
+{
+	uint8_t *file;
+	size_t len;
+	int rv = read_file(c, "pseudonym.key", KEY_FILE_MAX, &file, &len, err);
+
+	*given = file != NULL;
+	if (file == NULL)
+		return rv;
+	rv = patients_key(file, len, "pseudonym.key", key, err);
+	explicit_bzero(file, len);
+	free(file);
+	return rv;
+}
+
 /* Whose rows they are, if the source says it; *p is NULL if not. */
 static int
-know_patients(const struct child *c, struct patients **p, struct err *err)
+know_patients(const struct child *c, const uint8_t *key, struct patients **p,
+    struct err *err)
 {
 	const char *column = child_fact(c, "patient");
 	const char *list = child_fact(c, "objections-name");
-	uint8_t *file, key[PATIENTS_KEY];
-	size_t len;
-	int rv;
 
 	*p = NULL;
 	if (column == NULL)
 		return 0;
-	file = file_read_fd(child_fd(c, "pseudonym.key"), "pseudonym.key",
-	    KEY_FILE_MAX, &len, err);
-	if (file == NULL)
+	if (key == NULL)
+		return err_set(
+		    err, ERR_PEER, "started without the pseudonym key");
+	if ((*p = patients_new(column, key, err)) == NULL)
 		return -1;
-	rv = patients_key(file, len, "pseudonym.key", key, err);
-	explicit_bzero(file, len);
-	free(file);
-	if (rv == 0 && (*p = patients_new(column, key, err)) == NULL)
-		rv = -1;
-	explicit_bzero(key, sizeof(key));
-	if (rv < 0 || list == NULL)
-		return rv;
+	if (list == NULL)
+		return 0;
 	return patients_read_objections(
 	    *p, child_fd(c, "objections"), list, err);
 }
 
 static int
 run(struct reader *self, const struct order *o, struct patients *patients,
-    struct prepare_result *result, struct err *err)
+    const uint8_t *secret, struct prepare_result *result, struct err *err)
 {
 	const char *source = child_fact(&self->child, "source-name");
 	struct study *s = study_parse("study", o->study, o->study_len, err);
@@ -131,6 +142,7 @@ run(struct reader *self, const struct order *o, struct patients *patients,
 		.source_fd = child_fd(&self->child, "source"),
 		.source = source != NULL ? source : "source",
 		.patients = patients,
+		.secret = secret,
 		.patients_fd = child_fd(&self->child, "patients"),
 		.smallest_k = o->smallest_k,
 		.utc = clock_utc(),
@@ -167,19 +179,23 @@ static int
 on_job(void *self, struct msg *m, struct err *err)
 {
 	struct reader *reader = self;
-	uint8_t digest[TABLE_DIGEST_LEN] = { 0 };
+	uint8_t digest[TABLE_DIGEST_LEN] = { 0 }, key[PATIENTS_KEY];
 	struct prepare_result result;
-	struct patients *patients;
+	struct patients *patients = NULL;
 	struct canon out = { 0 };
 	size_t n_listed = 0;
+	bool secret = false;
 	struct order o;
 	struct err why;
 	enum msg_type type = MSG_READER_DONE;
 
 	if (order_read(m, &o, err) == -1)
 		return -1;
-	if (know_patients(&reader->child, &patients, &why) == 0 &&
-	    run(reader, &o, patients, &result, &why) == 0) {
+	if (read_secret(&reader->child, key, &secret, &why) == 0 &&
+	    know_patients(
+		&reader->child, secret ? key : NULL, &patients, &why) == 0 &&
+	    run(reader, &o, patients, secret ? key : NULL, &result, &why) ==
+		0) {
 		if (patients != NULL)
 			n_listed = patients_objections(patients, digest);
 		canon_raw(&out, result.table_digest, TABLE_DIGEST_LEN);
@@ -196,6 +212,7 @@ on_job(void *self, struct msg *m, struct err *err)
 		canon_text(&out, why.msg);
 	}
 	patients_free(patients);
+	explicit_bzero(key, sizeof(key));
 	loop_stop(reader->loop);
 	return chan_send_canon(
 	    child_peer(&reader->child, PROC_GATE), type, m->tag, &out, err);

@@ -206,5 +206,7 @@ study_cell(
 	default:
 		return -1;
 	}
-	return c->has_range && (*v < c->lo || *v > c->hi) ? -1 : 0;
+	return c->has_range && (*v < c->lo + c->shift || *v > c->hi - c->shift)
+	    ? -1
+	    : 0;
 }

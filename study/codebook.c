@@ -37,7 +37,8 @@ check_range(struct draft *d, struct draft_column *dc, struct err *err)
 	char *dots, *hi, *end;
 
 	if (dc->range == NULL) {
-		if (is_number(c) && c->use != STUDY_IGNORED)
+		if ((is_number(c) || c->type == STUDY_DATE) &&
+		    c->use != STUDY_IGNORED)
 			return ini_error(d->ini, c->name, err,
 			    "column \"%s\" is used and has no range, expected "
 			    "range = LOWEST..HIGHEST",
@@ -63,6 +64,11 @@ check_range(struct draft *d, struct draft_column *dc, struct err *err)
 			: c->type == STUDY_REAL ? "numbers"
 						: "whole numbers");
 	c->has_range = true;
+	if (c->type == STUDY_DATE && d->s->privacy.date_shift > 0) {
+		c->shift = (double)d->s->privacy.date_shift;
+		c->lo -= c->shift;
+		c->hi += c->shift;
+	}
 	return 0;
 }
 
@@ -305,10 +311,16 @@ check_use(struct draft *d, struct draft_column *dc, struct err *err)
 		    "column \"%s\" is text: no model can use it, expected "
 		    "use = ignored, or type = levels",
 		    c->name);
-	if (c->type == STUDY_DATE)
+	if (c->type == STUDY_DATE && d->s->privacy.date_shift == 0)
 		return ini_error(d->ini, c->name, err,
 		    "column \"%s\" is a date: dates are dropped, expected "
 		    "use = ignored and a column of type = interval",
+		    c->name);
+	if (c->type == STUDY_DATE &&
+	    (c->use != STUDY_FEATURE || c->privacy != STUDY_QUASI))
+		return ini_error(d->ini, c->name, err,
+		    "column \"%s\" is a date, and shifted: expected "
+		    "use = feature and privacy = quasi-identifier",
 		    c->name);
 	if (c->use == STUDY_STRATUM && c->type != STUDY_LEVELS)
 		return ini_error(d->ini, c->name, err,
@@ -533,6 +545,9 @@ check_patient(struct draft *d, struct err *err)
 	size_t i = name != NULL ? study_find(s, name) : STUDY_NONE;
 
 	s->privacy.patient = i;
+	if (name == NULL && study_wants_secret(s))
+		return ini_error(d->ini, s->name, err,
+		    "pseudonym, date-shift: expected patient = COLUMN");
 	if (name == NULL)
 		return 0;
 	if (i == STUDY_NONE || s->columns[i].privacy != STUDY_DIRECT)
@@ -540,15 +555,6 @@ check_patient(struct draft *d, struct err *err)
 		    "patient: \"%.60s\" is no column that is a "
 		    "direct-identifier",
 		    name);
-	for (size_t q = 0; q < s->n_quasi; q++)
-		if (s->columns[s->quasi[q]].mean)
-			return ini_error(d->ini, name, err,
-			    "patient: means are of rows, expected no column "
-			    "with level = mean");
-	if (s->privacy.recoding == STUDY_LOCAL)
-		return ini_error(d->ini, name, err,
-		    "patient: local recoding counts rows, expected "
-		    "recoding = global");
 	return 0;
 }
 

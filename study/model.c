@@ -656,6 +656,8 @@ model_check(struct draft *d, struct err *err)
 	} else if (m->outcome != STUDY_NONE) {
 		s->columns[m->outcome].in_table = true;
 	}
+	if (s->privacy.pseudonym == STUDY_YES)
+		s->columns[s->privacy.patient].in_table = true;
 	s->table = ini_alloc(d->ini, s->n_columns, sizeof(size_t), err);
 	if (s->table == NULL)
 		return -1;
@@ -670,7 +672,8 @@ model_check(struct draft *d, struct err *err)
 		    "feasibility: %zu columns, expected at most %d", s->n_table,
 		    MODEL_TERMS_MAX);
 	for (size_t i = 0; i < s->n_table; i++)
-		s->variables[s->n_variables++] = s->table[i];
+		if (!study_is_pseudonym(s, s->table[i]))
+			s->variables[s->n_variables++] = s->table[i];
 	return 0;
 }
 
@@ -725,6 +728,19 @@ study_is_event(const struct study *s, size_t column)
 }
 
 bool
+study_is_pseudonym(const struct study *s, size_t column)
+{
+	return s->privacy.pseudonym == STUDY_YES &&
+	    column == s->privacy.patient;
+}
+
+bool
+study_wants_secret(const struct study *s)
+{
+	return s->privacy.pseudonym == STUDY_YES || s->privacy.date_shift > 0;
+}
+
+bool
 study_has_y(const struct study *s)
 {
 	return s->model.kind == STUDY_GLM &&
@@ -743,7 +759,7 @@ study_table_value(const struct study *s, size_t column, double v)
 	const struct study_model *m = &s->model;
 	const struct study_column *c = &s->columns[column];
 
-	if (v == STUDY_MISSING)
+	if (v == STUDY_MISSING || study_is_pseudonym(s, column))
 		return v;
 	if (study_is_event(s, column))
 		return v == (double)m->event_level;

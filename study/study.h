@@ -26,6 +26,7 @@ struct model_spec;
 #define STUDY_KNOTS_MAX 10 /* of a spline */
 #define STUDY_HIERARCHY_MAX 9 /* levels, beside 0 (as it is) and the top */
 
+#define STUDY_PSEUDONYM_MAX 0xfffffffffffffp0 /* 2^52 - 1 */
 #define STUDY_COUNTABLE_MAX (1 << 20) /* values of a hierarchy's column */
 
 /* The columns of a recoding study, which no table of patients has. */
@@ -147,6 +148,8 @@ struct study_column {
 	double lo, hi; /* range: real, integer, interval; dates in days since
 			  1970-01-01 */
 	bool has_range;
+	double shift; /* dates: days by which lo and hi are further apart than
+			 what a source may have, at each end */
 	struct study_value *levels; /* (n_levels) */
 	size_t n_levels;
 	size_t reference; /* the level that has no term */
@@ -262,6 +265,10 @@ struct study {
 		char *patient_name; /* or NULL */
 		size_t patient; /* the column that tells patients apart, where
 				   one may have several rows; STUDY_NONE */
+		int pseudonym; /* enum study_yes: the table has it as a number
+				  that only the reader can make */
+		size_t date_shift; /* all dates of a patient, by one number of
+				      days up to this; 0: none */
 		size_t max_rejected_rows;
 		size_t rows_per_site; /* upper bound; no sum can overflow */
 	} privacy;
@@ -316,6 +323,10 @@ size_t study_find(const struct study *s, const char *column);
 bool study_has_time(const struct study *s);
 /* Is it the event or the outcome that the table holds as 0 or 1? */
 bool study_is_event(const struct study *s, size_t column);
+/* Is it the pseudonym that the table holds in place of an identifier? */
+bool study_is_pseudonym(const struct study *s, size_t column);
+/* Are its tables made with a secret of the site? */
+bool study_wants_secret(const struct study *s);
 /* Is what the model explains a number, not a level that is there or not? */
 bool study_has_y(const struct study *s);
 /* Is only counted or described what there is, so that no number may be about

@@ -35,6 +35,9 @@ domain_of(const struct study *s, size_t column)
 
 	if (study_is_event(s, column))
 		return (struct domain){ .hi = 1, .whole = true };
+	if (study_is_pseudonym(s, column))
+		return (
+		    struct domain){ .hi = STUDY_PSEUDONYM_MAX, .whole = true };
 	if (column == s->model.time)
 		return (struct domain){
 			.lo = c->lo,

@@ -26,6 +26,7 @@
  *     time of a Cox model      the point of the study's grid of times
  *     event, outcome           0 or 1
  *     stratum                  the index of the level or group
+ *     pseudonym                a whole number below 2^52; no model reads it
  *     missing                  STUDY_MISSING, where study_may_miss() allows it
  */
 #ifndef STUDY_TABLE_H

@@ -53,3 +53,7 @@ check_PROGRAMS += %D%/test_icd10
 check_PROGRAMS += %D%/test_loss
 %C%_test_loss_SOURCES = %D%/test_loss.c %D%/prepared.c %D%/prepared.h
 %C%_test_loss_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_people
+%C%_test_people_SOURCES = %D%/test_people.c %D%/prepared.c %D%/prepared.h
+%C%_test_people_LDADD = $(%C%_LIBS)

@@ -13,10 +13,11 @@
 #include "study/table.h"
 
 /* What every study of these tests has; a logistic model of "ill". */
-#define PREPARED_HEAD                                                          \
+#define PREPARED_HEAD PREPARED_MODEL("")
+#define PREPARED_MODEL(more)                                                   \
 	"[study]\nname = t\ntitle = T\npurpose = p\nlegal-basis = l\n"         \
 	"ethics = e\ncontact = c\nexpires = 2099-12-31\n"                      \
-	"[model]\nkind = logistic\noutcome = ill\n"                            \
+	"[model]\nkind = logistic\noutcome = ill\n" more                       \
 	"[column ill]\ntype = levels\nlevels = no, yes\n"                      \
 	"privacy = sensitive\nuse = outcome\n"
 

@@ -299,7 +299,7 @@ does_what_the_description_says(void **state)
 
 		make_table(&t, seed);
 		slow = slow_local(&s);
-		if (local_recode(&in, &l, &err) != 0)
+		if (local_recode(&in, NULL, 0, &l, &err) != 0)
 			fail_msg("%s", err.msg);
 		check_classes(&t, &m, &l);
 		assert_int_equal(l.left, 0);
@@ -337,7 +337,7 @@ stays_between_bottom_and_top(void **state)
 	make_table(&t, 7);
 	t.attributes[0].bottom = t.attributes[0].top = 2;
 	t.attributes[1].top = 2;
-	assert_int_equal(local_recode(&in, &l, &err), 0);
+	assert_int_equal(local_recode(&in, NULL, 0, &l, &err), 0);
 	check_classes(&t, &m, &l);
 	assert_true(l.n > 1);
 	local_free(&l);
@@ -365,7 +365,7 @@ keeps_what_a_model_asks_of_a_class(void **state)
 	(void)state;
 	make_table(&t, 8);
 	assert_int_equal(models_count(&m, ROWS, &err), 0);
-	assert_int_equal(local_recode(&in, &l, &err), 0);
+	assert_int_equal(local_recode(&in, NULL, 0, &l, &err), 0);
 	check_classes(&t, &m, &l);
 	assert_int_equal(l.left, 0);
 	for (size_t r = 0; r < ROWS; r++)
@@ -393,12 +393,12 @@ leaves_over_what_fits_nowhere(void **state)
 
 	(void)state;
 	make_table(&t, 9);
-	assert_int_equal(local_recode(&in, &l, &err), 0);
+	assert_int_equal(local_recode(&in, NULL, 0, &l, &err), 0);
 	assert_int_equal(l.n, 0);
 	assert_int_equal(l.left, ROWS);
 	assert_true(fabs(l.mean - 1) < 1e-12);
 	local_free(&l);
-	assert_int_equal(local_recode(&none, &l, &err), 0);
+	assert_int_equal(local_recode(&none, NULL, 0, &l, &err), 0);
 	assert_int_equal(l.n, 0);
 	local_free(&l);
 	free_table(&t);
