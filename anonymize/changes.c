@@ -60,6 +60,11 @@ compare_all(
 	    (double)r->in.suppressed, false);
 	compare(c, _("rows in the anonymized table"), "in_table", rows,
 	    "in_table", (double)r->in.table->n_rows, false);
+	compare(c, _("patients in the anonymized table"), "patients",
+	    json_get(last, "patients"), "in_table",
+	    (double)r->in.patients_in_table, false);
+	compare(c, _("rows of patients who object"), "objected", rows,
+	    "objected", (double)r->in.rows->n_objected, false);
 	compare(c, _("patients who are alike, at least"), "k", privacy, "k",
 	    (double)r->in.k, false);
 	compare(c, _("an intruder's best chance to point at a patient's row"),
@@ -91,6 +96,10 @@ changes_find(const struct report *r, const char *json, size_t len,
 	hex_text(r->in.table_digest, HASH_LEN, hex);
 	c->same_table =
 	    strcmp(json_get_text(last, "table_digest", ""), hex) == 0;
+	hex_text(r->in.study_digest, HASH_LEN, hex);
+	c->same_study =
+	    strcmp(json_get_text(json_get(last, "study"), "digest", ""), hex) ==
+	    0;
 	compare_all(r, last, c);
 	json_read_free(last);
 	return 0;

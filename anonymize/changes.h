@@ -11,12 +11,12 @@
 struct err;
 struct report;
 
-#define CHANGES_MAX 10
+#define CHANGES_MAX 12
 
 struct changes {
 	bool any; /* there is a last report */
 	char made[21]; /* when, as report.json has it */
-	bool same_table; /* byte for byte */
+	bool same_study, same_table; /* to the byte */
 	struct change {
 		const char *what; /* in the reader's language */
 		const char *key; /* for programs */

@@ -374,6 +374,7 @@ put_changes(struct json *j, const struct changes *c)
 		return;
 	json_object(j, "last");
 	json_text(j, "made", c->made);
+	json_bool(j, "same_study", c->same_study);
 	json_bool(j, "same_table", c->same_table);
 	json_array(j, "changes");
 	for (size_t i = 0; i < c->n; i++) {

@@ -629,6 +629,15 @@ the_noise(struct html *h, const struct report *r)
 	      "are alike."));
 }
 
+static bool
+has_mean(const struct study *s)
+{
+	for (size_t q = 0; q < s->n_quasi; q++)
+		if (s->columns[s->quasi[q]].mean)
+			return true;
+	return false;
+}
+
 static void
 the_changes(struct html *h, const struct report *r)
 {
@@ -644,6 +653,17 @@ the_changes(struct html *h, const struct report *r)
 	    c->made,
 	    c->same_table ? _("The table is the same, to the last digit.")
 			  : _("The table is another one."));
+	html_element(h, "p", NULL, "%s",
+	    !c->same_study
+		? _("The study has been signed anew since then: what was done "
+		    "to its columns may be something else.")
+		: r->in.study->privacy.recoding == STUDY_LOCAL ||
+		    has_mean(r->in.study)
+		? _("The study is the same. All rows were read again, new and "
+		    "old ones together, and their groups were formed anew.")
+		: _("The study is the same, and so what was done to its "
+		    "columns. All rows were read again, new and old ones "
+		    "together, and the groups were counted over all of them."));
 	if (c->n == 0)
 		html_element(h, "p", NULL, "%s",
 		    _("The numbers of rows and of findings, and an intruder's "

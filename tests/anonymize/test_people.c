@@ -1,4 +1,5 @@
-/* Patients with several rows: what is counted, linked and shifted. */
+/* Patients with several rows: what is counted, linked and shifted; and what
+   becomes of rows when a study is prepared again. */
 #include "config.h"
 
 #include "tests/check.h"
@@ -597,6 +598,76 @@ only_shifted_dates_that_are_held_to_k_are_features(void **state)
 	(void)state;
 }
 
+/*
+ * Preparing again: the recoding is the study's, so that what stays has the values
+ * that it had; k is over old and new rows together.
+ */
+
+#define GROWS                                                                  \
+	PREPARED_HEAD                                                          \
+	"[privacy]\nk = 3\ncohort = fixed\nsuppression-limit = 0.2\n"          \
+	"[column age]\ntype = integer\nrange = 0..99\n"                        \
+	"privacy = quasi-identifier\nlevel = 1\nuse = feature\n"               \
+	"[hierarchy age]\nlevel-1 = cut 0 20 50 80 99\n"
+/* Three of 0-19, five of 20-49, two of 50-79. */
+#define OLD                                                                    \
+	"age,ill\n5,no\n6,no\n7,yes\n20,no\n21,no\n22,no\n23,yes\n24,no\n"     \
+	"60,no\n61,yes\n"
+
+static size_t
+count(const struct prepared *o, double v)
+{
+	const double *age = prepared_values(o, "age");
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->table.n_rows; i++)
+		n += age[i] == v;
+	return n;
+}
+
+static void
+new_rows_are_recoded_as_the_old_ones(void **state)
+{
+	struct prepare last = { 0 };
+	struct prepared first, next;
+
+	(void)state;
+	prepared_run(&first, GROWS, OLD, NULL);
+	assert_int_equal(first.r, 0);
+	assert_int_equal(first.result.n_suppressed, 2);
+	assert_int_equal(count(&first, 9.5), 3);
+	assert_int_equal(count(&first, 34.5), 5);
+	last.last_report = first.json;
+	last.last_report_len = first.json_len;
+	/* One more of 50-79 brings the two back; who is 90 is alone. */
+	prepared_run(&next, GROWS, OLD "62,no\n25,no\n90,yes\n", &last);
+	assert_int_equal(next.r, 0);
+	assert_int_equal(next.result.n_suppressed, 1);
+	assert_int_equal(next.result.smallest_class, 3);
+	assert_int_equal(count(&next, 9.5), 3);
+	assert_int_equal(count(&next, 34.5), 6);
+	assert_int_equal(count(&next, 64.5), 3);
+	assert_int_equal(
+	    json_get(json_get(next.report, "last"), "same_study")->kind,
+	    JSON_TRUE);
+	assert_non_null(strstr(next.html, "new and old ones together"));
+	prepared_free(&next);
+	/* Three of the old ones have left: those of 0-19 cannot stay. */
+	prepared_run(&next, GROWS,
+	    "age,ill\n5,no\n20,no\n21,no\n22,no\n23,yes\n24,no\n", &last);
+	assert_int_equal(next.r, 0);
+	assert_int_equal(count(&next, 9.5), 0);
+	prepared_free(&next);
+	/* Four new ones who are alone are more than a fifth of them all. */
+	prepared_run(&next, GROWS, OLD "90,no\n91,no\n", &last);
+	assert_int_equal(next.r, -1);
+	assert_int_equal(next.err.code, ERR_REFUSED);
+	assert_non_null(strstr(next.err.msg, "4 of 12 rows"));
+	assert_string_equal(next.json, "");
+	prepared_free(&next);
+	prepared_free(&first);
+}
+
 int
 main(void)
 {
@@ -616,6 +687,7 @@ main(void)
 		cmocka_unit_test(shifted_dates_are_held_to_k),
 		cmocka_unit_test(
 		    only_shifted_dates_that_are_held_to_k_are_features),
+		cmocka_unit_test(new_rows_are_recoded_as_the_old_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 # Whole runs by consilium-local.
-E2E = %D%/bad-input.sh %D%/birthwt.sh %D%/breast-cancer.sh \
+E2E = %D%/again.sh %D%/bad-input.sh %D%/birthwt.sh %D%/breast-cancer.sh \
 	%D%/formula.sh %D%/glm.sh %D%/km.sh %D%/learning.sh %D%/lung.sh \
 	%D%/recoding.sh %D%/renewal.sh %D%/replay.sh %D%/summary.sh
 check_SCRIPTS += $(E2E)
