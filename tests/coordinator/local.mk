@@ -4,6 +4,6 @@ check_PROGRAMS += %D%/test_config
 	$(CMOCKA_LIBS)
 
 check_PROGRAMS += %D%/test_book
-%C%_test_book_SOURCES = %D%/test_book.c
+%C%_test_book_SOURCES = %D%/test_book.c tests/common/raw_db.h
 %C%_test_book_LDADD = coordinator/libbook.a common/libdb.a \
 	common/libcommon.a $(SQLITE_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)

@@ -1,14 +1,12 @@
 #include "tests/check.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/db.h"
 #include "common/err.h"
-#include "common/file.h"
 #include "coordinator/book.h"
+#include "tests/common/raw_db.h"
 
 static char dir[] = "/tmp/test_book.XXXXXX";
 static char path[64];
@@ -123,17 +121,6 @@ keeps_the_chain_of_states(void **state)
 	book_close(b);
 }
 
-static void
-run_sql(const char *sql)
-{
-	sqlite3 *raw;
-
-	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_changes(raw), 1);
-	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
-}
-
 /* A bit of a value that SQLite has no opinion on. */
 static void
 a_value_that_changed_by_itself_is_found(void **state)
@@ -149,8 +136,8 @@ a_value_that_changed_by_itself_is_found(void **state)
 	assert_non_null(b);
 	assert_int_equal(book_put_round(b, 1, 3, "three", 5, &err), 0);
 	book_close(b);
-	run_sql("UPDATE round SET body = x'7468726564'");
-	run_sql("UPDATE step SET plan = x'7131' WHERE idx = 1");
+	raw_db_change(path, "UPDATE round SET body = x'7468726564'");
+	raw_db_change(path, "UPDATE step SET plan = x'7131' WHERE idx = 1");
 	b = book_open(path, &err);
 	assert_non_null(b);
 	assert_int_equal(book_get_round(b, 1, &round, &body, &err), -1);
@@ -166,27 +153,6 @@ a_value_that_changed_by_itself_is_found(void **state)
 	book_close(b);
 }
 
-/* A database as the first release left it. */
-static void
-put_first_release(void)
-{
-	char sql[4096];
-	const char *steps[1];
-	struct err err;
-	struct db *db;
-	size_t len;
-
-	snprintf(sql, sizeof(sql), "%s/tests/vectors/schema/rounds-1.sql",
-	    getenv("top_srcdir"));
-	steps[0] = (char *)file_read(sql, 1 << 16, &len, &err);
-	assert_non_null(steps[0]);
-	unlink(path);
-	db = db_open(path, steps, 1, &err);
-	assert_non_null(db);
-	db_close(db);
-	free((void *)(uintptr_t)steps[0]);
-}
-
 static void
 a_database_of_the_first_release_goes_on(void **state)
 {
@@ -197,7 +163,7 @@ a_database_of_the_first_release_goes_on(void **state)
 	uint64_t round;
 
 	(void)state;
-	put_first_release();
+	raw_db_first_release(path, "rounds-1.sql");
 	b = book_open(path, &err);
 	if (b == NULL)
 		fail_msg("%s", err.msg);

@@ -20,7 +20,7 @@ check_PROGRAMS += %D%/test_reader
 
 check_PROGRAMS += %D%/test_store
 EXTRA_DIST += tests/vectors/schema/gate-1.sql tests/vectors/schema/rounds-1.sql
-%C%_test_store_SOURCES = %D%/test_store.c
+%C%_test_store_SOURCES = %D%/test_store.c tests/common/raw_db.h
 %C%_test_store_LDADD = daemon/libstore.a crypto/libauthority.a \
 	crypto/libhash.a common/libdb.a common/libcommon.a $(SQLITE_LIBS) \
 	$(SODIUM_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)

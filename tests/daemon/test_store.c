@@ -1,17 +1,15 @@
 #include "tests/check.h"
 
 #include <sodium.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/db.h"
 #include "common/err.h"
-#include "common/file.h"
 #include "common/macros.h"
 #include "crypto/keyfile.h"
 #include "daemon/store.h"
+#include "tests/common/raw_db.h"
 
 static char dir[] = "/tmp/test_store.XXXXXX";
 static char path[64];
@@ -211,17 +209,6 @@ keeps_what_uploads_reveal(void **state)
 	store_close(s);
 }
 
-static void
-run_sql(const char *sql)
-{
-	sqlite3 *raw;
-
-	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_changes(raw), 1);
-	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
-}
-
 /* A bit of a value that SQLite has no opinion on. */
 static void
 a_value_that_changed_by_itself_is_found(void **state)
@@ -252,7 +239,8 @@ a_value_that_changed_by_itself_is_found(void **state)
 		bool bad = i % 2 == 0;
 		bool ledger = i / 2 == nitems(cases) - 1;
 
-		run_sql(bad ? cases[i / 2].change : cases[i / 2].back);
+		raw_db_change(
+		    path, bad ? cases[i / 2].change : cases[i / 2].back);
 		s = store_open(path, identity, &err);
 		assert_non_null(s);
 		assert_int_equal(
@@ -292,27 +280,6 @@ another_identity_cannot_read_what_is_sealed(void **state)
 	key_free(other);
 }
 
-/* A database as the first release left it. */
-static void
-put_first_release(void)
-{
-	char sql[4096];
-	const char *steps[1];
-	struct err err;
-	struct db *db;
-	size_t len;
-
-	snprintf(sql, sizeof(sql), "%s/tests/vectors/schema/gate-1.sql",
-	    getenv("top_srcdir"));
-	steps[0] = (char *)file_read(sql, 1 << 16, &len, &err);
-	assert_non_null(steps[0]);
-	unlink(path);
-	db = db_open(path, steps, 1, &err);
-	assert_non_null(db);
-	db_close(db);
-	free((void *)(uintptr_t)steps[0]);
-}
-
 static void
 a_database_of_the_first_release_goes_on(void **state)
 {
@@ -327,7 +294,7 @@ a_database_of_the_first_release_goes_on(void **state)
 	int64_t job;
 
 	(void)state;
-	put_first_release();
+	raw_db_first_release(path, "gate-1.sql");
 	for (int i = 0; i < 2; i++) { /* brought forward, then as it is */
 		s = store_open(path, identity, &err);
 		if (s == NULL)
