@@ -316,7 +316,10 @@ distance(const struct json_value *terms, const struct pooled_fit *fit)
 	for (size_t i = 0; i < fit->n_coef; i++) {
 		const struct json_value *t = &terms->items[i];
 		double b = json_get_number(t, "estimate", NAN) - fit->coef[i];
-		double se = json_get_number(t, "se", NAN) - fit->se[i];
+		/* Robust ones have no pooled fit to be compared with. */
+		double own = json_get_number(
+		    t, "model_se", json_get_number(t, "se", NAN));
+		double se = own - fit->se[i];
 		double d = fmax(fabs(b), fabs(se)) / fit->se[i];
 
 		if (isnan(b) || isnan(se) || isnan(d))

@@ -169,7 +169,11 @@ work_z(const struct work *w, size_t row, double *z)
 void
 work_eta(const struct work *w, const double *z, size_t n, double *eta)
 {
-	const double *beta = w->plan->beta + plan_has_intercept(w->plan);
+	const struct plan *plan = w->plan;
+	/* Residuals are of the point that the last sums were taken at. */
+	const double *beta =
+	    (plan->phase == PHASE_RESIDUALS ? plan->base : plan->beta) +
+	    plan_has_intercept(plan);
 	size_t p = w->n_active;
 
 	for (size_t i = 0; i < n; i++, z += p) {

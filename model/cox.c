@@ -8,14 +8,8 @@
 
 #include "common/macros.h"
 #include "model/data.h"
+#include "model/risk_sets.h"
 #include "model/step/partial.h"
-#include "model/work.h"
-
-static bool
-by_site(const struct work *w)
-{
-	return w->plan->spec.strata == STRATA_SITE;
-}
 
 static uint32_t
 stratum_of(const struct work *w, size_t row)
@@ -100,161 +94,6 @@ counts(struct work *w)
 	return 0;
 }
 
-/*
- * Rows by interval: number first[g] to first[g] + n[g] - 1 of order; or of the
- * rows themselves, where those of an interval stand together.
- */
-struct by_interval {
-	uint32_t *order; /* at most MODEL_ROWS_MAX */
-	size_t *first, *n;
-};
-
-static void
-by_interval_free(struct by_interval *by)
-{
-	free(by->order);
-	free(by->first);
-	free(by->n);
-}
-
-static int
-by_interval_make(const struct work *w, struct by_interval *by)
-{
-	size_t n = (size_t)w->grid->n + 1, at = 0;
-	bool together = true;
-
-	*by = (struct by_interval){ .first = calloc(n, sizeof(*by->first)),
-		.n = calloc(n, sizeof(*by->n)) };
-	if (by->first == NULL || by->n == NULL)
-		return -1;
-	for (size_t i = 0; i < w->data->n_rows; i++) {
-		int32_t g = w->interval[i];
-
-		if (g < 0)
-			continue;
-		if (by->n[g] == 0)
-			by->first[g] = i;
-		together &= i == by->first[g] + by->n[g]++;
-	}
-	if (together)
-		return 0;
-	by->order = calloc(w->data->n_rows + 1, sizeof(*by->order));
-	if (by->order == NULL)
-		return -1;
-	for (size_t g = 0; g + 1 < n; g++) {
-		by->first[g] = at;
-		at += by->n[g];
-		by->n[g] = 0;
-	}
-	for (size_t i = 0; i < w->data->n_rows; i++) {
-		int32_t g = w->interval[i];
-
-		if (g >= 0)
-			by->order[by->first[g] + by->n[g]++] = (uint32_t)i;
-	}
-	return 0;
-}
-
-static size_t
-by_interval_row(const struct by_interval *by, size_t g, size_t k)
-{
-	size_t at = by->first[g] + k;
-
-	return by->order == NULL ? at : by->order[at];
-}
-
-/* Rows on their way into a sum, some at a time, while they are in the cache. */
-struct side {
-	struct gram *gram;
-	double *z; /* (GRAM_ROWS, n_active) */
-	size_t rows[GRAM_ROWS], n;
-};
-
-enum { CENSORED, EVENTS };
-
-struct pass {
-	struct work *w;
-	struct by_interval by;
-	struct side sides[2];
-	double shift; /* is subtracted from every linear predictor */
-	double beyond; /* rows whose sums are left out */
-};
-
-static void
-pass_end(struct pass *s)
-{
-	by_interval_free(&s->by);
-	for (size_t k = 0; k < nitems(s->sides); k++) {
-		gram_free(s->sides[k].gram);
-		free(s->sides[k].z);
-	}
-}
-
-static int
-pass_begin(struct pass *s, struct work *w)
-{
-	*s = (struct pass){ .w = w };
-	for (size_t k = 0; k < nitems(s->sides); k++) {
-		struct side *side = &s->sides[k];
-
-		side->gram = gram_new(w->n_active);
-		side->z = calloc(
-		    GRAM_ROWS * (size_t)w->n_active + 1, sizeof(*side->z));
-		if (side->gram == NULL || side->z == NULL)
-			return -1;
-	}
-	return by_interval_make(w, &s->by);
-}
-
-/* Add the rows that wait, with weights exp(eta); 0 beyond the cap. */
-static void
-flush(struct pass *s, struct side *side)
-{
-	const struct work *w = s->w;
-	bool capped = !by_site(w);
-	double root[GRAM_ROWS];
-
-	work_eta(w, side->z, side->n, root);
-	for (size_t k = 0; k < side->n; k++) {
-		double eta = root[k];
-
-		if (w->plan->spec.has_offset)
-			eta += w->data->offset[side->rows[k]];
-		if (capped && fabs(eta) > ETA_CAP) {
-			s->beyond += 1.0;
-			root[k] = 0.0;
-		} else
-			root[k] = exp(0.5 * (eta - s->shift));
-	}
-	gram_add_rows(side->gram, side->z, root, side->n);
-	side->n = 0;
-}
-
-/*
- * Sums over the rows of an interval: by event, or all of them on the side of
- * the censored.
- */
-static void
-sum_rows(struct pass *s, size_t g, bool by_event)
-{
-	const struct work *w = s->w;
-
-	for (size_t k = 0; k < nitems(s->sides); k++)
-		gram_clear(s->sides[k].gram);
-	for (size_t k = 0; k < s->by.n[g]; k++) {
-		size_t i = by_interval_row(&s->by, g, k);
-		struct side *side =
-		    &s->sides[by_event ? w->data->event[i] : CENSORED];
-
-		work_z(w, i, side->z + side->n * w->n_active);
-		side->rows[side->n++] = i;
-		if (side->n == GRAM_ROWS)
-			flush(s, side);
-	}
-	for (size_t k = 0; k < nitems(s->sides); k++)
-		flush(s, &s->sides[k]);
-}
-
 static void
 add_event_z(const struct work *w, double *sum)
 {
@@ -281,12 +120,12 @@ risk_sets(struct pass *s)
 
 	for (size_t g = 0; g < n; g++) {
 		if (!efron || w->grid->intervals[g].events < 2) {
-			sum_rows(s, g, false);
+			pass_sum(s, g, false);
 			gram_take(s->sides[CENSORED].gram, leaving + g, n);
 			continue;
 		}
 		/* Each row is summed once: all are both kinds together. */
-		sum_rows(s, g, true);
+		pass_sum(s, g, true);
 		gram_take(s->sides[EVENTS].gram, events + tied, n_tied);
 		gram_take(s->sides[CENSORED].gram, leaving + g, n);
 		for (size_t k = 0; k < n_sums; k++)
@@ -305,64 +144,57 @@ risk_sets(struct pass *s)
 	}
 }
 
+struct own {
+	struct pass pass;
+	struct partial out;
+};
+
+static void
+subtract_own(void *arg, size_t g, const double *S, const double *E)
+{
+	struct own *own = arg;
+
+	partial_subtract(
+	    &own->out, S, E, own->pass.w->grid->intervals[g].events);
+}
+
 /* The own stratum's log-likelihood, score and information. */
 static int
-own_likelihood(struct pass *s)
+own_likelihood(struct own *own)
 {
-	struct work *w = s->w;
+	const struct work *w = own->pass.w;
 	uint32_t a = w->n_active;
-	size_t n = PARTIAL_SUMS(a);
 	double *loglik = work_group(w, 0);
-	struct partial out = { .p = a,
+
+	own->out = (struct partial){ .p = a,
 		.efron = w->plan->spec.ties == TIES_EFRON,
 		.score = loglik + 1,
 		.info = loglik + 1 + a };
-	long double *total = calloc(n, sizeof(*total));
-	double *S = calloc(n, sizeof(*S)), *E = calloc(n, sizeof(*E));
-	int ret = -1;
-
-	if (total == NULL || S == NULL || E == NULL)
-		goto out;
-	/* exp() of large predictors: only their differences matter. */
-	s->shift = -HUGE_VAL;
-	for (size_t i = 0; i < w->data->n_rows; i++)
-		s->shift = fmax(s->shift, w->score[i]);
-	for (size_t g = w->grid->n; g-- > 0;) {
-		sum_rows(s, g, true);
-		gram_take(s->sides[CENSORED].gram, S, 1);
-		gram_take(s->sides[EVENTS].gram, E, 1);
-		for (size_t k = 0; k < n; k++)
-			S[k] = (double)(total[k] += S[k] + E[k]);
-		partial_subtract(&out, S, E, w->grid->intervals[g].events);
-	}
-	add_event_z(w, out.score);
-	*loglik = out.loglik;
+	if (pass_own(&own->pass, subtract_own, own) == -1)
+		return -1;
+	add_event_z(w, own->out.score);
+	*loglik = own->out.loglik;
 	for (size_t i = 0; i < w->data->n_rows; i++) {
 		if (w->interval[i] >= 0 && w->data->event[i] == 1)
-			*loglik += w->score[i] - s->shift;
+			*loglik += w->score[i] - own->pass.shift;
 	}
-	ret = 0;
-out:
-	free(total);
-	free(S);
-	free(E);
-	return ret;
+	return 0;
 }
 
 static int
 newton(struct work *w)
 {
-	struct pass s;
+	struct own own;
 	int ret = -1;
 
-	if (pass_begin(&s, w) == 0) {
+	if (pass_begin(&own.pass, w) == 0) {
 		ret = 0;
 		if (by_site(w))
-			ret = own_likelihood(&s);
+			ret = own_likelihood(&own);
 		else
-			risk_sets(&s);
+			risk_sets(&own.pass);
 	}
-	pass_end(&s);
+	pass_end(&own.pass);
 	return ret;
 }
 
@@ -474,6 +306,7 @@ const struct contribute_kind contribute_cox = {
 	.rounds = { [PHASE_COUNTS] = counts,
 	    [PHASE_MOMENTS] = contribute_moments,
 	    [PHASE_NEWTON] = newton,
+	    [PHASE_RESIDUALS] = contribute_residuals,
 	    [PHASE_SCORES] = contribute_scores,
 	    [PHASE_PAIRS] = pairs },
 };

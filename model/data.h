@@ -21,6 +21,12 @@ struct model_data {
 	uint32_t *stratum; /* (n_rows), 0 to n_strata - 1; may be NULL if 1.
 			      Km: stratum * n_groups + group;
 			      summary: group */
+	/*
+	 * (n_rows) whose rows they are, 0 to n_patients - 1; NULL: each row is a
+	 * patient of its own.
+	 */
+	uint32_t *patient;
+	size_t n_patients;
 	double *variables; /* (n_rows, n_variables), summary: a number, the
 			      index of a level, or NAN where it is missing */
 };

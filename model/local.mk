@@ -9,6 +9,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/encode.c %D%/step/encode.h \
 	%D%/step/glm.c \
 	%D%/step/feasibility.c %D%/step/feasibility.h \
+	%D%/step/hazard.c %D%/step/hazard.h \
 	%D%/step/grid.c %D%/step/grid.h \
 	%D%/step/kind.c %D%/step/kind.h \
 	%D%/step/km.c \
@@ -40,11 +41,14 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/learn.c \
 	%D%/logistic.c \
 	%D%/recoding.c \
+	%D%/residuals.c \
+	%D%/risk_sets.c %D%/risk_sets.h \
 	%D%/summary.c \
 	%D%/work.h
 
 # Of a finished plan; wants libstep.a and -lm.
 %C%_libresult_a_SOURCES = \
+	%D%/cox_report.c \
 	%D%/feasibility_report.c \
 	%D%/learned.c %D%/learned.h \
 	%D%/recoding_report.c \

@@ -52,7 +52,7 @@ set_term(struct result_term *t, double estimate, double se, double df)
  */
 static void
 set_terms(const struct plan *p, struct result *r, const double *beta,
-    const double *variance)
+    const double *variance, const double *of_model)
 {
 	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
 	uint32_t off = plan_has_intercept(p), n = a + off;
@@ -69,9 +69,12 @@ set_terms(const struct plan *p, struct result *r, const double *beta,
 		double v = variance[packed_at(n, j, j)];
 
 		form[j] = -p->mean[t] / p->sd[t];
-		if ((p->blamed >> t & 1) == 0)
-			set_term(&r->terms[t + off], unit * beta[j] / p->sd[t],
-			    root * sqrt(v) / p->sd[t], df);
+		if ((p->blamed >> t & 1) != 0)
+			continue;
+		set_term(&r->terms[t + off], unit * beta[j] / p->sd[t],
+		    root * sqrt(v) / p->sd[t], df);
+		r->terms[t + off].model_se =
+		    root * sqrt(of_model[packed_at(n, j, j)]) / p->sd[t];
 	}
 	if (off == 0 || p->blamed != 0)
 		return;
@@ -264,7 +267,7 @@ inverse_form(const double *a, uint32_t n, const bool *in, const double *b)
  */
 static void
 set_effect(const struct plan *p, struct result *r, uint32_t effect,
-    const double *beta, const double *variance)
+    const double *beta, const double *variance, const double *of_model)
 {
 	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
 	uint32_t off = plan_has_intercept(p), n = a + off;
@@ -287,9 +290,9 @@ set_effect(const struct plan *p, struct result *r, uint32_t effect,
 	if (df == 0)
 		return;
 	chi2 = inverse_form(variance, n, in, beta);
-	whole = log_determinant(variance, n, in) +
-	    log_determinant(variance, n, others) -
-	    log_determinant(variance, n, all);
+	whole = log_determinant(of_model, n, in) +
+	    log_determinant(of_model, n, others) -
+	    log_determinant(of_model, n, all);
 	if (!isfinite(chi2) || !isfinite(whole))
 		return;
 	e->vif = exp(whole / df);
@@ -302,12 +305,55 @@ set_effect(const struct plan *p, struct result *r, uint32_t effect,
 	e->wald.p = tail_f(e->wald.chi2 / df, df, (double)r->df_residual);
 }
 
+/* V M V, all packed. */
+static void
+sandwich(const double *V, const double *M, uint32_t n, double *out)
+{
+	double column[PAR_MAX], half[PAR_MAX];
+
+	for (uint32_t j = 0; j < n; j++) {
+		/* Column j of M V, then of V (M V). */
+		for (uint32_t i = 0; i < n; i++)
+			column[i] = V[packed_at(n, MIN(i, j), MAX(i, j))];
+		for (uint32_t i = 0; i < n; i++) {
+			half[i] = 0.0;
+			for (uint32_t k = 0; k < n; k++)
+				half[i] += column[k] *
+				    M[packed_at(n, MIN(i, k), MAX(i, k))];
+		}
+		for (uint32_t i = 0; i <= j; i++) {
+			double sum = 0.0;
+
+			for (uint32_t k = 0; k < n; k++)
+				sum += half[k] *
+				    V[packed_at(n, MIN(i, k), MAX(i, k))];
+			out[packed_at(n, i, j)] = sum;
+		}
+	}
+}
+
+/* The covariance that is reported: v (the model's), or the robust one in s. */
+static const double *
+covariance(const struct plan *p, struct result *r, const double *v, double *s)
+{
+	const struct plan_kind *kind = plan_kind_of(p->spec.kind);
+	const double *meat = kind->meat == NULL ? NULL : kind->meat(p);
+
+	if (meat == NULL)
+		return v;
+	r->robust = p->spec.robust;
+	sandwich(v, meat, plan_parameters(p), s);
+	return s;
+}
+
 static void
 set_fit(const struct plan *p, struct result *r)
 {
 	uint32_t off = plan_has_intercept(p), n = plan_parameters(p);
 	const double *beta = p->status == FIT_OK ? p->beta : p->base;
 	double f[PACKED(PAR_MAX)], v[PACKED(PAR_MAX)], column[PAR_MAX];
+	double robust[PACKED(PAR_MAX)], wald;
+	const double *variance;
 
 	memcpy(f, p->info, PACKED(n) * sizeof(*f));
 	if (n == off || ldl_factor(f, n, 0.0) >= 0)
@@ -324,17 +370,23 @@ set_fit(const struct plan *p, struct result *r)
 	}
 	if (report_kind_of(p)->family != NULL && set_glm(p, r, n) == -1)
 		return;
-	set_terms(p, r, beta, v);
+	variance = covariance(p, r, v, robust);
+	set_terms(p, r, beta, variance, v);
 	for (uint32_t i = 0; i < r->n_effects; i++)
-		set_effect(p, r, i, beta, v);
+		set_effect(p, r, i, beta, variance, v);
 	if (r->has_dispersion) {
 		set_f(p, r, n - off);
 		return;
 	}
 	set_test(&r->lr, 2.0 * (p->loglik - p->null_loglik), n - off);
 	set_test(&r->score, p->score_test, n - off);
-	if (p->status == FIT_OK)
-		set_test(&r->wald, wald_of(p, beta, v), n - off);
+	wald = wald_of(p, beta, variance);
+	if (p->status == FIT_OK && isfinite(wald))
+		set_test(&r->wald, wald, n - off);
+	else if (p->status == FIT_OK)
+		result_warn(r,
+		    "there are too few clusters for a Wald test of all terms "
+		    "with robust standard errors");
 }
 
 static void
@@ -388,6 +440,8 @@ json_terms(struct json *j, const struct result *r)
 		json_text(j, "name", t->name);
 		report_number(j, "estimate", there, t->estimate);
 		report_number(j, "se", there, t->se);
+		if (r->robust != ROBUST_NO)
+			report_number(j, "model_se", there, t->model_se);
 		report_number(j, "z", there, t->z);
 		report_number(j, "p", there, t->p);
 		report_number(j, "ci_low", there, t->ci_low);
@@ -659,6 +713,12 @@ text_fit(const struct plan *p, const struct result *r, struct canon *out,
 		    plan_has_intercept(p) ? "Area under the ROC"
 					  : "Concordance",
 		    r->concordance, r->concordance_bound);
+	if (r->robust != ROBUST_NO)
+		report_print(out,
+		    "%-22s robust, clustered by %s; the model's in "
+		    "result.json\n",
+		    "Standard errors",
+		    r->robust == ROBUST_SITE ? "site" : "patient");
 	report_print(out, "%-22s %s after %" PRIu32 " Newton rounds\n", "Fit",
 	    r->converged ? "converged" : "NOT converged", r->iterations);
 	return 0;
@@ -728,10 +788,33 @@ negbin_json_heading(const struct plan *p, struct json *j)
 	json_real(j, "theta", p->spec.theta);
 }
 
+static void
+read_cox(const struct plan *p, struct result *r)
+{
+	read_regression(p, r);
+	cox_read(p, r);
+}
+
+static int
+json_cox(const struct plan *p, const struct result *r, struct json *j,
+    struct err *err)
+{
+	return json_fit(p, r, j, err) == -1 ? -1 : cox_json(p, r, j, err);
+}
+
+static int
+text_cox(const struct plan *p, const struct result *r, struct canon *out,
+    struct err *err)
+{
+	return text_fit(p, r, out, err) == -1 ? -1 : cox_text(p, r, out, err);
+}
+
 #define REGRESSION .read = read_regression, .json = json_fit, .text = text_fit
 
 const struct report_kind report_cox = {
-	REGRESSION,
+	.read = read_cox,
+	.json = json_cox,
+	.text = text_cox,
 	.kind = "cox",
 	.heading = "Cox proportional hazards",
 	.per_term = "events",

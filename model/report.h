@@ -48,6 +48,13 @@ struct report_kind {
 MODEL_EACH_KIND(MODEL_DECLARE)
 #undef MODEL_DECLARE
 
+/* Cox (model/cox_report.c): what there is beside the coefficients. */
+void cox_read(const struct plan *p, struct result *r);
+int cox_json(const struct plan *p, const struct result *r, struct json *j,
+    struct err *err);
+int cox_text(const struct plan *p, const struct result *r, struct canon *out,
+    struct err *err);
+
 const struct report_kind *report_kind_of(const struct plan *p);
 
 /* Another warning of the result: a clause without its full stop. */

@@ -52,6 +52,7 @@ struct result_term {
 	char name[MODEL_NAME_SIZE];
 	bool estimated; /* else the numbers are 0 and a warning says why */
 	double estimate, se, z, p, ci_low, ci_high; /* 95%, Wald */
+	double model_se; /* where se is a robust one: the model's; else se */
 };
 
 struct result_test {
@@ -70,6 +71,32 @@ struct result_effect {
 	char name[MODEL_NAME_SIZE];
 	struct result_test wald; /* df 0: not estimated */
 	double vif;
+};
+
+/*
+ * Cox: score tests (Grambsch and Therneau 1994, without their approximation)
+ * of each effect, and of all, against coefficients that change with a function
+ * of time.
+ */
+struct result_ph {
+	bool there;
+	const char *transform; /* "km", "rank", "identity", "log" */
+	struct result_test effects[MODEL_TERMS_MAX]; /* df 0: not estimated */
+	struct result_test global;
+};
+#define RESULT_PH 4
+
+/* Cox: the cumulative hazard of a patient who has the mean of every term. */
+struct result_hazard {
+	uint32_t stratum;
+	double time;
+	/*
+	 * Patients at risk when the step began, that is after the last one of
+	 * the stratum, and its events: none is about fewer than the study's
+	 * smallest step.
+	 */
+	uint64_t at_risk, events;
+	double hazard; /* after time */
 };
 
 #define RESULT_WARNINGS_MAX 8
@@ -104,6 +131,8 @@ struct result {
 	} f;
 	/* Cox: Harrell's C; logistic: area under the ROC curve. */
 	double concordance, concordance_bound; /* |error| is at most that */
+	enum model_robust robust; /* the standard errors */
+	struct result_ph ph[RESULT_PH];
 	char warnings[RESULT_WARNINGS_MAX][RESULT_WARNING_SIZE];
 	size_t n_warnings;
 };
@@ -111,6 +140,12 @@ struct result {
 /* -1 with ERR_FORMAT if the plan is not done. */
 int result_read(
     const struct plan *plan, struct result *result, struct err *err);
+
+/*
+ * Cox: the baseline hazard, by stratum and time, n steps; the caller frees
+ * them.  NULL if the study has none (n 0), or there is no memory.
+ */
+struct result_hazard *result_baseline(const struct plan *plan, size_t *n);
 
 /* Canonical as far as JSON can be: the same input gives the same bytes. */
 int result_json(const struct plan *plan, const struct result_meta *meta,

@@ -25,6 +25,11 @@ struct err;
 #define MODEL_LEVELS_MAX 256 /* of all variables of a summary */
 #define MODEL_ITEMS_MAX (1u << 20) /* of a recoding */
 #define MODEL_ITEM_MAX (UINT64_C(1) << 48) /* one of them, at one site */
+/*
+ * Robust errors by site need as many: with fewer, the sites' scores could be
+ * told from the sum of their squares.
+ */
+#define MODEL_CLUSTERS_MIN 5
 #define MODEL_COUNT_MAX (1u << 24) /* of a Poisson outcome */
 
 /*
@@ -62,6 +67,13 @@ enum model_strata {
 	STRATA_NONE,
 	STRATA_COLUMN, /* n_strata levels of a column; data has the index */
 	STRATA_SITE, /* each site is a stratum of its own */
+};
+
+/* Regressions: whose residuals standard errors follow from, as a sandwich. */
+enum model_robust {
+	ROBUST_NO, /* those of the model */
+	ROBUST_PATIENT, /* each patient (data has the index), or each row */
+	ROBUST_SITE, /* all rows of a site together */
 };
 
 struct model_term {
@@ -121,6 +133,10 @@ struct model_spec {
 	/* Glm: prior weights of rows, 0 to weight_max; 0: the row is not used. */
 	bool has_weights;
 	double weight_max;
+
+	enum model_robust robust; /* cox */
+	bool ph_test; /* cox: are hazards proportional? */
+	bool baseline; /* cox, not by site: the baseline hazard is shown */
 
 	double rmst_until; /* km: restricted mean until then; 0: none */
 

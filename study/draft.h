@@ -48,6 +48,9 @@ int recode_compile(struct draft *d, struct draft_column *dc,
 /* Outcome, strata and terms, and which columns the table has. */
 int model_check(struct draft *d, struct err *err);
 
+/* What a Cox model says beside its coefficients. */
+int cox_check(struct draft *d, struct err *err);
+
 /* The terms of an effect whose columns are known; names as in R, or with "=". */
 int term_expand(struct draft *d, const struct formula_effect *e, bool formula,
     struct err *err);

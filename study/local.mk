@@ -1,7 +1,7 @@
 noinst_LIBRARIES += %D%/libstudy.a
 %C%_libstudy_a_SOURCES = \
 	%D%/cell.c \
-	%D%/codebook.c \
+	%D%/codebook.c %D%/cox.c \
 	%D%/design.c \
 	%D%/draft.h \
 	%D%/formula.c %D%/formula.h \

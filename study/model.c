@@ -633,8 +633,8 @@ model_check(struct draft *d, struct err *err)
 
 	*m = d->model.m;
 	if (take_formula(d, err) < 0 || check_outcome(d, err) < 0 ||
-	    check_row_numbers(d, err) < 0 || check_strata(d, err) < 0 ||
-	    check_terms(d, err) < 0)
+	    cox_check(d, err) < 0 || check_row_numbers(d, err) < 0 ||
+	    check_strata(d, err) < 0 || check_terms(d, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->n_terms; i++) {
 		const struct study_term *t = &s->terms[i];
@@ -852,6 +852,8 @@ only_count(const struct study *s, struct model_spec *spec)
 	spec->n_strata = 1;
 	spec->n_times = 0;
 	spec->has_offset = spec->has_weights = false;
+	spec->robust = ROBUST_NO;
+	spec->ph_test = spec->baseline = false;
 	spec->risk_set_step = (uint32_t)s->privacy.smallest_cell;
 	for (size_t i = 0; i < s->n_variables; i++)
 		snprintf(spec->variables[spec->n_variables++].name,
@@ -909,6 +911,11 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 		spec->time_step = m->time_step;
 	}
 	spec->theta = m->theta;
+	spec->robust = m->robust == STUDY_ROBUST_SITE ? ROBUST_SITE
+	    : m->robust == STUDY_ROBUST_PATIENT       ? ROBUST_PATIENT
+						      : ROBUST_NO;
+	spec->ph_test = m->ph_test == STUDY_YES;
+	spec->baseline = m->baseline == STUDY_YES;
 	spec->has_offset = m->offset != STUDY_NONE;
 	if (spec->has_offset)
 		spec->offset_max = largest_offset(s);

@@ -20,6 +20,7 @@ static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 	"quasipoisson", "gamma", "negative-binomial", "quasibinomial", NULL };
 static const char *const yes_words[] = { "no", "yes", NULL };
 static const char *const ties_words[] = { "breslow", "efron", NULL };
+static const char *const robust_words[] = { "no", "patient", "site", NULL };
 static const char *const suite_words[] = { "aes-256-ctr", "chacha20", NULL };
 static const char *const recoding_words[] = { "global", "local", NULL };
 static const char *const cohort_words[] = { "fixed", "open", NULL };
@@ -201,6 +202,9 @@ static const struct ini_field model_fields[] = {
 	    .max = 1e9 },
 	{ "formula", parse_raw, MODEL(formula_text) },
 	{ "terms", ini_items, MODEL(terms), .min = 1, .max = MODEL_TERMS_MAX },
+	{ "robust", ini_word, MODEL(m.robust), .words = robust_words },
+	{ "ph-test", ini_word, MODEL(m.ph_test), .words = yes_words },
+	{ "baseline", ini_word, MODEL(m.baseline), .words = yes_words },
 	{ "bins", ini_size, MODEL(m.summary_bins), .min = 4, .max = 1024 },
 	{ "feasibility", ini_word, MODEL(m.feasibility), .words = yes_words },
 	{ "time-step", ini_real, MODEL(m.time_step), .min = 1e-9, .max = 1e9 },

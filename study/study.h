@@ -61,6 +61,8 @@ enum study_strata {
 	STUDY_STRATA_SITE,
 	STUDY_STRATA_COLUMNS
 };
+/* Whose residuals standard errors follow from. */
+enum study_robust { STUDY_ROBUST_NO, STUDY_ROBUST_PATIENT, STUDY_ROBUST_SITE };
 enum study_suite { STUDY_AES256CTR, STUDY_CHACHA20 };
 enum study_cohort { STUDY_FIXED, STUDY_OPEN };
 /* Every report and every approval of a study with an open cohort says so. */
@@ -208,6 +210,9 @@ struct study {
 		int kind, ties; /* enum study_kind, study_ties */
 		int family; /* enum study_family; glm */
 		double time_step; /* of the grid of times, in time's unit */
+		/* Regressions: enum study_robust. */
+		int robust;
+		int ph_test, baseline; /* Cox: enum study_yes */
 		double rmst_until; /* km; 0: no restricted mean */
 		size_t summary_bins; /* summary: of a number's range */
 		/* Only to count who could take part: enum study_yes. */

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "common/macros.h"
+#include "model/step/hazard.h"
 #include "model/step/ldl.h"
 #include "model/step/newton.h"
 #include "model/step/partial.h"
@@ -100,6 +102,8 @@ counts_step(struct plan *p, const uint64_t *sum)
 			return 1;
 		if (make_grid(p, leavers, events) == -1)
 			return -1;
+		if (hazard_start(p, leavers, events) == -1)
+			return -1;
 		p->n_used = p->grid.n_used;
 		p->n_out = p->grid.n_out;
 		p->n_strata_out = p->grid.strata_out;
@@ -190,7 +194,6 @@ newton_layout(const struct plan *p, struct layout *l)
 
 /* Sums over risk sets, from the last of a stratum to its first. */
 struct walk {
-	const struct plan *p;
 	const uint64_t *sum;
 	const struct group *leaving, *events; /* first group of each */
 	size_t n_sums;
@@ -200,12 +203,13 @@ struct walk {
 
 /*
  * Backwards over all intervals: add who leaves, then subtract the risk set's
- * part of the likelihood.
+ * part of the likelihood; or, where there is no out, keep it.
  */
 static void
-walk_back(struct walk *w, struct partial *out)
+walk_back(struct plan *p, struct walk *w, struct partial *out)
 {
-	const struct grid *grid = &w->p->grid;
+	const struct grid *grid = &p->grid;
+	bool efron = p->spec.ties == TIES_EFRON;
 	uint32_t tied = grid_tied(grid);
 
 	for (uint32_t g = grid->n; g-- > 0;) {
@@ -220,13 +224,39 @@ walk_back(struct walk *w, struct partial *out)
 			w->S[k] =
 			    num_wide(w->total[k], group_scale(&w->leaving[k]));
 		}
-		if (v->events > 1 && out->efron) {
+		if (v->events > 1 && efron) {
 			tied--;
 			for (size_t k = 0; k < w->n_sums; k++)
 				w->E[k] = sum_real(&w->events[k], w->sum, tied);
 		}
-		partial_subtract(out, w->S, w->E, v->events);
+		if (out != NULL)
+			partial_subtract(out, w->S, w->E, v->events);
+		else
+			hazard_keep(p, g, w->S, w->E);
 	}
+}
+
+static int
+walk_risk_sets(struct plan *p, const uint64_t *sum, struct partial *out)
+{
+	size_t n = PARTIAL_SUMS(plan_parameters(p));
+	struct walk w = { .sum = sum,
+		.leaving = p->next.groups + 1,
+		.events = p->next.groups + 1 + n,
+		.n_sums = n,
+		.total = calloc(n, sizeof(*w.total)),
+		.S = calloc(n, sizeof(*w.S)),
+		.E = calloc(n, sizeof(*w.E)) };
+	int ret = -1;
+
+	if (w.total != NULL && w.S != NULL && w.E != NULL) {
+		walk_back(p, &w, out);
+		ret = 0;
+	}
+	free(w.total);
+	free(w.S);
+	free(w.E);
+	return ret;
 }
 
 /* Over all used rows; at beta = 0, where w = 1 (or is of the offset). */
@@ -279,35 +309,21 @@ sums_of_risk_sets(struct plan *p, const uint64_t *sum, struct newton_sums *s)
 	struct partial out = {
 		.p = a, .efron = efron, .score = s->score, .info = s->info
 	};
-	struct walk w = { .p = p,
-		.sum = sum,
-		.leaving = p->next.groups + 1,
-		.events = p->next.groups + 1 + n,
-		.n_sums = n };
-	const struct group *z = w.events + (efron ? n : 0);
-	int ret = -1;
+	const struct group *leaving = p->next.groups + 1;
+	const struct group *z = leaving + (efron ? 2 * n : n);
 
-	w.total = calloc(n, sizeof(*w.total));
-	w.S = calloc(n, sizeof(*w.S));
-	w.E = calloc(n, sizeof(*w.E));
-	if (w.total == NULL || w.S == NULL || w.E == NULL)
-		goto out;
 	if (p->iterations == 0) {
 		for (uint32_t i = 0; i < a; i++)
 			p->event_z[i] = sum_real(&z[i], sum, 0);
 		if (p->spec.has_offset)
 			p->event_offset = sum_real(&z[a], sum, 0);
-		take_covariance(p, sum, w.leaving);
+		take_covariance(p, sum, leaving);
 	}
-	walk_back(&w, &out);
+	if (walk_risk_sets(p, sum, &out) == -1)
+		return -1;
 	s->loglik = out.loglik;
 	add_events(p, s);
-	ret = 0;
-out:
-	free(w.total);
-	free(w.S);
-	free(w.E);
-	return ret;
+	return 0;
 }
 
 static void
@@ -321,6 +337,20 @@ sums_by_site(const struct plan *p, const uint64_t *sum, struct newton_sums *s)
 		s->score[i] = sum_real(g++, sum, 0);
 	for (size_t k = 0; k < PACKED(a); k++)
 		s->info[k] = sum_real(g++, sum, 0);
+}
+
+/* What else is asked of the fit, from the sums that it converged with. */
+static int
+converged(struct plan *p, const uint64_t *sum)
+{
+	if (hazard_is_kept(p) &&
+	    (hazard_converged(p) == -1 ||
+		(!by_site(p) && walk_risk_sets(p, sum, NULL) == -1)))
+		return -1;
+	if (!hazard_has_residuals(p))
+		return rounds_evaluate(p);
+	p->phase = PHASE_RESIDUALS;
+	return 0;
 }
 
 static int
@@ -337,19 +367,52 @@ newton_step(struct plan *p, const uint64_t *sum)
 		return 0;
 	} else if (sums_of_risk_sets(p, sum, &s) == -1)
 		return -1;
-	if (p->iterations == 0)
+	if (p->iterations == 0) {
 		newton_first(p, &s);
-	else
+		/* What is kept is of the terms that are left. */
+		if (p->phase == PHASE_SCORES && hazard_is_kept(p))
+			p->phase = PHASE_NEWTON;
+	} else
 		newton_next(p, &s);
-	return p->phase == PHASE_SCORES ? rounds_evaluate(p) : 0;
+	return p->phase == PHASE_SCORES ? converged(p, sum) : 0;
+}
+
+static const double *
+meat(const struct plan *p)
+{
+	struct hazard_reals at = hazard_reals(p, true);
+
+	return p->status != FIT_OK || p->spec.robust == ROBUST_NO
+	    ? NULL
+	    : p->reals + at.meat;
+}
+
+static int
+check(const struct model_spec *s, struct err *err)
+{
+	if (s->robust > ROBUST_SITE)
+		return err_set(err, ERR_CONFIG, "unknown robust errors");
+	if (s->robust == ROBUST_SITE && s->n_sites < MODEL_CLUSTERS_MIN)
+		return err_set(err, ERR_CONFIG,
+		    "robust = site: %u sites, expected at least %u", s->n_sites,
+		    MODEL_CLUSTERS_MIN);
+	if (s->baseline && s->strata == STRATA_SITE)
+		return err_set(err, ERR_CONFIG,
+		    "baseline: not with strata = site, for it would be each "
+		    "site's own");
+	return 0;
 }
 
 const struct plan_kind plan_cox = {
 	.name = "cox",
 	.has_time = true,
+	.check = check,
+	.cells_are_sane = hazard_is_sane,
+	.meat = meat,
 	.rounds = { [PHASE_COUNTS] = { "counts", counts_layout, counts_step },
 	    [PHASE_MOMENTS] = ROUND_MOMENTS,
 	    [PHASE_NEWTON] = { "newton", newton_layout, newton_step },
+	    [PHASE_RESIDUALS] = { "residuals", hazard_layout, hazard_step },
 	    [PHASE_SCORES] = ROUND_SCORES,
 	    [PHASE_PAIRS] = ROUND_PAIRS },
 };

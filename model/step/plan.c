@@ -45,6 +45,7 @@ bool
 plan_has_z(const struct plan *p)
 {
 	return p->phase == PHASE_NULL || p->phase == PHASE_GRADIENT ||
+	    p->phase == PHASE_RESIDUALS ||
 	    (p->phase > PHASE_MOMENTS && p->phase < PHASE_DONE);
 }
 

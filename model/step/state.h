@@ -36,6 +36,7 @@ enum phase {
 	PHASE_BINS,
 	PHASE_SUMS,
 	PHASE_GRADIENT, /* learning; it has no other */
+	PHASE_RESIDUALS, /* cox, at the end: sums of patients' residuals */
 	PHASES,
 };
 
@@ -79,7 +80,7 @@ struct plan {
 	 */
 	uint64_t *cells;
 	size_t n_cells; /* numbers in it; 0 before the first sum */
-	double *reals; /* finite ones */
+	double *reals; /* finite ones; cox: model/step/hazard.h */
 	size_t n_reals;
 
 	double mean[MODEL_TERMS_MAX], sd[MODEL_TERMS_MAX]; /* sd 0: constant */

@@ -105,6 +105,7 @@ rows_free(struct rows *r)
 	free(r->stratum);
 	free(r->offset);
 	free(r->weight);
+	free(r->patient);
 }
 
 struct model_spec
@@ -181,6 +182,8 @@ give_row(struct model_data *d, const struct rows *r, size_t i)
 	d->stratum[at] = r->stratum[i];
 	d->offset[at] = r->offset[i];
 	d->weight[at] = r->weight[i];
+	if (r->patient != NULL)
+		d->patient[at] = r->patient[i];
 }
 
 void
@@ -201,6 +204,11 @@ consortium_open(struct consortium *c, const struct model_spec *spec,
 		d->stratum = calloc(r->n + 1, sizeof(*d->stratum));
 		d->offset = calloc(r->n + 1, sizeof(*d->offset));
 		d->weight = calloc(r->n + 1, sizeof(*d->weight));
+		if (r->patient != NULL) {
+			d->patient = calloc(r->n + 1, sizeof(*d->patient));
+			assert_non_null(d->patient);
+			d->n_patients = r->n;
+		}
 		assert_true(d->x && d->y && d->event && d->time_index &&
 		    d->stratum && d->offset && d->weight);
 	}
@@ -221,6 +229,7 @@ consortium_close(struct consortium *c)
 		free(c->site[s].stratum);
 		free(c->site[s].offset);
 		free(c->site[s].weight);
+		free(c->site[s].patient);
 	}
 	plan_free(c->plan);
 }

@@ -27,6 +27,7 @@ struct rows {
 	double *time;
 	uint32_t *stratum;
 	double *offset, *weight; /* used if the spec says so */
+	uint32_t *patient; /* below n; or NULL */
 };
 
 struct rows rows_new(size_t n, size_t n_terms);

@@ -1,6 +1,8 @@
 # The whole of model/: both sides in one process.
 check_LIBRARIES += %D%/libconsortium.a
-%C%_libconsortium_a_SOURCES = %D%/consortium.c %D%/consortium.h
+%C%_libconsortium_a_SOURCES = \
+	%D%/consortium.c %D%/consortium.h \
+	%D%/golden.c %D%/golden.h
 MODEL_TEST_LIBS = \
 	%D%/libconsortium.a model/libresult.a model/libmodel.a \
 	model/libstep.a common/libcommon.a $(BLAS_LIBS) $(CMOCKA_LIBS) -lm
@@ -24,8 +26,10 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += \
-	%D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km \
+	%D%/test_cox %D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km \
 	%D%/test_learn %D%/test_plan %D%/test_result %D%/test_textbook
+%C%_test_cox_SOURCES = %D%/test_cox.c
+%C%_test_cox_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_effects_SOURCES = %D%/test_effects.c
 %C%_test_effects_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_families_SOURCES = %D%/test_families.c
@@ -55,6 +59,7 @@ check_PROGRAMS += %D%/test_disclosure %D%/test_summary
 
 EXTRA_DIST += \
 	tests/reference/auc_sklearn.py \
+	tests/reference/cox.R \
 	tests/reference/diabetes.py \
 	tests/reference/effects.R \
 	tests/reference/families.R \
@@ -68,6 +73,9 @@ EXTRA_DIST += \
 	tests/vectors/model/birthweight.csv \
 	tests/vectors/model/birthwt.csv \
 	tests/vectors/model/colon.csv \
+	tests/vectors/model/cox_hazards.csv \
+	tests/vectors/model/cox_robust.csv \
+	tests/vectors/model/cox_tests.csv \
 	tests/vectors/model/diabetes.csv \
 	tests/vectors/model/epil.csv \
 	tests/vectors/model/effects.csv \

@@ -10,33 +10,12 @@
 
 #include "common/macros.h"
 #include "tests/model/consortium.h"
-
-#define TOLERANCE 1e-9
+#include "tests/model/golden.h"
 
 struct golden {
 	unsigned long n, n_events;
 	double null_loglik, loglik, lr, score, wald, concordance;
 };
-
-static FILE *
-open_vectors(const char *name)
-{
-	char path[1024];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/tests/vectors/model/%s",
-	    getenv("top_srcdir"), name);
-	assert_non_null(f = fopen(path, "re"));
-	return f;
-}
-
-static void
-close_to(const char *what, double got, double expected, double scale)
-{
-	if (!(fabs(got - expected) <= TOLERANCE * scale))
-		fail_msg("%s: %.17g, expected %.17g (off by %.2g)", what, got,
-		    expected, (got - expected) / scale);
-}
 
 static void
 check_coefficients(const struct result *r, const char *model, const char *ties)

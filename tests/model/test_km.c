@@ -14,20 +14,9 @@
 #include "model/step/state.h"
 #include "model/survival.h"
 #include "tests/model/consortium.h"
+#include "tests/model/golden.h"
 
 #define TOLERANCE 1e-11
-
-static FILE *
-open_vectors(const char *name)
-{
-	char path[1024];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/tests/vectors/model/%s",
-	    getenv("top_srcdir"), name);
-	assert_non_null(f = fopen(path, "re"));
-	return f;
-}
 
 /* NA is NaN on both sides. */
 static double
@@ -37,7 +26,7 @@ number(const char *text)
 }
 
 static void
-close_to(const char *what, double got, const char *expected)
+is_like(const char *what, double got, const char *expected)
 {
 	double e = number(expected);
 
@@ -77,15 +66,15 @@ check_curves(const struct survival *s, const char *study)
 		const struct survival_point *v = &s->group[g].points[i];
 
 		assert_true(g < s->n_groups && i < s->group[g].n_points);
-		close_to("time", v->time, c[2]);
-		close_to("at risk", (double)v->at_risk, c[3]);
-		close_to("events", (double)v->events, c[4]);
-		close_to("survival", v->survival, c[5]);
-		close_to("se", v->se, v->survival > 0 ? c[6] : "NA");
-		close_to("low", v->low, c[7]);
-		close_to("high", v->high, c[8]);
-		close_to("hazard", v->hazard, c[9]);
-		close_to("hazard's se", v->hazard_se, c[10]);
+		is_like("time", v->time, c[2]);
+		is_like("at risk", (double)v->at_risk, c[3]);
+		is_like("events", (double)v->events, c[4]);
+		is_like("survival", v->survival, c[5]);
+		is_like("se", v->se, v->survival > 0 ? c[6] : "NA");
+		is_like("low", v->low, c[7]);
+		is_like("high", v->high, c[8]);
+		is_like("hazard", v->hazard, c[9]);
+		is_like("hazard's se", v->hazard_se, c[10]);
 	}
 	fclose(f);
 	for (size_t g = 0; g < s->n_groups; g++) {
@@ -105,13 +94,13 @@ check_groups(const struct survival *s, const char *study)
 		const struct survival_group *g =
 		    &s->group[strtoul(c[1], NULL, 10)];
 
-		close_to("n", (double)g->n, c[2]);
-		close_to("events", (double)g->n_events, c[3]);
-		close_to("median", g->median, c[4]);
-		close_to("median low", g->median_low, c[5]);
-		close_to("median high", g->median_high, c[6]);
-		close_to("rmst", g->rmst, c[7]);
-		close_to("rmst's se", g->rmst_se, c[8]);
+		is_like("n", (double)g->n, c[2]);
+		is_like("events", (double)g->n_events, c[3]);
+		is_like("median", g->median, c[4]);
+		is_like("median low", g->median_low, c[5]);
+		is_like("median high", g->median_high, c[6]);
+		is_like("rmst", g->rmst, c[7]);
+		is_like("rmst's se", g->rmst_se, c[8]);
 		found++;
 	}
 	fclose(f);
@@ -130,10 +119,10 @@ check_tests(const struct survival *s, const char *study)
 		const struct survival_test *t = &s->test[rho];
 
 		assert_true(t->there);
-		close_to("chi2", t->chi2, c[2]);
-		close_to("df", t->df, c[3]);
-		close_to("p", t->p, c[4]);
-		close_to("expected", s->group[0].expected[rho], c[5]);
+		is_like("chi2", t->chi2, c[2]);
+		is_like("df", t->df, c[3]);
+		is_like("p", t->p, c[4]);
+		is_like("expected", s->group[0].expected[rho], c[5]);
 		found++;
 	}
 	fclose(f);

@@ -344,6 +344,17 @@ static const struct {
 	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
 	    "kind = glm\nfamily = poisson\noutcome = dead\n",
 	    "s:13:11: outcome: column \"dead\" must be a number" },
+	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
+	    "kind = logistic\noutcome = dead\nrobust = patient\n",
+	    "s:18:9: robust: only kind = cox has it" },
+	{ "kind = cox\n", "kind = km\nph-test = yes\n",
+	    "s:20:9: ph-test, baseline: only kind = cox has them" },
+	{ "strata = sex\n", "strata = site\nbaseline = yes\n",
+	    "s:20:9: baseline: not with strata = site, for it would be each "
+	    "site's own" },
+	{ "strata = sex\n", "strata = sex\nrobust = site\n",
+	    "s:20:9: robust = site: 3 sites, expected at least 5: from the "
+	    "sum over fewer, single sites could be told" },
 	{ "kind = cox\n", "kind = km\nterms = age\n",
 	    "s:12:9: terms: kind = km has none; use groups" },
 	{ "kind = cox\n", "kind = km\ngroups = age\n",
