@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/dictionary.c %D%/dictionary.h \
 	%D%/disclosure.c %D%/disclosure.h \
 	%D%/facts.c %D%/facts.h \
+	%D%/grouping.c %D%/grouping.h \
 	%D%/hierarchy.c %D%/hierarchy.h \
 	%D%/changes.c %D%/changes.h \
 	%D%/charts.c %D%/charts.h \
@@ -26,6 +27,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/recoding.c %D%/recoding.h \
 	%D%/report.c %D%/report.h \
 	%D%/report_html.c \
+	%D%/rollup.c %D%/rollup.h \
 	%D%/rows.c %D%/rows.h \
 	%D%/rules.c %D%/rules.h \
 	%D%/section_loss.c \

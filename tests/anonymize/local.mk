@@ -57,3 +57,7 @@ check_PROGRAMS += %D%/test_loss
 check_PROGRAMS += %D%/test_people
 %C%_test_people_SOURCES = %D%/test_people.c %D%/prepared.c %D%/prepared.h
 %C%_test_people_LDADD = $(%C%_LIBS)
+
+check_PROGRAMS += %D%/test_grouping
+%C%_test_grouping_SOURCES = %D%/test_grouping.c
+%C%_test_grouping_LDADD = $(%C%_LIBS)
