@@ -1,5 +1,6 @@
 #include "common/canon.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@ grow(struct canon *c, size_t len)
 	size_t cap = c->cap != 0 ? c->cap : 256;
 	uint8_t *p;
 
+	assert(!c->fixed || len <= c->cap - c->len);
 	if (c->failed || len > SIZE_MAX / 2 - c->len) {
 		c->failed = true;
 		return NULL;
@@ -34,6 +36,12 @@ grow(struct canon *c, size_t len)
 	p = c->data + c->len;
 	c->len += len;
 	return p;
+}
+
+struct canon
+canon_on(void *room, size_t size)
+{
+	return (struct canon){ .data = room, .cap = size, .fixed = true };
 }
 
 static void
@@ -112,7 +120,8 @@ canon_free(struct canon *c)
 {
 	if (c->data != NULL)
 		explicit_bzero(c->data, c->cap);
-	free(c->data);
+	if (!c->fixed)
+		free(c->data);
 	*c = (struct canon){ 0 };
 }
 

@@ -22,7 +22,11 @@ struct canon {
 	uint8_t *data;
 	size_t len, cap;
 	bool failed; /* out of memory */
+	bool fixed; /* data is the caller's */
 };
+
+/* One that is known to fit into room and so cannot fail, for what is small. */
+struct canon canon_on(void *room, size_t size);
 
 void canon_u8(struct canon *c, uint8_t v);
 void canon_u16(struct canon *c, uint16_t v);

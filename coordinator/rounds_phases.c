@@ -482,8 +482,7 @@ publish(
 	uint8_t root[ROUND_DIGEST];
 	char path[PATH_MAX];
 
-	if (round_words_root(study_bits(w->study), sum, n, root, err) < 0)
-		return -1;
+	round_words_root(study_bits(w->study), sum, n, root);
 	spool_path(w->rounds, SPOOL_PUBLIC, 0, root, path);
 	if (file_write(path, sum, vector_len(w), 0600, err) < 0)
 		return -1;
@@ -631,10 +630,9 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 	plan_save(w->plan, &bytes);
 	next = plan_load(w->spec, bytes.data, bytes.len, err);
 	if (next == NULL ||
-	    plan_step(next, sum, about->words, (uint32_t)src->n, err) < 0 ||
-	    round_words_root(
-		study_bits(w->study), sum, about->words, sum_root, err) < 0)
+	    plan_step(next, sum, about->words, (uint32_t)src->n, err) < 0)
 		goto out;
+	round_words_root(study_bits(w->study), sum, about->words, sum_root);
 	plan_save(next, &after);
 	step.idx = plan_index(next);
 	for (size_t i = 0; i < src->n; i++)

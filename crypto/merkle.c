@@ -26,6 +26,29 @@ join(const uint8_t left[HASH_LEN], const uint8_t right[HASH_LEN],
 	hash_end(&h, out);
 }
 
+void
+merkle_add(struct merkle *m, const void *p, size_t len)
+{
+	size_t top = (size_t)__builtin_popcountll(m->n);
+
+	assert(top < MERKLE_DEPTH_MAX);
+	merkle_chunk(p, len, m->root[top]);
+	/* As a carry goes through the bits of n. */
+	for (size_t n = m->n++; n % 2 != 0; n /= 2, top--)
+		join(m->root[top - 1], m->root[top], m->root[top - 1]);
+}
+
+void
+merkle_end(struct merkle *m, uint8_t root[HASH_LEN])
+{
+	size_t top = (size_t)__builtin_popcountll(m->n);
+
+	assert(top >= 1);
+	for (; top > 1; top--)
+		join(m->root[top - 2], m->root[top - 1], m->root[top - 2]);
+	memcpy(root, m->root[0], HASH_LEN);
+}
+
 /* One level up, in place; the number of nodes there. */
 static size_t
 up(uint8_t (*nodes)[HASH_LEN], size_t n)

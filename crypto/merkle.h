@@ -17,6 +17,17 @@
 
 void merkle_chunk(const void *p, size_t len, uint8_t leaf[HASH_LEN]);
 
+/* A root over chunks that come one after the other, one at least.  Start from
+   all zeros. */
+struct merkle {
+	size_t n; /* chunks */
+	/* The roots of whole trees, one for each bit of n, the largest first. */
+	uint8_t root[MERKLE_DEPTH_MAX][HASH_LEN];
+};
+
+void merkle_add(struct merkle *m, const void *p, size_t len);
+void merkle_end(struct merkle *m, uint8_t root[HASH_LEN]);
+
 /* n >= 1; the leaves are overwritten. */
 void merkle_root(uint8_t (*leaves)[HASH_LEN], size_t n, uint8_t root[HASH_LEN]);
 

@@ -40,24 +40,17 @@ round_state_next(const uint8_t study[ROUND_DIGEST], uint32_t step,
 	hash_end(&h, state);
 }
 
-int
-round_words_root(unsigned bits, const void *words, size_t n,
-    uint8_t root[ROUND_DIGEST], struct err *err)
+void
+round_words_root(
+    unsigned bits, const void *words, size_t n, uint8_t root[ROUND_DIGEST])
 {
-	size_t len = n * (bits / 8), chunks;
-	uint8_t(*leaves)[HASH_LEN];
+	const uint8_t *p = words;
+	size_t len = n * (bits / 8);
+	struct merkle m = { .n = 0 };
 
-	if (n < 1 || n > ROUND_WORDS_MAX)
-		return err_set(err, ERR_FORMAT, "a vector of %zu words", n);
-	chunks = (len + ROUND_CHUNK - 1) / ROUND_CHUNK;
-	if ((leaves = calloc(chunks, sizeof(*leaves))) == NULL)
-		return msg_no_memory(err);
-	for (size_t i = 0; i < chunks; i++)
-		merkle_chunk((const uint8_t *)words + i * ROUND_CHUNK,
-		    MIN((size_t)ROUND_CHUNK, len - i * ROUND_CHUNK), leaves[i]);
-	merkle_root(leaves, chunks, root);
-	free(leaves);
-	return 0;
+	for (size_t at = 0; at < len; at += ROUND_CHUNK)
+		merkle_add(&m, p + at, MIN((size_t)ROUND_CHUNK, len - at));
+	merkle_end(&m, root);
 }
 
 void

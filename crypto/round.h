@@ -149,9 +149,9 @@ void round_state_next(const uint8_t study[ROUND_DIGEST], uint32_t step,
     uint8_t state[ROUND_DIGEST]);
 
 /* The Merkle root, over chunks of ROUND_CHUNK bytes, that names an upload or
-   a sum of n >= 1 words.  ERR_SYSTEM if there is no memory. */
-int round_words_root(unsigned bits, const void *words, size_t n,
-    uint8_t root[ROUND_DIGEST], struct err *err);
+   a sum of n >= 1 words. */
+void round_words_root(
+    unsigned bits, const void *words, size_t n, uint8_t root[ROUND_DIGEST]);
 
 /* sum[k] += words[k] in the ring; words may lie anywhere. */
 void round_words_add(unsigned bits, void *sum, const void *words, size_t n);
@@ -195,6 +195,7 @@ int prekey_check(const struct round_ctx *ctx, uint16_t site,
 /* PREKEY_BYTES in canonical layout. */
 void prekey_put(struct canon *out, const struct prekey *pub);
 void prekey_get(struct canon_in *in, struct prekey *pub);
+bool prekey_equal(const struct prekey *a, const struct prekey *b);
 
 /*
  * A complaint: a site shows that a dealer sent it a wrong share.  *liar is the

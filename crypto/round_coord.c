@@ -534,9 +534,9 @@ coord_round_add_upload(struct coord_round *c, const struct round_ctx *ctx,
 	*from = u.site;
 	if ((known = may_add(c, PART_UPLOAD, u.site, msg, len, err)) != 0)
 		return known < 0 ? -1 : 0;
-	if (n != c->about.words ||
-	    round_words_root(c->roster.p.bits, words, n, root, err) != 0 ||
-	    !group_equal(root, u.root))
+	if (n == c->about.words)
+		round_words_root(c->roster.p.bits, words, n, root);
+	if (n != c->about.words || !group_equal(root, u.root))
 		return err_set(err, ERR_PEER,
 		    "upload: that of site %u is not what it signed",
 		    (unsigned)u.site);
@@ -850,10 +850,10 @@ coord_round_finish(struct coord_round *c, const struct round_ctx *ctx,
 		parts.trailer[i].len = t->len;
 	}
 	if (open_secrets(c, ctx, o, err) != 0 ||
-	    opened_sum(o, ctx, uploads, sum, err) != 0 ||
-	    round_words_root(
-		c->roster.p.bits, sum, o->words, parts.sum_root, err) != 0 ||
-	    result_put(ctx, o, &parts, &msg, err) != 0)
+	    opened_sum(o, ctx, uploads, sum, err) != 0)
+		goto out;
+	round_words_root(c->roster.p.bits, sum, o->words, parts.sum_root);
+	if (result_put(ctx, o, &parts, &msg, err) != 0)
 		goto out;
 	c->own[OWN_RESULT] = msg;
 	c->phase = COORD_DONE;

@@ -78,15 +78,15 @@ coord_round_save(const struct coord_round *c, struct canon *out)
 	}
 }
 
-static void
+/* true: there is no memory for it. */
+static bool
 load_message(struct canon_in *in, struct canon *msg)
 {
 	size_t len;
 	const uint8_t *p = canon_get_bytes(in, 0, ROUND_MESSAGE_MAX, &len);
 
 	canon_raw(msg, p, p != NULL ? len : 0);
-	if (msg->failed)
-		in->failed = true;
+	return msg->failed;
 }
 
 /* What the parts say, from the stored messages: form only. */
@@ -176,6 +176,7 @@ coord_round_load(const void *bytes, size_t len, struct err *err)
 {
 	struct canon_in in = canon_in(bytes, len);
 	struct coord_round *c = coord_round_new(err);
+	bool no_memory = false;
 	char label[64];
 
 	if (c == NULL)
@@ -186,8 +187,8 @@ coord_round_load(const void *bytes, size_t len, struct err *err)
 	c->phase = canon_get_u8(&in);
 	msg_get_about(&in, &c->about);
 	for (size_t k = 0; k < OWN_N; k++)
-		load_message(&in, &c->own[k]);
-	load_message(&in, &c->complaint);
+		no_memory |= load_message(&in, &c->own[k]);
+	no_memory |= load_message(&in, &c->complaint);
 	c->n = canon_get_u16(&in);
 	if (in.failed || c->n > ROUND_SITES_MAX) {
 		in.failed = true;
@@ -201,7 +202,11 @@ coord_round_load(const void *bytes, size_t len, struct err *err)
 		c->u2[i] = marks & 1;
 		c->u3[i] = marks >> 1 & 1;
 		for (size_t k = 0; k < PART_N; k++)
-			load_message(&in, &c->m[i].part[k]);
+			no_memory |= load_message(&in, &c->m[i].part[k]);
+	}
+	if (no_memory) {
+		msg_no_memory(err);
+		goto bad;
 	}
 	if (canon_end(&in, "stored round", err) != 0)
 		goto bad;

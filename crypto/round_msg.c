@@ -95,14 +95,11 @@ bool
 msg_signed_by(const uint8_t pk[ROUND_KEY], const char *type,
     const void *content, size_t len, const uint8_t sig[ROUND_SIGNATURE])
 {
-	struct canon part = { 0 };
-	bool ok;
+	uint8_t room[MSG_SMALL + 2 * 4 + 64];
+	struct canon part = canon_on(room, sizeof(room));
 
 	put_signed_part(&part, type, content, len);
-	ok = !part.failed &&
-	    crypto_sign_verify_detached(sig, part.data, part.len, pk) == 0;
-	canon_free(&part);
-	return ok;
+	return crypto_sign_verify_detached(sig, part.data, part.len, pk) == 0;
 }
 
 int
@@ -121,7 +118,12 @@ msg_seal(const struct round_ctx *ctx, const char *type, struct canon *content,
 		goto out;
 	put_signed_part(out, type, content->data, content->len);
 	canon_raw(out, sig, sizeof(sig));
-	r = out->failed ? msg_no_memory(err) : 0;
+	if (!out->failed)
+		r = 0;
+	else {
+		canon_free(out);
+		msg_no_memory(err);
+	}
 out:
 	canon_free(content);
 	return r;
@@ -496,18 +498,15 @@ check_signer(const struct round_ctx *ctx, const struct roster *r,
 {
 	const struct round_member *m = msg_member(ctx, s->site);
 	size_t i = roster_index(r, s->site);
-	struct canon c = { 0 };
-	bool ok;
+	uint8_t room[MSG_SMALL];
+	struct canon c = canon_on(room, sizeof(room));
 
 	if (m == NULL || i == SIZE_MAX || !u3[i])
 		return err_set(err, ERR_PEER,
 		    "certificate: site %u is not one of the list",
 		    (unsigned)s->site);
 	put_confirm(&c, f, s->site);
-	ok =
-	    !c.failed && msg_signed_by(m->pk, "confirm", c.data, c.len, s->sig);
-	canon_free(&c);
-	if (!ok)
+	if (!msg_signed_by(m->pk, "confirm", c.data, c.len, s->sig))
 		return err_set(err, ERR_PEER,
 		    "certificate: site %u has not confirmed this list",
 		    (unsigned)s->site);

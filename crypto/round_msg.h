@@ -28,6 +28,7 @@
 /* A signature over the label "consilium-1/TYPE" and content. */
 int msg_signature(const uint8_t *secret, const char *type, const void *content,
     size_t len, uint8_t sig[ROUND_SIGNATURE], struct err *err);
+#define MSG_SMALL 256 /* bytes of content at most, here */
 bool msg_signed_by(const uint8_t pk[ROUND_KEY], const char *type,
     const void *content, size_t len, const uint8_t sig[ROUND_SIGNATURE]);
 

@@ -53,9 +53,9 @@ add_upload(const struct opened *o, size_t j,
 	unsigned bits = o->roster.p.bits;
 	const void *y;
 
-	if (uploads->get(uploads->arg, id, &y, err) != 0 ||
-	    round_words_root(bits, y, o->words, root, err) != 0)
+	if (uploads->get(uploads->arg, id, &y, err) != 0)
 		return -1;
+	round_words_root(bits, y, o->words, root);
 	if (!group_equal(root, o->root[j]))
 		return err_set(err, ERR_PEER,
 		    "the upload of site %u is not the one that it signed",
@@ -409,10 +409,9 @@ round_result_sum(const struct round_result *r, const struct round_ctx *ctx,
 {
 	uint8_t root[ROUND_DIGEST];
 
-	if (opened_sum(&r->o, ctx, uploads, sum, err) != 0 ||
-	    round_words_root(
-		r->o.roster.p.bits, sum, r->about.words, root, err) != 0)
+	if (opened_sum(&r->o, ctx, uploads, sum, err) != 0)
 		return -1;
+	round_words_root(r->o.roster.p.bits, sum, r->about.words, root);
 	if (!group_equal(root, r->sum_root))
 		return err_set(err, ERR_PEER,
 		    "result: its sum is not that of the uploads");

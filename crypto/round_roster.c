@@ -107,6 +107,8 @@ round_params(const struct round_rules *rules, size_t n_study, size_t n,
 	return 0;
 }
 
+#define PARAMS_SIZE (9 * 2 + 4 + 4)
+
 static void
 put_params(struct canon *c, const struct round_params *p)
 {
@@ -188,10 +190,11 @@ static int
 check_params(
     const struct round_ctx *ctx, const struct round_params *p, struct err *err)
 {
-	struct canon want = { 0 }, got = { 0 };
+	uint8_t room[2][PARAMS_SIZE];
+	struct canon want = canon_on(room[0], PARAMS_SIZE);
+	struct canon got = canon_on(room[1], PARAMS_SIZE);
 	struct round_params own;
 	size_t n_study = 0;
-	bool same;
 
 	for (size_t i = 0; i < ctx->n_members; i++)
 		n_study += ctx->members[i].in_study;
@@ -199,11 +202,7 @@ check_params(
 		return err_prefix(err, "roster");
 	put_params(&want, &own);
 	put_params(&got, p);
-	same = !want.failed && !got.failed && want.len == got.len &&
-	    memcmp(want.data, got.data, want.len) == 0;
-	canon_free(&want);
-	canon_free(&got);
-	if (!same)
+	if (memcmp(want.data, got.data, PARAMS_SIZE) != 0)
 		return err_set(err, ERR_PEER,
 		    "roster: its parameters are not those of the study's "
 		    "rules");
@@ -280,6 +279,8 @@ roster_is_cohort(
 	return k == ctx->n_cohort;
 }
 
+#define PREKEY_CONTENT (ROUND_DIGEST + 4 + 2 + 4 + ROUND_KEY + 8)
+
 /* What a prekey's signature is over. */
 static void
 put_prekey_content(struct canon *c, const struct round_ctx *ctx, uint16_t site,
@@ -293,23 +294,32 @@ put_prekey_content(struct canon *c, const struct round_ctx *ctx, uint16_t site,
 	canon_u64(c, (uint64_t)pub->expiry);
 }
 
+bool
+prekey_equal(const struct prekey *a, const struct prekey *b)
+{
+	uint8_t room[2][PREKEY_BYTES];
+	struct canon c[] = { canon_on(room[0], PREKEY_BYTES),
+		canon_on(room[1], PREKEY_BYTES) };
+
+	prekey_put(&c[0], a);
+	prekey_put(&c[1], b);
+	return memcmp(room[0], room[1], PREKEY_BYTES) == 0;
+}
+
 int
 prekey_make(const struct round_ctx *ctx, uint32_t id, int64_t expiry,
     struct prekey *pub, uint8_t secret[ROUND_KEY], struct err *err)
 {
-	struct canon c = { 0 };
-	int r;
+	uint8_t room[PREKEY_CONTENT];
+	struct canon c = canon_on(room, sizeof(room));
 
 	*pub = (struct prekey){ .id = id, .expiry = expiry };
 	group_scalar_random(secret);
 	if (!group_base(secret, pub->pk))
 		return err_set(err, ERR_SYSTEM, "prekey: not a usable scalar");
 	put_prekey_content(&c, ctx, ctx->self, pub);
-	r = c.failed ? msg_no_memory(err)
-		     : msg_signature(
-			   ctx->secret, "prekey", c.data, c.len, pub->sig, err);
-	canon_free(&c);
-	return r;
+	return msg_signature(
+	    ctx->secret, "prekey", c.data, c.len, pub->sig, err);
 }
 
 int
@@ -317,8 +327,8 @@ prekey_check(const struct round_ctx *ctx, uint16_t site,
     const struct prekey *pub, int64_t now, struct err *err)
 {
 	const struct round_member *m = msg_member(ctx, site);
-	struct canon c = { 0 };
-	bool ok;
+	uint8_t room[PREKEY_CONTENT];
+	struct canon c = canon_on(room, sizeof(room));
 
 	if (m == NULL)
 		return err_set(err, ERR_PEER, "site %u is not one of the study",
@@ -328,10 +338,7 @@ prekey_check(const struct round_ctx *ctx, uint16_t site,
 		    "prekey %lu of site %u is not a point of the group",
 		    (unsigned long)pub->id, (unsigned)site);
 	put_prekey_content(&c, ctx, site, pub);
-	ok = !c.failed &&
-	    msg_signed_by(m->pk, "prekey", c.data, c.len, pub->sig);
-	canon_free(&c);
-	if (!ok)
+	if (!msg_signed_by(m->pk, "prekey", c.data, c.len, pub->sig))
 		return err_set(err, ERR_PEER,
 		    "prekey %lu is not signed by site %u",
 		    (unsigned long)pub->id, (unsigned)site);

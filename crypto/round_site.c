@@ -217,21 +217,14 @@ static int
 check_own_entry(const struct site_round *s, const struct roster *r,
     const uint8_t secret[ROUND_KEY], size_t *index, struct err *err)
 {
-	struct canon a = { 0 }, b = { 0 };
 	uint8_t pk[ROUND_KEY];
-	bool same;
 
 	if (!group_equal(r->announce, s->announce))
 		return err_set(
 		    err, ERR_PEER, "roster: of another announcement");
 	if ((*index = roster_index(r, s->self)) == SIZE_MAX)
 		return err_set(err, ERR_PEER, "roster: this site is not in it");
-	prekey_put(&a, &s->prekey);
-	prekey_put(&b, &r->site[*index].prekey);
-	same = !a.failed && !b.failed && memcmp(a.data, b.data, a.len) == 0;
-	canon_free(&a);
-	canon_free(&b);
-	if (!same)
+	if (!prekey_equal(&s->prekey, &r->site[*index].prekey))
 		return err_set(err, ERR_PEER,
 		    "roster: not the prekey that this site offered");
 	if (!group_base(secret, pk) || !group_equal(pk, s->prekey.pk))
@@ -570,9 +563,10 @@ site_round_upload(struct site_round *s, const struct round_ctx *ctx,
 		    (unsigned long long)s->about.words);
 	memcpy(u.roster, s->roster.hash, ROUND_DIGEST);
 	memcpy(u.u2, s->u2_hash, ROUND_DIGEST);
-	if (add_masks(s, ctx, words, n, err) != 0 ||
-	    round_words_root(s->roster.p.bits, words, n, u.root, err) != 0 ||
-	    msg_put_upload(ctx, &u, trailer, err) != 0)
+	if (add_masks(s, ctx, words, n, err) != 0)
+		return -1;
+	round_words_root(s->roster.p.bits, words, n, u.root);
+	if (msg_put_upload(ctx, &u, trailer, err) != 0)
 		return -1;
 	memcpy(s->root, u.root, ROUND_DIGEST);
 	/* Only the shares are of use from here on. */

@@ -91,6 +91,8 @@ load_rest(struct site_round *s, struct canon_in *in, struct err *err)
 		canon_get_raw(in, s->answers[i].question, HASH_LEN);
 		p = canon_get_bytes(in, 0, ROUND_MESSAGE_MAX, &len);
 		canon_raw(&s->answers[i].bytes, p, p != NULL ? len : 0);
+		if (s->answers[i].bytes.failed)
+			return msg_no_memory(err);
 	}
 	if (canon_get_u8(in) == 0)
 		return 0;

@@ -257,9 +257,9 @@ make_upload(struct incoming *in, struct err *err)
 	if ((words = malloc(len)) == NULL)
 		return err_sys(err, "%zu words", n);
 	if (run_noise(r, words, err) < 0 ||
-	    site_round_upload(r->round, in->ctx, words, n, &trailer, err) < 0 ||
-	    round_words_root(study_bits(r->study), words, n, root, err) < 0)
+	    site_round_upload(r->round, in->ctx, words, n, &trailer, err) < 0)
 		goto out;
+	round_words_root(study_bits(r->study), words, n, root);
 	canon_raw(&file, words, len);
 	canon_raw(&file, trailer.data, trailer.len);
 	if (file.failed) {

@@ -99,15 +99,17 @@ run_send_upload(struct gate *g, struct run *r, const void *words,
 	struct canon out = { 0 };
 	uint8_t root[ROUND_DIGEST];
 
-	if (round_words_root(study_bits(r->study), words, plan_words(r->plan),
-		root, err) < 0 ||
-	    gate_keep_count(g, err) < 0)
+	if (gate_keep_count(g, err) < 0)
 		return -1;
+	round_words_root(
+	    study_bits(r->study), words, plan_words(r->plan), root);
 	r->busy = true;
 	r->sending = ROUND_UPLOAD;
 	r->tag = ++g->last_tag;
 	canon_free(&r->trailer);
 	canon_raw(&r->trailer, trailer, trailer_len);
+	if (r->trailer.failed)
+		return err_set(err, ERR_SYSTEM, "upload: out of memory");
 	canon_raw(&out, root, sizeof(root));
 	canon_u64(&out, ROUND_CHUNK);
 	canon_raw(&out, words, run_vector_len(r));

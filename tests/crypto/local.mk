@@ -53,3 +53,12 @@ check_PROGRAMS += %D%/test_round_refusals
 check_PROGRAMS += %D%/test_round_check
 %C%_test_round_check_SOURCES = %D%/test_round_check.c
 %C%_test_round_check_LDADD = $(round_libs)
+
+# With faults of the system in the program itself.
+check_LIBRARIES += %D%/libinside.a
+%C%_libinside_a_SOURCES = tests/faults/inside.c tests/faults/inside.h
+%C%_libinside_a_CPPFLAGS = $(AM_CPPFLAGS) $(SODIUM_CFLAGS) $(CRYPTO_CFLAGS) \
+	$(CMOCKA_CFLAGS)
+check_PROGRAMS += %D%/test_round_faults
+%C%_test_round_faults_SOURCES = %D%/test_round_faults.c
+%C%_test_round_faults_LDADD = tests/crypto/libinside.a $(round_libs)

@@ -147,10 +147,8 @@ lie(void)
 {
 	uint8_t root[ROUND_DIGEST], *signed_root = NULL;
 	const uint8_t *old = round_result_sum_root(t.result);
-	struct err err;
 
-	assert_int_equal(
-	    round_words_root(t.bits, t.sum, t.words, root, &err), 0);
+	round_words_root(t.bits, t.sum, t.words, root);
 	signed_root = (uint8_t *)(uintptr_t)old; /* as if it had been signed */
 	memcpy(signed_root, root, sizeof(root));
 }

@@ -24,6 +24,17 @@ enum fault_kind {
 	FAULT_ERROR, /* the call fails, once */
 	FAULT_DISK, /* it and all that follow fail until the next start */
 	FAULT_MEMORY, /* the k-th allocation of the program's own fails */
+	/* At each place of the program, which is the calls that lead to it, the
+	   first call of the kinds in `what` fails, over all starts. */
+	FAULT_PLACES,
+};
+
+enum fault_what {
+	PLACES_MEMORY = 1, /* allocations */
+	PLACES_DISK = 2, /* changes of the disk */
+	PLACES_DATABASE =
+	    4, /* statements: SQLite says that it was interrupted */
+	PLACES_CHANNEL = 8, /* messages to other processes, sealed memory */
 };
 
 /* What the record has; each is followed by its data. */
@@ -44,11 +55,13 @@ struct fault_record {
 };
 
 #define FAULT_LOG (64u << 20)
+#define PLACES_MAX (1u << 14)
 
 struct fault {
 	/* The test's. */
 	uint32_t kind;
-	int32_t error; /* errno of FAULT_ERROR and FAULT_DISK */
+	int32_t error; /* errno of what fails */
+	uint32_t what; /* of FAULT_PLACES */
 	uint64_t at; /* k, from 1; 0 when it has happened */
 	int64_t clock_s; /* added to the time of day */
 	bool record;
@@ -57,6 +70,8 @@ struct fault {
 	uint64_t n_memory; /* allocations */
 	uint64_t fired; /* faults so far, over all starts */
 	char where[96]; /* the last one: the call, and the file */
+	uint64_t n_places;
+	uint64_t places[PLACES_MAX]; /* that have failed; a hash table */
 	uint64_t log_len;
 	_Alignas(8) uint8_t log[FAULT_LOG];
 };

@@ -12,3 +12,9 @@ CLEANFILES += $(fault_programs)
 check_PROGRAMS += %D%/test_disk
 %C%_test_disk_SOURCES = %D%/test_disk.c
 %C%_test_disk_LDADD = $(harness_libs)
+
+EXTRA_PROGRAMS += %D%/places
+CLEANFILES += %D%/places
+%C%_places_SOURCES = %D%/places.c
+%C%_places_LDADD = $(harness_libs)
+EXTRA_DIST += %D%/places.sh

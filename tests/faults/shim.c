@@ -6,15 +6,20 @@
 
 #include "tests/faults/fault.h"
 
+#include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <signal.h>
+#include <sodium.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -65,6 +70,13 @@ start(void)
 	if (fault == MAP_FAILED)
 		abort();
 	fault->n = fault->n_memory = 0;
+	backtrace(&(void *){ NULL }, 1); /* it loads a library */
+}
+
+static bool
+in_program(const void *p)
+{
+	return (uintptr_t)p >= text && (uintptr_t)p < text_end;
 }
 
 _Noreturn static void
@@ -72,6 +84,24 @@ die(void)
 {
 	syscall(SYS_tgkill, getpid(), gettid(), SIGKILL);
 	abort();
+}
+
+/* What follows is the runtime's, for coverage its counters. */
+static void
+no_more(void)
+{
+	fault = NULL;
+}
+
+/* Not by the constructor: what the program registers goes first. */
+static void
+until_the_end(void)
+{
+	static bool registered;
+
+	if (!registered)
+		atexit(no_more);
+	registered = true;
 }
 
 static void
@@ -82,14 +112,65 @@ happens(const char *call, const char *what)
 	fault->fired++;
 }
 
+#define DEPTH 64
+
+/* Is this the first time that such a call comes from here? */
+static bool
+new_place(const char *call)
+{
+	void *at[DEPTH];
+	int n = backtrace(at, DEPTH);
+	uint64_t x = 14695981039346656037u; /* FNV-1a */
+	size_t i;
+
+	for (; *call != '\0'; call++)
+		x = (x ^ (uint8_t)*call) * 1099511628211u;
+	for (int k = 0; k < n; k++) {
+		if (in_program(at[k]))
+			x = (x ^ ((uintptr_t)at[k] - text)) * 1099511628211u;
+	}
+	x += x == 0;
+	for (i = x % PLACES_MAX; fault->places[i] != 0;
+	     i = (i + 1) % PLACES_MAX)
+		if (fault->places[i] == x)
+			return false;
+	if (++fault->n_places > PLACES_MAX / 2)
+		abort();
+	fault->places[i] = x;
+	return true;
+}
+
+/* With FAULT_PLACES: does this call of the program's fail? */
+static bool
+fails_here(enum fault_what what, const char *call, const void *caller)
+{
+	if (fault == NULL || fault->kind != FAULT_PLACES ||
+	    (fault->what & what) == 0 || !in_program(caller))
+		return false;
+	until_the_end();
+	if (!new_place(call))
+		return false;
+	happens(call, "");
+	errno = fault->error;
+	return true;
+}
+
 /* What is to be done about a call: it is made, or fails with errno set. */
 enum verdict { GO, GO_AND_DIE, TEAR, FAIL };
 
 static enum verdict
 judge(const char *call, const char *what)
 {
+	until_the_end();
 	fault->n++;
 	if (failing) {
+		errno = fault->error;
+		return FAIL;
+	}
+	if (fault->kind == FAULT_PLACES) {
+		if ((fault->what & PLACES_DISK) == 0 || !new_place(call))
+			return GO;
+		happens(call, what);
 		errno = fault->error;
 		return FAIL;
 	}
@@ -381,16 +462,113 @@ clock_gettime(clockid_t id, struct timespec *t)
 	return rv;
 }
 
+/*
+ * Only at places
+ */
+
+#define CALLER __builtin_return_address(0)
+#define REAL(f) ((__typeof__(&f))dlsym(RTLD_NEXT, #f))
+
+ssize_t
+sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	if (fails_here(PLACES_CHANNEL, "sendmsg", CALLER))
+		return -1;
+	return syscall(SYS_sendmsg, fd, m, flags);
+}
+
+int
+memfd_create(const char *name, unsigned flags)
+{
+	if (fails_here(PLACES_CHANNEL, "memfd_create", CALLER))
+		return -1;
+	return (int)syscall(SYS_memfd_create, name, flags);
+}
+
+static int
+stop_now(void *arg)
+{
+	(void)arg;
+	return 1;
+}
+
+/* SQLite itself fails, as if somebody had interrupted it. */
+static bool
+interrupted(sqlite3 *db, const char *call, const void *caller)
+{
+	bool yes = fails_here(PLACES_DATABASE, call, caller);
+
+	if (yes)
+		REAL(sqlite3_progress_handler)(db, 1, stop_now, NULL);
+	return yes;
+}
+
+int
+sqlite3_step(sqlite3_stmt *stmt)
+{
+	sqlite3 *db = REAL(sqlite3_db_handle)(stmt);
+	bool yes = interrupted(db, "step", CALLER);
+	int rv = REAL(sqlite3_step)(stmt);
+
+	if (yes)
+		REAL(sqlite3_progress_handler)(db, 0, NULL, NULL);
+	return rv;
+}
+
+int
+sqlite3_exec(sqlite3 *db, const char *sql,
+    int (*fn)(void *, int, char **, char **), void *arg, char **message)
+{
+	bool yes = interrupted(db, "exec", CALLER);
+	int rv = REAL(sqlite3_exec)(db, sql, fn, arg, message);
+
+	if (yes)
+		REAL(sqlite3_progress_handler)(db, 0, NULL, NULL);
+	return rv;
+}
+
+/* A statement that is too long. */
+int
+sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags,
+    sqlite3_stmt **stmt, const char **rest)
+{
+	bool yes = fails_here(PLACES_DATABASE, "prepare", CALLER);
+	int limit = 0, rv;
+
+	if (yes)
+		limit = REAL(sqlite3_limit)(db, SQLITE_LIMIT_SQL_LENGTH, 1);
+	rv = REAL(sqlite3_prepare_v3)(db, sql, len, flags, stmt, rest);
+	if (yes)
+		REAL(sqlite3_limit)(db, SQLITE_LIMIT_SQL_LENGTH, limit);
+	return rv;
+}
+
 #ifndef CONSILIUM_SANITIZE
+
+/* Guarded memory; libsodium asks for it by a mapping. */
+void *
+sodium_malloc(size_t n)
+{
+	void *(*real)(size_t) =
+	    (void *(*)(size_t))dlsym(RTLD_NEXT, "sodium_malloc");
+
+	return fails_here(PLACES_MEMORY, "sodium_malloc", CALLER) ? NULL
+								  : real(n);
+}
 
 /* The k-th time that the program itself, not a library, asks for memory. */
 static bool
 no_memory(const char *call, const void *caller)
 {
-	uintptr_t from = (uintptr_t)caller;
-
-	if (fault == NULL || from < text || from >= text_end)
+	if (fault == NULL || !in_program(caller))
 		return false;
+	if (fault->kind == FAULT_PLACES) {
+		if (!fails_here(PLACES_MEMORY, call, caller))
+			return false;
+		errno = ENOMEM;
+		return true;
+	}
+	until_the_end();
 	if (++fault->n_memory != fault->at || fault->kind != FAULT_MEMORY)
 		return false;
 	happens(call, "");

@@ -83,18 +83,24 @@ plan(void)
 }
 
 static void
-study_with(uint64_t k)
+study(void (*faults)(void))
 {
-	at = k;
 	assert_int_equal(consortium_start((struct options){ .n = N,
 			     .cohort = "fixed",
 			     .ready_wait_s = 60,
-			     .deadline_s = 600,
+			     .deadline_s = 3600,
 			     .iterations = 1,
-			     .faults = plan }),
+			     .faults = faults }),
 	    0);
 	begin();
 	finish();
+}
+
+static void
+study_with(uint64_t k)
+{
+	at = k;
+	study(plan);
 }
 
 static void
@@ -159,7 +165,7 @@ listen_to_errors(void)
 size_t
 said(const char *const *words, size_t n)
 {
-	static char text[1 << 16];
+	static char text[1 << 21];
 	ssize_t len = pread(errors_fd, text, sizeof(text) - 1, 0);
 	size_t lines = 0;
 	char *line, *rest = text;
@@ -215,4 +221,37 @@ sweep(bool rounds, enum sweep how, unsigned every)
 		      "%zu times, wrong sums 0, second answers 0\n",
 	    rounds ? "rounds" : "gate", method->name, faults, points, every,
 	    how == SWEEP_MEMORY ? "allocation" : "change of the disk", ends);
+}
+
+static unsigned kinds;
+
+static void
+plan_places(void)
+{
+	struct fault *f = h.faults[of_rounds ? N : 0];
+
+	f->kind = FAULT_PLACES;
+	f->what = kinds;
+	f->error = ENOSPC;
+}
+
+void
+sweep_places(bool rounds, unsigned what, const char *const *words, size_t n)
+{
+	const struct fault *f;
+
+	of_rounds = rounds;
+	kinds = what;
+	listen_to_errors();
+	study(plan_places);
+	f = h.faults[rounds ? N : 0];
+	no_refusals();
+	logs_are_whole();
+	if (said(words, n) != h.n_deaths)
+		fail_msg("%zu ended, but did not all say why", h.n_deaths);
+	assert_true(h.n_deaths > 0);
+	print_message("%s: a fault at each of %zu places: ended %zu times, "
+		      "wrong sums 0, second answers 0\n",
+	    rounds ? "rounds" : "gate", (size_t)f->n_places, h.n_deaths);
+	consortium_stop();
 }

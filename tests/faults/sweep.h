@@ -24,6 +24,14 @@ enum sweep {
 /* every: unless CRASH_EVERY says otherwise. */
 void sweep(bool rounds, enum sweep how, unsigned every);
 
+/*
+ * One study in which a gate, or rounds, meets a fault once at each of its
+ * places, by the calls that lead there (FAULT_PLACES): it ends, says why in a
+ * line with one of the words (n), and goes on when it is started again.
+ */
+void sweep_places(
+    bool rounds, unsigned what, const char *const *words, size_t n);
+
 /* What the processes say, from here on: a file in h.dir, see said(). */
 void listen_to_errors(void);
 /* How many lines there are; fails if one is not an error of a gate or rounds

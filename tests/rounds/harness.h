@@ -122,6 +122,7 @@ struct harness {
 	size_t n_dropped; /* tables that gates had deleted */
 	bool may_die; /* a process that ends is started again */
 	size_t n_deaths;
+	int64_t died_at; /* the last one; clock_mono_ms() */
 	/* With options.faults: of each site; of rounds is the one at n. */
 	struct fault *faults[SITES_MAX + 1];
 	/* Called, if set, when one has ended, before it starts again. */

@@ -107,7 +107,7 @@ sign_a_false_sum(struct site *s, enum round_type type, struct canon *msg)
 		memset(copy.data + copy.len - ROUND_DIGEST, 7, ROUND_DIGEST);
 	} else {
 		words[0]++;
-		ok(round_words_root(64, words, len / 8, sum, &err), &err);
+		round_words_root(64, words, len / 8, sum);
 		hex_text(sum, sizeof(sum), hex);
 		snprintf(path, sizeof(path), "coordinator/spool/%s", hex);
 		ok(file_write(in_dir(path), words, len, 0600, &err), &err);

@@ -1,0 +1,95 @@
+/*
+ * The real gate and the real rounds, with a fault at each place where the
+ * system can fail them; see sweep_places().
+ */
+#include "config.h"
+
+#include "tests/check.h"
+
+#include "tests/faults/fault.h"
+#include "tests/faults/sweep.h"
+
+static const char *const words[] = { "memory", "No space left on device",
+	"disk I/O error", "full", "interrupted", "too big",
+	"unable to open database file" };
+
+#define N_WORDS (sizeof(words) / sizeof(*words))
+
+static void
+a_gate_whose_database_fails(void **state)
+{
+	(void)state;
+	sweep_places(false, PLACES_DATABASE, words, N_WORDS);
+}
+
+static void
+rounds_whose_database_fails(void **state)
+{
+	(void)state;
+	sweep_places(true, PLACES_DATABASE, words, N_WORDS);
+}
+
+static void
+a_gate_whose_disk_fails(void **state)
+{
+	(void)state;
+	sweep_places(false, PLACES_DISK, words, N_WORDS);
+}
+
+static void
+rounds_whose_disk_fails(void **state)
+{
+	(void)state;
+	sweep_places(true, PLACES_DISK, words, N_WORDS);
+}
+
+static void
+a_gate_whose_channels_fail(void **state)
+{
+	(void)state;
+	sweep_places(false, PLACES_CHANNEL, words, N_WORDS);
+}
+
+static void
+rounds_whose_channels_fail(void **state)
+{
+	(void)state;
+	sweep_places(true, PLACES_CHANNEL, words, N_WORDS);
+}
+
+#ifndef CONSILIUM_SANITIZE
+static void
+a_gate_without_memory(void **state)
+{
+	(void)state;
+	sweep_places(false, PLACES_MEMORY, words, N_WORDS);
+}
+
+static void
+rounds_without_memory(void **state)
+{
+	(void)state;
+	sweep_places(true, PLACES_MEMORY, words, N_WORDS);
+}
+#endif
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_gate_whose_database_fails),
+		cmocka_unit_test(rounds_whose_database_fails),
+		cmocka_unit_test(a_gate_whose_disk_fails),
+		cmocka_unit_test(rounds_whose_disk_fails),
+		cmocka_unit_test(a_gate_whose_channels_fail),
+		cmocka_unit_test(rounds_whose_channels_fail),
+#ifndef CONSILIUM_SANITIZE
+		cmocka_unit_test(a_gate_without_memory),
+		cmocka_unit_test(rounds_without_memory),
+#endif
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
