@@ -10,6 +10,7 @@
 #include "common/catalogue.h"
 #include "common/macros.h"
 #include "study/study.h"
+#include "study/zip3.h"
 
 #define CELL_MAX 128 /* bytes; longer ones are text, not an identifier */
 #define DIGITS_MAX 34
@@ -262,24 +263,6 @@ is_postcode(const char *s)
 	    isupper((unsigned char)s[n - 1]) && isupper((unsigned char)*s);
 }
 
-/*
- * 45 CFR 164.514(b)(2)(i)(B): a ZIP code may keep its first three digits unless
- * 20,000 people or fewer live where it begins with them.  By the census of
- * 2010: the first three digits that must become 000.
- */
-static bool
-is_small_zip(const char *s)
-{
-	static const char *const starts[] = { "036", "059", "102", "202", "203",
-		"204", "205", "369", "556", "692", "753", "772", "821", "823",
-		"878", "879", "884", "893" };
-
-	for (size_t i = 0; i < nitems(starts); i++)
-		if (strncmp(s, starts[i], 3) == 0)
-			return true;
-	return false;
-}
-
 /* Two numbers with three decimals or more, in degrees. */
 static bool
 is_coordinates(const char *s)
@@ -411,7 +394,7 @@ detect_cell(struct detect *d, unsigned which, const char *text, size_t len)
 	if (len >= 5 && (which >> DETECT_POSTCODE & 1) != 0 &&
 	    is_postcode(cell) && strspn(cell, "0123456789") == 5) {
 		d->zips++;
-		d->small_zips += is_small_zip(cell);
+		d->small_zips += zip3_is_small(cell);
 	}
 	if (cell == copy)
 		explicit_bzero(copy, sizeof(copy));

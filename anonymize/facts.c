@@ -270,6 +270,13 @@ say_group(const struct study *s, size_t column, struct column_facts *f)
 
 	switch (r->kind) {
 	case STUDY_MASK:
+		if (r->zip3) {
+			say(f->done, "%s",
+			    _("cut to the first three digits of a ZIP code, "
+			      "000 where 20,000 people or fewer live, to form "
+			      "groups of patients, then removed"));
+			return;
+		}
 		say(f->done,
 		    P_("cut to its first character to form groups of patients, "
 		       "then removed",

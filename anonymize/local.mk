@@ -16,6 +16,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/html.c %D%/html.h \
 	%D%/lattice.c %D%/lattice.h \
 	%D%/local.c %D%/local.h \
+	%D%/loinc.c %D%/loinc.h \
 	%D%/loss.c %D%/loss.h \
 	%D%/means.c %D%/means.h \
 	%D%/microaggregate.c %D%/microaggregate.h \

@@ -664,12 +664,11 @@ struct ranking {
 	const struct study_recode *recode;
 };
 
-static size_t
-kept_bytes(const struct ranking *k, const char *text)
+static const char *
+kept(const struct ranking *k, const char *text, size_t *len)
 {
-	size_t len = strlen(text);
-
-	return k->recode != NULL ? study_mask(k->recode, text, len) : len;
+	*len = strlen(text);
+	return k->recode != NULL ? study_mask(k->recode, text, len) : text;
 }
 
 static int
@@ -678,9 +677,12 @@ compare(const void *a, const void *b, void *arg)
 	const struct ranking *k = arg;
 	const char *x = k->c->texts + k->c->text_at[*(const size_t *)a];
 	const char *y = k->c->texts + k->c->text_at[*(const size_t *)b];
-	size_t m = kept_bytes(k, x), n = kept_bytes(k, y);
-	int r = memcmp(x, y, MIN(m, n));
+	size_t m, n;
+	int r;
 
+	x = kept(k, x, &m);
+	y = kept(k, y, &n);
+	r = memcmp(x, y, MIN(m, n));
 	return r != 0 ? r : (m > n) - (m < n);
 }
 

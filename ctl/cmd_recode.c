@@ -16,6 +16,7 @@
 #include "anonymize/csv.h"
 #include "anonymize/icd10.h"
 #include "anonymize/hierarchy.h"
+#include "anonymize/loinc.h"
 #include "anonymize/population.h"
 #include "anonymize/recoding.h"
 #include "anonymize/rows.h"
@@ -150,6 +151,28 @@ fail:
 	return -1;
 }
 
+/* The same of LOINC's codes, by the hospital's own table. */
+static int
+loinc_file(int codes, const char *path, const char *table_path, struct err *err)
+{
+	int table = open_read(table_path, err), fd = -1, r = -1;
+
+	if (table == -1)
+		return -1;
+	if ((fd = memfd_create("loinc", MFD_CLOEXEC)) == -1)
+		err_sys(err, "%s", path);
+	else
+		r = loinc_hierarchy(codes, path, table, table_path, fd, err);
+	if (r == 0 && lseek(fd, 0, SEEK_SET) == -1)
+		r = err_sys(err, "%s", path);
+	close(table);
+	if (r == 0)
+		return fd;
+	if (fd != -1)
+		close(fd);
+	return -1;
+}
+
 int
 ctl_study_hierarchy(const struct ctl_args *a, struct err *err)
 {
@@ -157,10 +180,19 @@ ctl_study_hierarchy(const struct ctl_args *a, struct err *err)
 	size_t top;
 	int fd = open_read(a->operand, err), r;
 
-	if (fd != -1 && a->opt[CTL_ICD10] != NULL) {
+	if (fd != -1 && a->opt[CTL_ICD10] != NULL &&
+	    a->opt[CTL_LOINC] != NULL) {
+		close(fd);
+		return err_set(err, ERR_CONFIG,
+		    "--icd10 and --loinc: expected one of them");
+	}
+	if (fd != -1 &&
+	    (a->opt[CTL_ICD10] != NULL || a->opt[CTL_LOINC] != NULL)) {
 		int codes = fd;
 
-		fd = icd10_file(codes, a->operand, err);
+		fd = a->opt[CTL_ICD10] != NULL
+		    ? icd10_file(codes, a->operand, err)
+		    : loinc_file(codes, a->operand, a->opt[CTL_LOINC], err);
 		close(codes);
 	}
 	if (fd == -1)

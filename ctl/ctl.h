@@ -34,6 +34,7 @@ enum ctl_opt {
 	CTL_K,
 	CTL_KEY,
 	CTL_KIND,
+	CTL_LOINC,
 	CTL_NAME,
 	CTL_OUT,
 	CTL_OUTCOME,

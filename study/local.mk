@@ -9,7 +9,8 @@ noinst_LIBRARIES += %D%/libstudy.a
 	%D%/recode.c \
 	%D%/study.c %D%/study.h \
 	%D%/table.c %D%/table.h \
-	%D%/term.c
+	%D%/term.c \
+	%D%/zip3.c %D%/zip3.h
 # Bounds of terms are part of the plan, the same on every machine.
 %C%_libstudy_a_CFLAGS = $(AM_CFLAGS) -ffp-contract=off
 EXTRA_DIST += %D%/README.md

@@ -9,6 +9,7 @@
 #include "common/utf8.h"
 #include "study/draft.h"
 #include "study/study.h"
+#include "study/zip3.h"
 
 #define BLANKS " \t\r\n"
 
@@ -400,11 +401,31 @@ compile_mask(struct draft *d, const struct study_column *c,
 	r->kind = STUDY_MASK;
 	if (ini_size(d->ini, &keep, text, &r->keep, err) < 0)
 		return -1;
+	if (b != NULL && b->zip3)
+		return ini_error(d->ini, text, err,
+		    "mask: not above zip3, whose 000 is of no region");
 	if (b != NULL && r->keep >= b->keep)
 		return ini_error(d->ini, text, err,
 		    "mask: expected fewer characters than the %zu of the level "
 		    "before",
 		    b->keep);
+	return 0;
+}
+
+/* zip3: the first three digits stay where enough people live */
+static int
+compile_zip3(struct draft *d, const struct study_column *c,
+    struct study_recode *r, const char *at, struct err *err)
+{
+	const struct study_recode *b = before(c);
+
+	*r = (struct study_recode){
+		.kind = STUDY_MASK, .keep = 3, .zip3 = true
+	};
+	if (b != NULL && (b->zip3 || b->keep <= 3))
+		return ini_error(d->ini, at, err,
+		    "zip3: expected more than 3 characters at the level "
+		    "before");
 	return 0;
 }
 
@@ -442,6 +463,8 @@ compile_level(struct draft *d, const struct study_column *c,
 		    "expected month, quarter, year or decade for the dates of "
 		    "\"%s\"",
 		    c->name);
+	if (of == TEXTS && strcmp(text, "zip3") == 0)
+		return compile_zip3(d, c, r, text, err);
 	for (size_t i = 0; i < nitems(ways); i++) {
 		size_t n = strlen(ways[i].word);
 
@@ -454,7 +477,7 @@ compile_level(struct draft *d, const struct study_column *c,
 	    "expected \"%s\" for the values of \"%s\"",
 	    of == NUMBERS      ? "cut ...\", \"every ...\" or \"code ..."
 		: of == LEVELS ? "group ..."
-			       : "mask ...",
+			       : "mask ...\" or \"zip3",
 	    c->name);
 }
 
@@ -584,8 +607,14 @@ study_label(const struct study_column *c, size_t g)
 	return g < c->n_levels ? c->levels[g].label : NULL;
 }
 
-size_t
-study_mask(const struct study_recode *r, const char *text, size_t len)
+const char *
+study_mask(const struct study_recode *r, const char *text, size_t *len)
 {
-	return utf8_prefix(text, len, r->keep);
+	if (r->zip3) {
+		text = zip3(text, *len);
+		*len = 3;
+	} else {
+		*len = utf8_prefix(text, *len, r->keep);
+	}
+	return text;
 }

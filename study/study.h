@@ -138,6 +138,7 @@ struct study_recode {
 	double *numbers; /* (n_groups) */
 	size_t *group_of; /* STUDY_GROUP: (n_levels) of the column */
 	size_t keep; /* STUDY_MASK: characters, not bytes */
+	bool zip3; /* STUDY_MASK: by study/zip3.h */
 };
 
 struct study_column {
@@ -385,8 +386,9 @@ void study_keep_numbers(struct study *s);
 /* What people read for a value after recoding: a group's or level's label;
    NULL for plain numbers.  g is study_group()'s or a level's index. */
 const char *study_label(const struct study_column *c, size_t g);
-/* STUDY_MASK: the bytes of text that are kept. */
-size_t study_mask(const struct study_recode *r, const char *text, size_t len);
+/* STUDY_MASK: what is kept of a text, and its bytes. */
+const char *study_mask(
+    const struct study_recode *r, const char *text, size_t *len);
 
 /*
  * A cell as what the codebook says it is.  0, or -1 where it is not: not a

@@ -621,6 +621,43 @@ dates_are_held_to_k_by_their_period(void **state)
 	free_outcome(&o);
 }
 
+#define ZIPS(level)                                                            \
+	HEAD "[privacy]\nk = 3\ncohort = fixed\nsuppression-limit = 0.5\n"     \
+	     "[column x]\ntype = integer\nrange = 0..9\nprivacy = none\n"      \
+	     "use = feature\n"                                                 \
+	     "[column zip]\ntype = text\nprivacy = quasi-identifier\n"         \
+	     "level = 1\n[hierarchy zip]\n" level
+
+/* Three from small areas, and what is no code, are one region; two of 100 are too
+   few, three of 101 not. */
+static void
+small_regions_of_zip_codes_are_one(void **state)
+{
+	static const char csv[] =
+	    "x,zip,ill\n1,03601,no\n1,05999,yes\n1,89301-0001,no\n1,?,no\n"
+	    "2,10001,no\n2,10002,yes\n3,10101,no\n3,10102,no\n3,10199,yes\n";
+	struct outcome o;
+
+	(void)state;
+	run(&o, ZIPS("level-1 = zip3\n"), csv);
+	if (o.r != 0)
+		fail_msg("%s", o.err.msg);
+	assert_int_equal(o.result.n_suppressed, 2);
+	for (size_t i = 0; i < 7; i++)
+		assert_true(values(&o, "x")[i] != 2);
+	assert_non_null(strstr(o.json, "000 where 20,000 people or fewer"));
+	free_outcome(&o);
+	run(&o, ZIPS("level-1 = mask 3\n"), csv);
+	assert_int_equal(o.r, -1);
+	assert_non_null(strstr(o.err.msg, "6 of 9 rows"));
+	free_outcome(&o);
+	no_study(
+	    ZIPS("level-1 = zip3\nlevel-2 = mask 2\n"), "mask: not above zip3");
+	no_study(ZIPS("level-1 = mask 3\nlevel-2 = zip3\n"),
+	    "zip3: expected more than 3 characters");
+	no_study(ZIPS("level-1 = zip4\n"), "expected \"mask ...\" or \"zip3\"");
+}
+
 static void
 refuses_rules_that_do_not_fit_the_range(void **state)
 {
@@ -762,6 +799,7 @@ main(void)
 		cmocka_unit_test(every_cuts_at_the_multiples),
 		cmocka_unit_test(dates_become_periods),
 		cmocka_unit_test(dates_are_held_to_k_by_their_period),
+		cmocka_unit_test(small_regions_of_zip_codes_are_one),
 		cmocka_unit_test(refuses_rules_that_do_not_fit_the_range),
 		cmocka_unit_test(refuses_what_no_table_can_be_made_of),
 		cmocka_unit_test(takes_one_distinct_value),

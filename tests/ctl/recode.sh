@@ -60,6 +60,45 @@ printf 'I21.0\n21\n' >"$work/codes"
 grep -q "codes:2:1: expected a code of ICD-10" "$work/err" ||
     fail "$(cat "$work/err")"
 
+# LOINC's classes, from a table in the form of LOINC's own (the lines are drawn).
+printf '2345-7\n718-7\n8480-6\n' >"$work/codes"
+cat >"$work/Loinc.csv" <<END
+"LOINC_NUM","COMPONENT","CLASS","VersionLastChanged","CLASSTYPE"
+"718-7","a, quoted ""part""","HEM/BC","2.1","1"
+"2345-7","b","CHEM","2.1","1"
+"8480-6","c","BP.ATOM","2.1","2"
+"1-8","d","","2.1","9"
+END
+"$ctl" study hierarchy --name test --loinc "$work/Loinc.csv" "$work/codes" \
+    >"$work/loinc"
+sed -n '/^level-1/,$p' "$work/loinc" >"$work/groups"
+cat >"$work/expected" <<'END'
+level-1 = group "laboratory CHEM": "2345-7";
+    "laboratory HEM/BC": "718-7";
+    "clinical BP.ATOM": "8480-6"
+level-2 = group "laboratory": "laboratory CHEM",
+    "laboratory HEM/BC";
+    "clinical": "clinical BP.ATOM"
+END
+cmp "$work/groups" "$work/expected" || fail "not LOINC's classes"
+echo 99-9 >>"$work/codes"
+! "$ctl" study hierarchy --name test --loinc "$work/Loinc.csv" \
+    "$work/codes" >"$work/out" 2>"$work/err" || fail "an unknown code was taken"
+grep -q 'codes: code number 4 is not in .*Loinc.csv' "$work/err" ||
+    fail "$(cat "$work/err")"
+echo 99 >"$work/codes"
+! "$ctl" study hierarchy --name test --loinc "$work/Loinc.csv" \
+    "$work/codes" >"$work/out" 2>"$work/err" || fail "no code was taken"
+grep -q 'codes:1:1: expected a code of LOINC' "$work/err" ||
+    fail "$(cat "$work/err")"
+sed -i 1s/CLASSTYPE/TYPE/ "$work/Loinc.csv"
+echo 718-7 >"$work/codes"
+! "$ctl" study hierarchy --name test --loinc "$work/Loinc.csv" \
+    "$work/codes" >"$work/out" 2>"$work/err" || fail "no Loinc.csv was taken"
+grep -q 'Loinc.csv:1:1: no column CLASSTYPE' "$work/err" ||
+    fail "$(cat "$work/err")"
+[ ! -s "$work/out" ] || fail "something was printed"
+
 cat - "$work/land" >"$work/study" <<'END'
 [study]
 name = test

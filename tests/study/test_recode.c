@@ -3,6 +3,7 @@
 #include "common/err.h"
 #include "common/macros.h"
 #include "study/study.h"
+#include "study/zip3.h"
 #include "tests/study/small.h"
 
 static int
@@ -88,19 +89,43 @@ what_is_not_recoded_stays(void **state)
 	assert_string_equal(study_label(c, 1), "male");
 }
 
+static size_t
+kept_bytes(const struct study_recode *r, const char *text)
+{
+	size_t len = strlen(text);
+
+	assert_ptr_equal(study_mask(r, text, &len), text);
+	return len;
+}
+
 static void
 a_mask_counts_characters(void **state)
 {
 	const struct study_column *c = column(*state, "zip");
 	const struct study_recode *r = study_recode(c);
 
-	assert_int_equal(study_mask(r, "79104", 5), 3);
-	assert_int_equal(study_mask(r,
+	assert_int_equal(kept_bytes(r, "79104"), 3);
+	assert_int_equal(kept_bytes(r,
 			     "\xc3\xbc"
-			     "bcd",
-			     5),
+			     "bcd"),
 	    4);
-	assert_int_equal(study_mask(r, "7", 1), 1);
+	assert_int_equal(kept_bytes(r, "7"), 1);
+}
+
+/* 45 CFR 164.514(b)(2)(i)(B), by the census of 2010. */
+static void
+a_zip_code_keeps_three_digits_where_enough_live(void **state)
+{
+	static const char *const few[] = { "03601", "05901-1234", "202",
+		"89300", "12", "", "AB123", "1a345" };
+	const char *stays = "10001";
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(few) / sizeof(*few); i++)
+		assert_memory_equal(zip3(few[i], strlen(few[i])), "000", 3);
+	assert_ptr_equal(zip3(stays, 5), stays);
+	assert_true(zip3_is_small("55600"));
+	assert_false(zip3_is_small("55500"));
 }
 
 static void
@@ -193,6 +218,8 @@ main(void)
 		cmocka_unit_test(levels_become_their_group),
 		cmocka_unit_test(what_is_not_recoded_stays),
 		cmocka_unit_test(a_mask_counts_characters),
+		cmocka_unit_test(
+		    a_zip_code_keeps_three_digits_where_enough_live),
 		cmocka_unit_test(cells_are_read_as_the_codebook_says),
 		cmocka_unit_test(missing_codes_are_exact),
 		cmocka_unit_test(dates_go_both_ways),
