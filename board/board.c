@@ -7,12 +7,14 @@
  */
 #include "config.h"
 
+#include <sys/socket.h>
+
 #include <microhttpd.h>
+#include <stdbool.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <poll.h>
 
 #include "board/metrics.h"
 #include "board/page.h"
@@ -26,13 +28,22 @@
 #include "privsep/start.h"
 
 #define CONNECTIONS_MAX 32
-#define IDLE_S 10
+#define WHOLE_MS 10000 /* for a request and its answer */
+#define TICK_MS 1000 /* how exactly that is kept */
 #define REQUEST_MAX ((size_t)8 * 1024) /* line and headers */
+
+/* A connection; MHD closes its descriptor. */
+struct visit {
+	int fd;
+	bool taken, leaving;
+	int64_t since_ms;
+};
 
 struct board {
 	struct child child;
 	struct loop *loop;
 	struct MHD_Daemon *http;
+	struct visit visits[2 * CONNECTIONS_MAX]; /* half of them may leave */
 	struct board_snapshot *snapshot;
 	int64_t received;
 };
@@ -154,6 +165,73 @@ on_request(void *self, struct MHD_Connection *from, const char *path,
 	    from, MHD_HTTP_NOT_FOUND, "There are / and /metrics only.\n");
 }
 
+/* Who comes: the oldest makes room, and nobody stays longer than he may,
+   however slowly he speaks or listens. */
+
+static void
+send_away(struct visit *v)
+{
+	shutdown(v->fd, SHUT_RDWR);
+	v->leaving = true;
+}
+
+static void
+make_room(struct board *b)
+{
+	struct visit *oldest = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < nitems(b->visits); i++) {
+		struct visit *v = &b->visits[i];
+
+		if (!v->taken || v->leaving)
+			continue;
+		n++;
+		if (oldest == NULL || v->since_ms < oldest->since_ms)
+			oldest = v;
+	}
+	if (n >= CONNECTIONS_MAX)
+		send_away(oldest);
+}
+
+static void
+on_visit(void *self, struct MHD_Connection *c, void **place,
+    enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct board *b = self;
+	struct visit *v = *place;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (v != NULL)
+			v->taken = false;
+		return;
+	}
+	make_room(b);
+	for (size_t i = 0; i < nitems(b->visits) && v == NULL; i++) {
+		if (!b->visits[i].taken)
+			v = &b->visits[i];
+	}
+	if (v == NULL || info == NULL)
+		return; /* MHD has its own limit, which is that */
+	*v = (struct visit){ info->connect_fd, true, false, clock_mono_ms() };
+	*place = v;
+}
+
+static void
+end_visits(struct board *b)
+{
+	int64_t now = clock_mono_ms();
+
+	for (size_t i = 0; i < nitems(b->visits); i++) {
+		struct visit *v = &b->visits[i];
+
+		if (v->taken && !v->leaving && now - v->since_ms >= WHOLE_MS)
+			send_away(v);
+	}
+}
+
 /* HTTP in our loop: its descriptors are behind one, and it has a timer. */
 
 static int serve_http(void *self, struct err *err);
@@ -185,13 +263,16 @@ serve_http(void *self, struct err *err)
 
 	/* At the limit it does not listen; when a connection ends, it begins
 	   again in its next run only, which nothing would call for. */
+	end_visits(b);
 	do {
 		before = connections(b);
 		if (MHD_run(b->http) != MHD_YES)
 			return err_set(err, ERR_SYSTEM, "HTTP: cannot go on");
 	} while (connections(b) < before);
 	if (MHD_get_timeout(b->http, &wait_ms) == MHD_YES)
-		delay = (int64_t)MIN(wait_ms, 1000 * IDLE_S);
+		delay = (int64_t)MIN(wait_ms, WHOLE_MS);
+	if (connections(b) > 0 && (delay < 0 || delay > TICK_MS))
+		delay = TICK_MS;
 	return loop_set_timer(b->loop, delay, serve_http, b, err);
 }
 
@@ -218,8 +299,8 @@ start_http(struct board *b, struct err *err)
 	    MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_USE_SUPPRESS_DATE_NO_CLOCK,
 	    0, NULL, NULL, on_request, b, MHD_OPTION_EXTERNAL_LOGGER, no_log,
 	    NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-	    (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-	    (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_MAX,
+	    (unsigned)nitems(b->visits), MHD_OPTION_NOTIFY_CONNECTION, on_visit,
+	    b, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_MAX,
 	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (b->http == NULL) {
 		close(fd);

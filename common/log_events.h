@@ -56,6 +56,8 @@
 #define EVENT_ROUND_BEGAN "a9617e6e66f5498c9989188bc2a66864"
 /* A message of a site was refused. */
 #define EVENT_SITE_REFUSED "c1358365e22a4a14adb84ab98c1f7c20"
+/* Too many connections. */
+#define EVENT_CROWD "705ebb48177e428c8a1478e6c1287cb0"
 /* Somebody without a place in the manifest. */
 #define EVENT_STRANGER "4e05aca0e6e54db0895a8f87403ab6cd"
 

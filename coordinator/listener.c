@@ -255,6 +255,16 @@ on_gone(void *self, struct rpc_call *call)
 	pending_end(self, rpc_call_data(call));
 }
 
+static void
+on_turned_away(void *self, size_t n, const char *address)
+{
+	(void)self;
+	log_event(EVENT_CROWD, LOG_WARNING, NULL, 0,
+	    "%zu connections were ended or not let in, as there were too many "
+	    "of one address, of one member or of all; the last from %s",
+	    n, address);
+}
+
 static int
 answer(struct pending *p, struct canon_in *in, struct err *err)
 {
@@ -350,7 +360,7 @@ static int
 start_server(struct listener *l, struct err *err)
 {
 	const struct rpc_service service = { admit, on_request, on_gone, l,
-		NULL };
+		NULL, on_turned_away };
 	const struct child *c = &l->process.child;
 	struct coordinator_config *config = coordinator_config_parse(
 	    c->config_path, c->config, c->config_len, err);

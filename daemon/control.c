@@ -27,6 +27,8 @@
 #include "privsep/start.h"
 
 #define CLIENTS_MAX 16
+#define CLIENTS_OF_ONE_MAX 8 /* of a user */
+#define STRANGERS_MAX 2 /* users who may ask for nothing */
 #define GROUPS_MAX 1024
 #define REQUEST_MS 10000 /* to send a request */
 #define ANSWER_MS 120000 /* for gate or rounds to answer it */
@@ -160,10 +162,43 @@ roles_of(const struct control *c, int fd, const struct ucred *who)
 	return roles;
 }
 
+/* Nobody takes all places. */
+static bool
+has_enough(const struct control *c, uint32_t uid, unsigned roles)
+{
+	size_t same = 0, strangers = 0;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		const struct client *cl = &c->clients[i];
+
+		same += cl->fd >= 0 && cl->uid == uid;
+		strangers += cl->fd >= 0 && cl->roles == 0;
+	}
+	return same >= CLIENTS_OF_ONE_MAX ||
+	    (roles == 0 && strangers >= STRANGERS_MAX);
+}
+
+/* What he has asked is not read: all of it must fit where it waits. */
+static void
+turn_away(int conn, uint32_t uid)
+{
+	struct ctl_reply r = { 0 };
+	struct canon out = { 0 };
+	struct err why;
+
+	err_set(&why, ERR_REFUSED, "too many requests at once of user %u", uid);
+	ctl_reply_error(&r, &why);
+	if (ctl_wire_reply_write(&r, &out, &why) == 0)
+		send(conn, out.data, out.len, MSG_NOSIGNAL);
+	canon_free(&out);
+	close(conn);
+}
+
 static int
 on_listener(void *self, int fd, short revents, struct err *err)
 {
 	struct control *c = self;
+	unsigned roles;
 	struct client *cl = free_client(c);
 	struct ucred who;
 	socklen_t len = sizeof(who);
@@ -181,9 +216,14 @@ on_listener(void *self, int fd, short revents, struct err *err)
 		close(conn);
 		return 0;
 	}
+	roles = roles_of(c, conn, &who);
+	if (has_enough(c, who.uid, roles)) {
+		turn_away(conn, who.uid);
+		return 0;
+	}
 	cl->fd = conn;
 	cl->uid = who.uid;
-	cl->roles = roles_of(c, conn, &who);
+	cl->roles = roles;
 	cl->deadline = clock_mono_ms() + REQUEST_MS;
 	return loop_set_fd(c->loop, conn, POLLIN, on_client, cl, err);
 }

@@ -3,6 +3,7 @@ noinst_LIBRARIES += %D%/librpc.a
 %C%_librpc_a_SOURCES = \
 	%D%/client.c %D%/client.h \
 	%D%/core.c %D%/core.h \
+	%D%/door.c %D%/door.h \
 	%D%/envelope.c %D%/envelope.h \
 	%D%/loop.c %D%/loop.h \
 	%D%/msg.c %D%/msg.h \

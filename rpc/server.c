@@ -17,16 +17,20 @@
 #include "common/err.h"
 #include "common/macros.h"
 #include "rpc/core.h"
+#include "rpc/door.h"
 
 #define STREAMS_MAX 64 /* calls at once on a connection */
 #define CALLS_MAX 4096 /* on all of them */
+#define CALLS_OF_ONE_MAX 64 /* on all of a peer's */
 #define HANDSHAKE_MS 5000
 #define KEEPALIVE_MS 20000
 #define KEEPALIVE_TIMEOUT_MS 5000
 #define PING_MIN_MS 5000
 #define HEADERS_MAX 8192 /* bytes */
-/* A request has to be there so long after its call began. */
+/* A request has to be there so long after its call began, and its answer taken
+   so long after it was given. */
 #define RECEIVE_MS 60000
+#define TAKE_MS 300000
 #define SWEEP_MS 10000
 
 /* What handshakes read, on whatever thread they run. */
@@ -53,7 +57,8 @@ struct rpc_call {
 	int refs;
 	enum rpc_method method;
 	uint32_t who;
-	int64_t began; /* clock_mono_ms() */
+	bool admitted;
+	int64_t began, ended; /* clock_mono_ms() */
 	bool received; /* its request, or the end */
 	bool closed; /* all is over */
 	bool owed; /* the service has it and has not answered */
@@ -205,6 +210,7 @@ call_finish(struct rpc_call *c, enum rpc_status status, const char *text)
 	c->version.value = grpc_slice_from_static_string(version_of(c->server));
 	if (!c->answered) {
 		c->answered = true;
+		c->ended = clock_mono_ms();
 		if (c->out != NULL) {
 			ops[n].op = GRPC_OP_SEND_MESSAGE;
 			ops[n++].data.send_message.send_message = c->out;
@@ -338,6 +344,23 @@ check_version(const struct rpc_call *c, struct err *err)
 		: "upgrade this site");
 }
 
+/* One peer's calls may not be all that there can be. */
+static enum rpc_status
+check_share(struct rpc_call *c, struct err *err)
+{
+	size_t n = 0;
+
+	for (const struct rpc_call *o = c->server->calls; o != NULL;
+	     o = o->next)
+		n += o->admitted && o->who == c->who;
+	if (n >= CALLS_OF_ONE_MAX) {
+		err_set(err, ERR_REFUSED, "too many calls at once");
+		return RPC_EXHAUSTED;
+	}
+	c->admitted = true;
+	return RPC_OK;
+}
+
 /* Who is it, and may he? */
 static enum rpc_status
 check_peer(struct rpc_call *c, struct err *err)
@@ -356,6 +379,10 @@ check_peer(struct rpc_call *c, struct err *err)
 		struct rpc_peer peer = { cert->value, address };
 
 		status = sv->admit(sv->self, &peer, c->method, &c->who, err);
+		if (status == RPC_OK) {
+			door_member(address, c->who);
+			status = check_share(c, err);
+		}
 	}
 	gpr_free(address);
 	grpc_auth_context_release(auth);
@@ -444,18 +471,26 @@ request_call(struct rpc_server *s, struct err *err)
 	return 0;
 }
 
-/* Who opened a call and does not say what he wants is sent away. */
+/* Who opened a call and does not say what he wants is sent away, and so is who
+   does not take his answer. */
 static int
 sweep(void *self, struct err *err)
 {
+	char address[DOOR_ADDRESS_SIZE];
 	struct rpc_server *s = self;
 	int64_t now = clock_mono_ms();
+	size_t n = door_turned_away(address);
 
+	if (n > 0 && s->service.turned_away != NULL)
+		s->service.turned_away(s->service.self, n, address);
 	for (struct rpc_call *c = s->calls; c != NULL; c = c->next) {
 		if (c->began != 0 && !c->received && !c->answered &&
 		    now - c->began > RECEIVE_MS)
 			grpc_call_cancel_with_status(c->call,
 			    GRPC_STATUS_DEADLINE_EXCEEDED, "no request", NULL);
+		else if (c->answered && !c->closed && now - c->ended > TAKE_MS)
+			grpc_call_cancel_with_status(c->call,
+			    GRPC_STATUS_DEADLINE_EXCEEDED, "not taken", NULL);
 	}
 	if (request_call(s, err) < 0)
 		return -1;

@@ -41,6 +41,9 @@ struct rpc_service {
 	void (*gone)(void *self, struct rpc_call *call);
 	void *self;
 	const char *version; /* of the protocol; NULL: RPC_VERSION */
+	/* So many connections were ended lately, or not let in, as there were
+	   too many (rpc/door.h); the last was from address.  May be NULL. */
+	void (*turned_away)(void *self, size_t n, const char *address);
 };
 
 /*

@@ -28,3 +28,4 @@ include %D%/board/local.mk
 include %D%/rpc/local.mk
 include %D%/e2e/local.mk
 include %D%/chaos/local.mk
+include %D%/flood/local.mk

@@ -874,17 +874,24 @@ call_as_operator(const char *command)
 }
 
 static void
+put_operators(const char *group)
+{
+	char more[256];
+
+	snprintf(more, sizeof(more),
+	    "operator-group = %s\nofficer-group = root\n", group);
+	put_config(more);
+	assert_int_equal(chmod(dir, 0711), 0);
+}
+
+static void
 an_operator_is_no_officer(void **state)
 {
 	struct group *own = getgrgid(geteuid() == 0 ? NOGROUP : getegid());
-	char more[256];
 
 	(void)state;
 	assert_non_null(own);
-	snprintf(more, sizeof(more),
-	    "operator-group = %s\nofficer-group = root\n", own->gr_name);
-	put_config(more);
-	assert_int_equal(chmod(dir, 0711), 0);
+	put_operators(own->gr_name);
 	start("");
 	await(d.log, "notice: ready", 1);
 	assert_int_equal(call_as_operator("prepare"), ERR_NONE);
@@ -920,7 +927,7 @@ others_are_served_whatever_one_client_sends(void **state)
 	};
 	struct ctl_reply r;
 	struct err err;
-	int fds[15];
+	int fds[7];
 
 	(void)state;
 	start("");
@@ -947,6 +954,83 @@ others_are_served_whatever_one_client_sends(void **state)
 		close(fds[i]);
 	assert_int_equal(ended(SIGTERM), 0);
 	assert_null(strstr(d.log, "error"));
+}
+
+/* A user takes the places that he may have, and says nothing: others, and
+   later he himself, are served. */
+static void
+a_user_does_not_take_all_places(void **state)
+{
+	struct group *nogroup = getgrgid(NOGROUP);
+	struct ctl_reply r;
+	struct err err;
+	int fds[8];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* there is one user only */
+	assert_non_null(nogroup);
+	put_operators(nogroup->gr_name);
+	start("");
+	await(d.log, "notice: ready", 1);
+	for (size_t i = 0; i < nitems(fds); i++)
+		fds[i] = dial();
+	assert_int_equal(call("status", NULL, NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_REFUSED);
+	assert_string_equal(r.error, "too many requests at once of user 0");
+	ctl_reply_free(&r);
+	assert_int_equal(call_as_operator("status"), ERR_NONE);
+	for (size_t i = 0; i < nitems(fds); i++)
+		close(fds[i]);
+	do {
+		assert_int_equal(call("status", NULL, NULL, 0, &r, &err), 0);
+		ctl_reply_free(&r);
+	} while (r.code == ERR_REFUSED); /* until it has seen them go */
+	assert_int_equal(r.code, ERR_NONE);
+	assert_int_equal(ended(SIGTERM), 0);
+	put_config("");
+}
+
+/* Who may ask for nothing has two places. */
+static void
+strangers_do_not_take_the_places_of_others(void **state)
+{
+	struct ctl_reply r;
+	struct err err;
+	int ends[2], status;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	put_operators("daemon"); /* so that all may connect */
+	start("");
+	await(d.log, "notice: ready", 1);
+	assert_int_equal(pipe(ends), 0);
+	if ((pid = fork()) == 0) {
+		if (setgroups(0, NULL) < 0 || setgid(NOGROUP) < 0 ||
+		    setuid(NOBODY) < 0)
+			_exit(99);
+		dial();
+		dial();
+		_exit(call("status", NULL, NULL, 0, &r, &err) == 0 &&
+			    r.code == ERR_REFUSED &&
+			    strstr(r.error, "too many") != NULL &&
+			    write(ends[1], "x", 1) == 1 && pause() < 0
+			? 0
+			: 1);
+	}
+	assert_int_equal(read(ends[0], &c, 1), 1);
+	assert_int_equal(call("status", NULL, NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_NONE);
+	ctl_reply_free(&r);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(ended(SIGTERM), 0);
+	put_config("");
 }
 
 /* Where process board listens, as it was logged the n-th time. */
@@ -1047,6 +1131,8 @@ main(void)
 		    a_report_is_read_from_its_folder_and_from_nowhere_else),
 		cmocka_unit_test(an_operator_is_no_officer),
 		cmocka_unit_test(others_are_served_whatever_one_client_sends),
+		cmocka_unit_test(a_user_does_not_take_all_places),
+		cmocka_unit_test(strangers_do_not_take_the_places_of_others),
 		cmocka_unit_test(the_board_is_there_where_it_is_configured),
 	};
 

@@ -7,6 +7,12 @@ check_PROGRAMS += %D%/test_envelope %D%/test_rpc
 	common/libcommon.a $(PROTOBUFC_LIBS) $(GRPC_LIBS) $(SSL_LIBS) \
 	$(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += %D%/test_door
+%C%_test_door_SOURCES = %D%/test_door.c %D%/certs.c %D%/certs.h
+%C%_test_door_LDADD = rpc/librpc.a proto/libproto.a crypto/libauthority.a \
+	common/libcommon.a $(PROTOBUFC_LIBS) $(GRPC_LIBS) $(SSL_LIBS) \
+	$(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
+
 # Both executables, with this test for all their neighbours.
 check_PROGRAMS += %D%/test_processes
 %C%_test_processes_SOURCES = %D%/test_processes.c %D%/certs.c %D%/certs.h

@@ -123,7 +123,7 @@ gone(void *self, struct rpc_call *call)
 	rpc_loop_stop(f.loop);
 }
 
-static struct rpc_service service = { admit, request, gone, NULL, NULL };
+static struct rpc_service service = { admit, request, gone, NULL, NULL, NULL };
 
 static int
 on_done(void *self, enum rpc_status status, const char *text,
