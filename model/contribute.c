@@ -54,6 +54,8 @@ check_row(const struct work *w, size_t i, struct err *err)
 	if (kind->has_time && d->time_index[i] >= s->n_times)
 		return bad_row(
 		    i, "the time is not within the codebook's range", err);
+	if (s->has_entry && d->entry[i] >= d->time_index[i])
+		return bad_row(i, "the entry is not before the time", err);
 	if (n_cells(s) > 1 && d->stratum[i] >= n_cells(s))
 		return bad_row(i, "there is no such stratum", err);
 	if (s->has_offset && !(fabs(d->offset[i]) <= s->offset_max))
@@ -118,6 +120,9 @@ check_data(const struct work *w, struct err *err)
 	    (d->weight == NULL && s->has_weights))
 		return err_set(err, ERR_FORMAT,
 		    "the table does not have the offset or the weights");
+	if (d->entry == NULL && s->has_entry)
+		return err_set(
+		    err, ERR_FORMAT, "the table does not have the entry");
 	if (d->n_rows > s->rows_per_site)
 		return err_set(err, ERR_FORMAT,
 		    "the table has %zu rows, more than the study's rows per "
@@ -146,6 +151,9 @@ static void
 work_free(struct work *w)
 {
 	free(w->interval);
+	free(w->entry);
+	free(w->episode);
+	free(w->slot);
 	free(w->score);
 	grid_free(&w->own);
 }

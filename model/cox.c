@@ -11,26 +11,27 @@
 #include "model/risk_sets.h"
 #include "model/step/partial.h"
 
-static uint32_t
-stratum_of(const struct work *w, size_t row)
-{
-	if (w->plan->spec.strata != STRATA_COLUMN)
-		return 0;
-	return w->data->stratum[row];
-}
-
-/* Add each row to its stratum and time. */
+/* Add each row to its stratum and times; entries: NULL without delayed entry. */
 static void
-count_times(const struct work *w, double *leavers, double *events)
+count_times(const struct work *w, double *leavers, double *events,
+    double *entries, double *continued)
 {
 	uint32_t n_times = w->plan->spec.n_times;
 
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		size_t at =
-		    (size_t)stratum_of(w, i) * n_times + w->data->time_index[i];
+		size_t first = (size_t)stratum_of(w, i) * n_times;
+		size_t at = first + w->data->time_index[i];
 
+		if (entries != NULL && (w->episode[i] & EPISODE_JOINED) != 0)
+			continue;
 		leavers[at] += 1.0;
 		events[at] += w->data->event[i];
+		if (entries == NULL)
+			continue;
+		at = first + w->entry[i];
+		entries[at] += 1.0;
+		if ((w->episode[i] & EPISODE_CONTINUES) != 0)
+			continued[at] += 1.0;
 	}
 }
 
@@ -39,28 +40,50 @@ static int
 make_own_grid(struct work *w)
 {
 	const struct model_spec *s = &w->plan->spec;
-	uint64_t *leavers = calloc(s->n_times, sizeof(*leavers));
-	uint64_t *events = calloc(s->n_times, sizeof(*events));
+	size_t n = s->n_times;
+	double *counts = calloc(4 * n, sizeof(*counts));
+	uint64_t *whole = calloc(4 * n, sizeof(*whole));
+	const struct grid_counts c = { .n_strata = 1,
+		.n_times = s->n_times,
+		.leavers = whole,
+		.events = whole + n,
+		.entries = s->has_entry ? whole + 2 * n : NULL,
+		.continued = s->has_entry ? whole + 3 * n : NULL };
 	int ret = -1;
 
-	if (leavers == NULL || events == NULL)
+	if (counts == NULL || whole == NULL)
 		goto out;
-	for (size_t i = 0; i < w->data->n_rows; i++) {
-		leavers[w->data->time_index[i]]++;
-		events[w->data->time_index[i]] += w->data->event[i];
-	}
-	ret = grid_make(&w->own, leavers, events, 1, s->n_times,
-	    s->risk_set_step, s->ties == TIES_EFRON);
+	count_times(w, counts, counts + n, s->has_entry ? counts + 2 * n : NULL,
+	    counts + 3 * n);
+	for (size_t i = 0; i < 4 * n; i++)
+		whole[i] = (uint64_t)counts[i];
+	ret = grid_make(&w->own, &c, s->risk_set_step, s->ties == TIES_EFRON);
 	w->grid = &w->own;
 out:
-	free(leavers);
-	free(events);
+	free(counts);
+	free(whole);
 	return ret;
+}
+
+/* Where the rows enter; those that are part of others are not used. */
+static void
+find_slots(struct work *w)
+{
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		if ((w->episode[i] & EPISODE_JOINED) != 0)
+			w->interval[i] = -1;
+		w->slot[i] = w->interval[i] < 0
+		    ? -1
+		    : (int32_t)grid_slot(
+			  w->grid, stratum_of(w, i), w->entry[i]);
+	}
 }
 
 static int
 find_intervals(struct work *w)
 {
+	if (w->plan->spec.has_entry && episodes_make(w) == -1)
+		return -1;
 	if (by_site(w) && make_own_grid(w) == -1)
 		return -1;
 	for (size_t i = 0; i < w->data->n_rows; i++) {
@@ -74,6 +97,8 @@ find_intervals(struct work *w)
 			w->interval[i] =
 			    (int32_t)grid_find(w->grid, stratum_of(w, i), time);
 	}
+	if (w->slot != NULL)
+		find_slots(w);
 	return 0;
 }
 
@@ -83,7 +108,11 @@ counts(struct work *w)
 	double *v = work_group(w, 0);
 
 	if (!by_site(w)) {
-		count_times(w, v, work_group(w, 1));
+		bool delayed = w->plan->spec.has_entry;
+
+		count_times(w, v, work_group(w, 1),
+		    delayed ? work_group(w, 2) : NULL,
+		    delayed ? work_group(w, 3) : NULL);
 		return 0;
 	}
 	for (size_t i = 0; i < w->data->n_rows; i++)
@@ -120,12 +149,12 @@ risk_sets(struct pass *s)
 
 	for (size_t g = 0; g < n; g++) {
 		if (!efron || w->grid->intervals[g].events < 2) {
-			pass_sum(s, g, false);
+			pass_sum(s, &s->by, g, false);
 			gram_take(s->sides[CENSORED].gram, leaving + g, n);
 			continue;
 		}
 		/* Each row is summed once: all are both kinds together. */
-		pass_sum(s, g, true);
+		pass_sum(s, &s->by, g, true);
 		gram_take(s->sides[EVENTS].gram, events + tied, n_tied);
 		gram_take(s->sides[CENSORED].gram, leaving + g, n);
 		for (size_t k = 0; k < n_sums; k++)
@@ -133,9 +162,14 @@ risk_sets(struct pass *s)
 		tied++;
 	}
 	*beyond = s->beyond;
+	events += n_tied * n_sums;
+	for (size_t g = 0; w->slot != NULL && g < n; g++) {
+		pass_sum(s, &s->entering, g, false);
+		gram_take(s->sides[CENSORED].gram, events + g, n);
+	}
 	if (w->plan->iterations > 0)
 		return;
-	events += n_tied * n_sums;
+	events += w->slot != NULL ? n * n_sums : 0;
 	add_event_z(w, events);
 	for (size_t i = 0; w->data->offset != NULL && i < w->data->n_rows;
 	     i++) {
@@ -262,7 +296,7 @@ local_pairs(struct work *w)
 	int ret = -1;
 
 	if (rank == NULL || sorted == NULL || tree == NULL ||
-	    by_interval_make(w, &by) == -1)
+	    by_interval_make(w, w->interval, &by) == -1)
 		goto out;
 	m = rank_scores(w, sorted, rank);
 	for (size_t g = w->grid->n; g-- > 0;) {

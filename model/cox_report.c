@@ -38,7 +38,7 @@ score_of(const struct plan *p, const double *test, const bool *in)
 	const double *u = test + 1, *gV = u + p->spec.n_terms;
 	const double *ggV = gV + PACKED(p->spec.n_terms);
 	double f[PACKED(PAR_MAX)], left[PACKED(PAR_MAX)];
-	double column[PAR_MAX], x[PAR_MAX], sum = 0.0;
+	double column[PAR_MAX], own[PAR_MAX], x[PAR_MAX], sum = 0.0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (in[i])
@@ -61,13 +61,18 @@ score_of(const struct plan *p, const double *test, const bool *in)
 					n, MIN(k, at[i]), MAX(k, at[i]))];
 			left[packed_at(m, i, j)] = v;
 		}
-		x[j] = u[at[j]];
+		/* Newton's last step is not in the sums yet. */
+		own[j] = u[at[j]];
+		for (uint32_t k = 0; k < n; k++)
+			own[j] -= p->step[k] *
+			    gV[packed_at(n, MIN(k, at[j]), MAX(k, at[j]))];
+		x[j] = own[j];
 	}
 	if (ldl_factor(left, m, 1e-12) >= 0)
 		return NAN;
 	ldl_solve(left, m, x);
 	for (uint32_t j = 0; j < m; j++)
-		sum += x[j] * u[at[j]];
+		sum += x[j] * own[j];
 	return sum;
 }
 
@@ -155,7 +160,8 @@ make_steps(
 	double sum = 0.0;
 
 	for (size_t g = to; g-- > from;) {
-		at_risk += v[g].leavers;
+		at_risk =
+		    p->spec.has_entry ? v[g].at_risk : at_risk + v[g].leavers;
 		events += v[g].events;
 		censored += v[g].leavers - v[g].events;
 		if (events < step || (censored > 0 && censored < step))

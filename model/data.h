@@ -18,6 +18,7 @@ struct model_data {
 	double *offset; /* (n_rows); NULL if the study has none */
 	double *weight; /* (n_rows), prior weights; NULL likewise */
 	uint32_t *time_index; /* (n_rows), cox and km */
+	uint32_t *entry; /* (n_rows), NULL: none; a time index, like those */
 	uint32_t *stratum; /* (n_rows), 0 to n_strata - 1; may be NULL if 1.
 			      Km: stratum * n_groups + group;
 			      summary: group */

@@ -34,6 +34,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/block.c \
 	%D%/contribute.c %D%/contribute.h \
 	%D%/cox.c \
+	%D%/episodes.c \
 	%D%/feasibility.c \
 	%D%/glm.c \
 	%D%/gram.c \

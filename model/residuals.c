@@ -178,6 +178,18 @@ make_intervals(struct residuals *r)
 	return ret;
 }
 
+/* The last interval before a row enters, of its stratum; -1: none. */
+static int64_t
+last_before(const struct work *w, size_t i)
+{
+	int64_t slot = w->slot == NULL ? -1 : w->slot[i];
+
+	if (slot < 0)
+		return -1;
+	/* It enters no risk set: all have been before. */
+	return grid_is_first(w->grid, (size_t)slot) ? w->interval[i] : slot - 1;
+}
+
 /* The score residual of a row. */
 static void
 residual_of(const struct residuals *r, size_t i, double *L)
@@ -187,12 +199,21 @@ residual_of(const struct residuals *r, size_t i, double *L)
 	double weight = exp(w->score[i] - r->shift);
 	bool event = w->data->event[i] == 1;
 	double H = r->sum_H[g] - (event ? r->H[g] - r->K[g] : 0.0);
+	const double *before = NULL;
 	double z[MODEL_TERMS_MAX];
+	int64_t from = last_before(w, i);
+
+	if (from >= 0) {
+		H -= r->sum_H[from];
+		before = r->sum_M + (size_t)from * r->a;
+	}
 
 	work_z(w, i, z);
 	for (uint32_t k = 0; k < r->a; k++) {
 		double M = r->sum_M[at + k];
 
+		if (before != NULL)
+			M -= before[k];
 		if (event)
 			M -= r->M[at + k] - r->N[at + k];
 		L[k] = (event ? z[k] - r->m[at + k] : 0.0) -

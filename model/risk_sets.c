@@ -13,6 +13,14 @@ by_site(const struct work *w)
 	return w->plan->spec.strata == STRATA_SITE;
 }
 
+uint32_t
+stratum_of(const struct work *w, size_t row)
+{
+	if (w->plan->spec.strata != STRATA_COLUMN)
+		return 0;
+	return w->data->stratum[row];
+}
+
 void
 by_interval_free(struct by_interval *by)
 {
@@ -22,7 +30,8 @@ by_interval_free(struct by_interval *by)
 }
 
 int
-by_interval_make(const struct work *w, struct by_interval *by)
+by_interval_make(
+    const struct work *w, const int32_t *intervals, struct by_interval *by)
 {
 	size_t n = (size_t)w->grid->n + 1, at = 0;
 	bool together = true;
@@ -32,7 +41,7 @@ by_interval_make(const struct work *w, struct by_interval *by)
 	if (by->first == NULL || by->n == NULL)
 		return -1;
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		int32_t g = w->interval[i];
+		int32_t g = intervals[i];
 
 		if (g < 0)
 			continue;
@@ -51,7 +60,7 @@ by_interval_make(const struct work *w, struct by_interval *by)
 		by->n[g] = 0;
 	}
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		int32_t g = w->interval[i];
+		int32_t g = intervals[i];
 
 		if (g >= 0)
 			by->order[by->first[g] + by->n[g]++] = (uint32_t)i;
@@ -71,6 +80,7 @@ void
 pass_end(struct pass *s)
 {
 	by_interval_free(&s->by);
+	by_interval_free(&s->entering);
 	for (size_t k = 0; k < nitems(s->sides); k++) {
 		gram_free(s->sides[k].gram);
 		free(s->sides[k].z);
@@ -90,7 +100,9 @@ pass_begin(struct pass *s, struct work *w)
 		if (side->gram == NULL || side->z == NULL)
 			return -1;
 	}
-	return by_interval_make(w, &s->by);
+	if (w->slot != NULL && by_interval_make(w, w->slot, &s->entering) == -1)
+		return -1;
+	return by_interval_make(w, w->interval, &s->by);
 }
 
 /* Add the rows that wait, with weights exp(eta); 0 beyond the cap. */
@@ -118,14 +130,14 @@ flush(struct pass *s, struct side *side)
 }
 
 void
-pass_sum(struct pass *s, size_t g, bool by_event)
+pass_sum(struct pass *s, const struct by_interval *by, size_t g, bool by_event)
 {
 	const struct work *w = s->w;
 
 	for (size_t k = 0; k < nitems(s->sides); k++)
 		gram_clear(s->sides[k].gram);
-	for (size_t k = 0; k < s->by.n[g]; k++) {
-		size_t i = by_interval_row(&s->by, g, k);
+	for (size_t k = 0; k < by->n[g]; k++) {
+		size_t i = by_interval_row(by, g, k);
 		struct side *side =
 		    &s->sides[by_event ? w->data->event[i] : CENSORED];
 
@@ -136,6 +148,18 @@ pass_sum(struct pass *s, size_t g, bool by_event)
 	}
 	for (size_t k = 0; k < nitems(s->sides); k++)
 		flush(s, &s->sides[k]);
+}
+
+/* Take the sum over who enters at a slot away from all who are there. */
+static void
+take_away(struct pass *s, size_t slot, long double *total, double *sums)
+{
+	if (s->w->slot == NULL)
+		return;
+	pass_sum(s, &s->entering, slot, false);
+	gram_take(s->sides[CENSORED].gram, sums, 1);
+	for (size_t k = 0; k < PARTIAL_SUMS(s->w->n_active); k++)
+		total[k] -= sums[k];
 }
 
 int
@@ -153,13 +177,17 @@ pass_own(struct pass *s, own_fn fn, void *arg)
 	s->shift = -HUGE_VAL;
 	for (size_t i = 0; i < w->data->n_rows; i++)
 		s->shift = fmax(s->shift, w->score[i]);
+	if (w->grid->n > 0) /* who enters no risk set */
+		take_away(s, 0, total, S);
 	for (size_t g = w->grid->n; g-- > 0;) {
-		pass_sum(s, g, true);
+		pass_sum(s, &s->by, g, true);
 		gram_take(s->sides[CENSORED].gram, S, 1);
 		gram_take(s->sides[EVENTS].gram, E, 1);
 		for (size_t k = 0; k < n; k++)
 			S[k] = (double)(total[k] += S[k] + E[k]);
 		fn(arg, g, S, E);
+		if (g > 0)
+			take_away(s, g, total, S);
 	}
 	ret = 0;
 out:

@@ -19,7 +19,9 @@ struct by_interval {
 	size_t *first, *n;
 };
 
-int by_interval_make(const struct work *w, struct by_interval *by);
+/* Of (n_rows) intervals, -1 for none. */
+int by_interval_make(
+    const struct work *w, const int32_t *intervals, struct by_interval *by);
 void by_interval_free(struct by_interval *by);
 size_t by_interval_row(const struct by_interval *by, size_t g, size_t k);
 
@@ -34,7 +36,7 @@ enum { CENSORED, EVENTS };
 
 struct pass {
 	struct work *w;
-	struct by_interval by;
+	struct by_interval by, entering; /* entering: with delayed entry */
 	struct side sides[2];
 	double shift; /* is subtracted from every linear predictor */
 	double beyond; /* rows whose sums are left out */
@@ -48,7 +50,8 @@ void pass_end(struct pass *s);
  * Sums over the rows of an interval: by event, or all of them on the side of
  * the censored.
  */
-void pass_sum(struct pass *s, size_t g, bool by_event);
+void pass_sum(
+    struct pass *s, const struct by_interval *by, size_t g, bool by_event);
 
 /*
  * strata = site: every risk set of the site's own stratum, from the last to
@@ -60,6 +63,18 @@ int pass_own(struct pass *s, own_fn fn, void *arg);
 
 /* Is each site a stratum of its own? */
 bool by_site(const struct work *w);
+uint32_t stratum_of(const struct work *w, size_t row);
+
+/*
+ * Delayed entry: fills w->entry and w->episode, and makes room for w->slot.
+ * Rows of a patient that continue each other unchanged become the last of them.
+ * -1: no memory.
+ */
+enum {
+	EPISODE_JOINED = 1, /* the row is part of another one */
+	EPISODE_CONTINUES = 2, /* it begins when one of the patient's ends */
+};
+int episodes_make(struct work *w);
 
 /* The round of residuals (model/step/hazard.h). */
 int contribute_residuals(struct work *w);

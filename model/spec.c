@@ -106,6 +106,9 @@ check_rows(const struct model_spec *s, struct err *err)
 		    "the offset: a %s model has %s%.0g", kind->name,
 		    kind->has_groups ? "none beyond +-" : "one within +-",
 		    kind->has_groups ? 0.0 : most);
+	if (s->has_entry && s->kind != MODEL_COX)
+		return err_set(
+		    err, ERR_CONFIG, "a %s model has no entry", kind->name);
 	if (s->has_weights && !kind->has_weights)
 		return err_set(
 		    err, ERR_CONFIG, "a %s model has no weights", kind->name);

@@ -134,6 +134,11 @@ struct model_spec {
 	bool has_weights;
 	double weight_max;
 
+	/*
+	 * Cox: rows are observed from an entry on, a time that is not in the
+	 * row's risk sets; a patient may have several rows.
+	 */
+	bool has_entry;
 	enum model_robust robust; /* cox */
 	bool ph_test; /* cox: are hazards proportional? */
 	bool baseline; /* cox, not by site: the baseline hazard is shown */

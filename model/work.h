@@ -20,6 +20,13 @@ struct work {
 	const struct model_data *data;
 	uint32_t active[MODEL_TERMS_MAX], n_active;
 	int32_t *interval; /* (n_rows) index into grid, -1: row not used */
+	/*
+	 * Delayed entry, else NULL (model/episodes.c), (n_rows): the time index
+	 * of the entry; EPISODE_ flags; where the entry is summed (grid_slot()).
+	 */
+	uint32_t *entry;
+	uint8_t *episode;
+	int32_t *slot;
 	const struct grid *grid; /* the plan's, or own */
 	struct grid own; /* strata = site */
 	double mean[MODEL_TERMS_MAX], scale[MODEL_TERMS_MAX]; /* (n_active) */

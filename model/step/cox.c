@@ -29,8 +29,8 @@ by_site(const struct plan *p)
 }
 
 /*
- * Who leaves, and by an event, at each possible time of each stratum; or, by
- * site: events, rows in some risk set, rows in a stratum that is left out,
+ * Who leaves, and by an event, at each possible time of each stratum, and with
+ * delayed entry who enters, and who of these continues a row; or, by site: events, rows in some risk set, rows in a stratum that is left out,
  * strata (this site: 0 or 1) left out.
  */
 static void
@@ -46,19 +46,24 @@ counts_layout(const struct plan *p, struct layout *l)
 	}
 	layout_counts(l, times, s->rows_per_site);
 	layout_counts(l, times, s->rows_per_site);
+	if (!s->has_entry)
+		return;
+	layout_counts(l, times, s->rows_per_site);
+	layout_counts(l, times, s->rows_per_site);
 }
 
 static size_t
 newton_bytes(const struct plan *p, const struct grid *g)
 {
 	bool efron = p->spec.ties == TIES_EFRON;
-	size_t sets = g->n + (efron ? grid_tied(g) : 0);
+	size_t sets =
+	    g->n + (efron ? grid_tied(g) : 0) + (p->spec.has_entry ? g->n : 0);
 
 	return sets * PARTIAL_SUMS(p->spec.n_terms) * 2 * sizeof(uint64_t);
 }
 
 static int
-make_grid(struct plan *p, const uint64_t *leavers, const uint64_t *events)
+make_grid(struct plan *p, const struct grid_counts *c)
 {
 	const struct model_spec *s = &p->spec;
 	size_t max = VECTORS_MAX / s->n_sites;
@@ -67,42 +72,72 @@ make_grid(struct plan *p, const uint64_t *leavers, const uint64_t *events)
 	max = MAX(MIN(max, (size_t)VECTOR_MAX), (size_t)VECTOR_MIN);
 	for (;; step *= 2) {
 		grid_free(&p->grid);
-		if (grid_make(&p->grid, leavers, events, s->n_strata,
-			s->n_times, step, s->ties == TIES_EFRON) == -1)
+		if (grid_make(&p->grid, c, step, s->ties == TIES_EFRON) == -1)
 			return -1;
 		if (newton_bytes(p, &p->grid) <= max || step > 1u << 28)
 			return 0;
 	}
 }
 
+/*
+ * Nobody leaves who has not entered, and no time has more events or rows that
+ * are continued than rows.
+ */
+static bool
+counts_are_sane(const struct plan *p, const struct grid_counts *c)
+{
+	uint64_t left = 0, there = 0;
+
+	for (size_t s = 0; s < c->n_strata; s++) {
+		for (size_t t = 0; t < c->n_times; t++) {
+			size_t i = s * c->n_times + t;
+
+			left += c->leavers[i];
+			if (c->events[i] > c->leavers[i])
+				return false;
+			if (c->entries == NULL)
+				continue;
+			if (c->continued[i] > c->leavers[i] ||
+			    c->continued[i] > c->entries[i] ||
+			    c->leavers[i] > there)
+				return false;
+			there += c->entries[i] - c->leavers[i];
+		}
+		if (there != 0)
+			return false;
+	}
+	/* Rows that only continue another one may be put together. */
+	return c->entries != NULL ? left <= p->n : left == p->n;
+}
+
 static int
 counts_step(struct plan *p, const uint64_t *sum)
 {
 	const struct group *g = p->next.groups;
-	const uint64_t *leavers = sum + g[0].word_at;
-	const uint64_t *events = sum + g[1].word_at;
-	uint64_t total = 0;
+	bool delayed = p->spec.has_entry && !by_site(p);
+	const struct grid_counts c = {
+		.n_strata = p->spec.n_strata,
+		.n_times = p->spec.n_times,
+		.leavers = sum + g[0].word_at,
+		.events = sum + g[1].word_at,
+		.entries = delayed ? sum + g[2].word_at : NULL,
+		.continued = delayed ? sum + g[3].word_at : NULL,
+	};
 
 	p->n_events = 0;
 	if (by_site(p)) {
-		p->n_events = leavers[0];
-		p->n_used = leavers[1];
-		p->n_out = leavers[2];
-		p->n_strata_out = (uint32_t)events[0];
+		p->n_events = c.leavers[0];
+		p->n_used = c.leavers[1];
+		p->n_out = c.leavers[2];
+		p->n_strata_out = (uint32_t)c.events[0];
 		if (p->n_events > p->n || p->n_used + p->n_out > p->n)
 			return 1;
 	} else {
-		for (size_t i = 0; i < g[0].n; i++) {
-			if (events[i] > leavers[i])
-				return 1;
-			total += leavers[i];
-			p->n_events += events[i];
-		}
-		if (total != p->n)
+		if (!counts_are_sane(p, &c))
 			return 1;
-		if (make_grid(p, leavers, events) == -1)
-			return -1;
-		if (hazard_start(p, leavers, events) == -1)
+		for (size_t i = 0; i < g[1].n; i++)
+			p->n_events += c.events[i];
+		if (make_grid(p, &c) == -1 || hazard_start(p, &c) == -1)
 			return -1;
 		p->n_used = p->grid.n_used;
 		p->n_out = p->grid.n_out;
@@ -166,8 +201,9 @@ by_site_layout(const struct plan *p, struct layout *l)
 
 /*
  * Rows beyond ETA_CAP; w, w z, w z z' of the leavers of each interval; with
- * Efron the same of the events of each interval that has two or more; and the
- * first time, for good, z (and the offset) of all events.
+ * Efron the same of the events of each interval that has two or more; with
+ * delayed entry of who enters (grid_slot()); and the first time, for good, z
+ * (and the offset) of all events.
  */
 static void
 newton_layout(const struct plan *p, struct layout *l)
@@ -183,6 +219,8 @@ newton_layout(const struct plan *p, struct layout *l)
 	risk_set_groups(p, l, p->grid.n);
 	if (p->spec.ties == TIES_EFRON)
 		risk_set_groups(p, l, grid_tied(&p->grid));
+	if (p->spec.has_entry)
+		risk_set_groups(p, l, p->grid.n);
 	if (p->iterations > 0)
 		return;
 	for (uint32_t i = 0; i < a; i++)
@@ -195,15 +233,32 @@ newton_layout(const struct plan *p, struct layout *l)
 /* Sums over risk sets, from the last of a stratum to its first. */
 struct walk {
 	const uint64_t *sum;
-	const struct group *leaving, *events; /* first group of each */
+	/* The first group of each; entering: NULL if nobody does. */
+	const struct group *leaving, *events, *entering;
 	size_t n_sums;
 	wide *total; /* (n_sums) over the risk set, exact */
 	double *S, *E; /* (n_sums) */
 };
 
+/* From the end of a stratum: who never enters a risk set leaves the last. */
+static void
+start_stratum(const struct plan *p, struct walk *w, uint32_t last)
+{
+	uint32_t first = last;
+
+	memset(w->total, 0, w->n_sums * sizeof(*w->total));
+	if (w->entering == NULL)
+		return;
+	while (!grid_is_first(&p->grid, first))
+		first--;
+	for (size_t k = 0; k < w->n_sums; k++)
+		w->total[k] -= sum_wide(&w->entering[k], w->sum, first);
+}
+
 /*
  * Backwards over all intervals: add who leaves, then subtract the risk set's
- * part of the likelihood; or, where there is no out, keep it.
+ * part of the likelihood (or, where there is no out, keep it), then take away
+ * who enters it.
  */
 static void
 walk_back(struct plan *p, struct walk *w, struct partial *out)
@@ -214,11 +269,9 @@ walk_back(struct plan *p, struct walk *w, struct partial *out)
 
 	for (uint32_t g = grid->n; g-- > 0;) {
 		const struct grid_interval *v = &grid->intervals[g];
-		bool last = g + 1 == grid->n ||
-		    grid->intervals[g + 1].stratum != v->stratum;
 
-		if (last)
-			memset(w->total, 0, w->n_sums * sizeof(*w->total));
+		if (grid_is_last(grid, g))
+			start_stratum(p, w, g);
 		for (size_t k = 0; k < w->n_sums; k++) {
 			w->total[k] += sum_wide(&w->leaving[k], w->sum, g);
 			w->S[k] =
@@ -233,6 +286,10 @@ walk_back(struct plan *p, struct walk *w, struct partial *out)
 			partial_subtract(out, w->S, w->E, v->events);
 		else
 			hazard_keep(p, g, w->S, w->E);
+		if (w->entering == NULL || grid_is_first(grid, g))
+			continue;
+		for (size_t k = 0; k < w->n_sums; k++)
+			w->total[k] -= sum_wide(&w->entering[k], w->sum, g);
 	}
 }
 
@@ -240,9 +297,13 @@ static int
 walk_risk_sets(struct plan *p, const uint64_t *sum, struct partial *out)
 {
 	size_t n = PARTIAL_SUMS(plan_parameters(p));
+	const struct group *leaving = p->next.groups + 1;
+	bool efron = p->spec.ties == TIES_EFRON;
 	struct walk w = { .sum = sum,
-		.leaving = p->next.groups + 1,
-		.events = p->next.groups + 1 + n,
+		.leaving = leaving,
+		.events = leaving + n,
+		.entering =
+		    p->spec.has_entry ? leaving + n + (efron ? n : 0) : NULL,
 		.n_sums = n,
 		.total = calloc(n, sizeof(*w.total)),
 		.S = calloc(n, sizeof(*w.S)),
@@ -310,7 +371,8 @@ sums_of_risk_sets(struct plan *p, const uint64_t *sum, struct newton_sums *s)
 		.p = a, .efron = efron, .score = s->score, .info = s->info
 	};
 	const struct group *leaving = p->next.groups + 1;
-	const struct group *z = leaving + (efron ? 2 * n : n);
+	const struct group *z =
+	    leaving + n * (1 + (size_t)efron + (size_t)p->spec.has_entry);
 
 	if (p->iterations == 0) {
 		for (uint32_t i = 0; i < a; i++)

@@ -4,121 +4,187 @@
 
 struct rule {
 	uint64_t step;
-	bool efron;
+	bool efron, delayed;
+};
+
+/* Times that become one interval, from an event to before another one. */
+struct part {
+	struct grid_interval v;
+	uint64_t out; /* of the leavers, those who do not come back */
+	uint64_t in,
+	    in_new; /* who enters; of these, who was not there before */
 };
 
 static bool
-large_enough(const struct rule *r, const struct grid_interval *v)
+none_or_enough(const struct rule *r, uint64_t n)
 {
-	uint64_t censored = v->leavers - v->events;
+	return n == 0 || n >= r->step;
+}
+
+static bool
+entries_are_enough(const struct rule *r, const struct part *o)
+{
+	return none_or_enough(r, o->in_new) &&
+	    none_or_enough(r, o->in - o->in_new);
+}
+
+/* Who enters a stratum's first interval is in no sum. */
+static bool
+large_enough(const struct rule *r, const struct part *o, bool first)
+{
+	const struct grid_interval *v = &o->v;
 
 	if (v->events == 0 || v->leavers < r->step)
 		return false;
-	return !r->efron ||
-	    (v->events >= r->step && (censored == 0 || censored >= r->step));
+	if (r->efron &&
+	    (v->events < r->step || !none_or_enough(r, v->leavers - v->events)))
+		return false;
+	return !r->delayed ||
+	    (v->at_risk >= r->step && none_or_enough(r, o->out) &&
+		none_or_enough(r, v->leavers - o->out) &&
+		(first || entries_are_enough(r, o)));
 }
 
 static void
-merge(struct grid_interval *into, const struct grid_interval *earlier)
+merge(struct part *into, const struct part *earlier)
 {
-	into->start = earlier->start;
-	into->leavers += earlier->leavers;
-	into->events += earlier->events;
+	into->v.start = earlier->v.start;
+	into->v.leavers += earlier->v.leavers;
+	into->v.events += earlier->v.events;
+	into->v.at_risk += earlier->v.leavers;
+	into->out += earlier->out;
+	into->in += earlier->in;
+	into->in_new += earlier->in_new;
 }
 
 /*
- * One stratum, into out, latest interval first; returns how many, 0 if no
- * merging is enough.  *total is the stratum's rows, *n_events its events.
+ * A part for each time with an event, the earliest first; out has room for one
+ * more.  Returns how many.
  */
 static uint32_t
-make_stratum(const struct rule *rule, const uint64_t *leavers,
-    const uint64_t *events, uint32_t stratum, uint32_t n_times,
-    struct grid_interval *out, uint64_t *total, uint64_t *n_events)
+make_parts(const struct rule *rule, const struct grid_counts *c,
+    uint32_t stratum, struct part *out)
 {
-	struct grid_interval open = { .stratum = stratum };
-	/* What is open, without those who leave before its first event. */
-	struct grid_interval rest = { .stratum = stratum };
+	size_t first = (size_t)stratum * c->n_times;
+	uint64_t there = 0; /* who was there before, and has not left */
 	uint32_t n = 0;
 
-	*total = *n_events = 0;
-	for (uint32_t t = n_times; t-- > 0;) {
-		*total += leavers[t];
-		*n_events += events[t];
-		open.leavers += leavers[t];
-		open.events += events[t];
-		if (events[t] == 0)
-			continue;
-		open.start = t;
-		rest = open;
-		if (large_enough(rule, &open)) {
-			out[n++] = open;
-			open.leavers = open.events = 0;
-			rest.events = 0;
+	out[0] = (struct part){ 0 };
+	for (uint32_t t = 0; !rule->delayed && t < c->n_times; t++)
+		there += c->leavers[first + t];
+	for (uint32_t t = 0; t < c->n_times; t++) {
+		uint64_t leavers = c->leavers[first + t];
+		uint64_t events = c->events[first + t];
+		uint64_t in = rule->delayed ? c->entries[first + t] : 0;
+		uint64_t continued =
+		    rule->delayed ? c->continued[first + t] : 0;
+
+		if (events > 0) {
+			out[n].v = (struct grid_interval){ .stratum = stratum,
+				.start = t,
+				.last = t,
+				.at_risk = there };
+			out[++n] = (struct part){ 0 };
 		}
+		if (n > 0) {
+			out[n - 1].v.leavers += leavers;
+			out[n - 1].v.events += events;
+			out[n - 1].out += leavers - continued;
+		}
+		out[n].in += in; /* from the next event on */
+		out[n].in_new += in - continued;
+		there += in - leavers;
 	}
-	if (rest.events == 0)
-		return n;
-	/* Too small a rest at the beginning goes to its neighbours. */
-	if (n == 0)
-		return 0;
-	merge(&out[n - 1], &rest);
-	while (n > 1 && !large_enough(rule, &out[n - 1])) {
-		merge(&out[n - 2], &out[n - 1]);
-		n--;
+	/* Too few after the last event to be told from its risk set? */
+	if (n > 0 && !entries_are_enough(rule, &out[n])) {
+		out[n - 1].v.last = GRID_NEVER;
+		out[n - 1].v.at_risk += out[n].in;
+		out[n - 1].in += out[n].in;
+		out[n - 1].in_new += out[n].in_new;
 	}
-	return large_enough(rule, &out[n - 1]) ? n : 0;
+	return n;
 }
 
-static uint64_t
-count_times_with_events(const uint64_t *events, size_t n)
+/*
+ * Merge n parts, from the last one backwards; what is left is the last of
+ * them.  Returns how many are left, 0 if no merging is enough.
+ */
+static uint32_t
+merge_parts(const struct rule *rule, struct part *parts, uint32_t n)
 {
-	uint64_t k = 0;
+	struct part open;
+	uint32_t at = n;
+	bool is_open = false;
 
-	for (size_t i = 0; i < n; i++)
-		k += events[i] != 0;
+	for (uint32_t k = n; k-- > 0;) {
+		if (is_open)
+			merge(&open, &parts[k]);
+		else
+			open = parts[k];
+		is_open = !large_enough(rule, &open, k == 0);
+		if (!is_open)
+			parts[--at] = open;
+	}
+	/* Too small a rest at the beginning goes to its neighbours. */
+	if (at == n)
+		return 0;
+	if (is_open)
+		merge(&parts[at], &open);
+	for (; at + 1 < n && !large_enough(rule, &parts[at], true); at++)
+		merge(&parts[at + 1], &parts[at]);
+	return large_enough(rule, &parts[at], true) ? n - at : 0;
+}
+
+static size_t
+count_times_with_events(const struct grid_counts *c)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < (size_t)c->n_strata * c->n_times; i++)
+		k += c->events[i] != 0;
 	return k;
 }
 
 static void
-reverse(struct grid_interval *v, uint32_t n)
+add_stratum(struct grid *grid, const struct grid_counts *c, uint32_t stratum,
+    const struct part *parts, uint32_t n, bool has_events)
 {
-	for (uint32_t i = 0; i < n / 2; i++) {
-		struct grid_interval t = v[i];
+	size_t first = (size_t)stratum * c->n_times;
 
-		v[i] = v[n - 1 - i];
-		v[n - 1 - i] = t;
+	for (uint32_t i = 0; i < n; i++) {
+		grid->intervals[grid->n++] = parts[i].v;
+		grid->n_used += parts[i].v.leavers;
 	}
+	if (n > 0 || !has_events)
+		return;
+	grid->strata_out++;
+	for (uint32_t t = 0; t < c->n_times; t++)
+		grid->n_out += c->leavers[first + t];
 }
 
 int
-grid_make(struct grid *grid, const uint64_t *leavers, const uint64_t *events,
-    uint32_t n_strata, uint32_t n_times, uint32_t step, bool efron)
+grid_make(
+    struct grid *grid, const struct grid_counts *c, uint32_t step, bool efron)
 {
-	const struct rule rule = { .step = step, .efron = efron };
-	uint64_t most =
-	    count_times_with_events(events, (size_t)n_strata * n_times);
+	const struct rule rule = {
+		.step = step, .efron = efron, .delayed = c->entries != NULL
+	};
+	size_t most = count_times_with_events(c);
+	struct part *parts = calloc(most + 1, sizeof(*parts));
 
 	grid->step = step;
 	grid->intervals = calloc(most + 1, sizeof(*grid->intervals));
-	if (grid->intervals == NULL)
+	if (parts == NULL || grid->intervals == NULL) {
+		free(parts);
 		return -1;
-	for (uint32_t s = 0; s < n_strata; s++) {
-		const uint64_t *l = leavers + (size_t)s * n_times;
-		const uint64_t *e = events + (size_t)s * n_times;
-		struct grid_interval *out = grid->intervals + grid->n;
-		uint64_t total, n_events;
-		uint32_t n = make_stratum(
-		    &rule, l, e, s, n_times, out, &total, &n_events);
-
-		reverse(out, n);
-		grid->n += n;
-		for (uint32_t i = 0; i < n; i++)
-			grid->n_used += out[i].leavers;
-		if (n == 0 && n_events > 0) {
-			grid->strata_out++;
-			grid->n_out += total;
-		}
 	}
+	for (uint32_t s = 0; s < c->n_strata; s++) {
+		uint32_t all = make_parts(&rule, c, s, parts);
+		uint32_t n = merge_parts(&rule, parts, all);
+
+		add_stratum(grid, c, s, parts + (all - n), n, all > 0);
+	}
+	free(parts);
 	return 0;
 }
 
@@ -147,6 +213,56 @@ grid_find(const struct grid *grid, uint32_t stratum, uint32_t time)
 	if (lo == 0 || grid->intervals[lo - 1].stratum != stratum)
 		return -1;
 	return (int64_t)lo - 1;
+}
+
+/* The first interval of a stratum, or of the next one that has any. */
+static uint32_t
+first_of(const struct grid *grid, uint32_t stratum)
+{
+	uint32_t lo = 0, hi = grid->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (grid->intervals[mid].stratum >= stratum)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+int64_t
+grid_slot(const struct grid *grid, uint32_t stratum, uint32_t entry)
+{
+	uint32_t first = first_of(grid, stratum), lo = first;
+	uint32_t end = first_of(grid, stratum + 1), hi = end;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (grid->intervals[mid].last > entry)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	if (lo == first)
+		return -1;
+	return lo == end ? first : lo;
+}
+
+bool
+grid_is_first(const struct grid *grid, size_t i)
+{
+	return i == 0 ||
+	    grid->intervals[i - 1].stratum != grid->intervals[i].stratum;
+}
+
+bool
+grid_is_last(const struct grid *grid, size_t i)
+{
+	return i + 1 == grid->n ||
+	    grid->intervals[i + 1].stratum != grid->intervals[i].stratum;
 }
 
 uint32_t

@@ -96,32 +96,45 @@ resize(struct plan *p, size_t n)
 	return 0;
 }
 
-int
-hazard_start(struct plan *p, const uint64_t *leavers, const uint64_t *events)
+/* A time's counts in all strata. */
+static uint64_t
+count_at(const uint64_t *counts, const struct grid_counts *c, size_t t)
 {
-	size_t n_times = p->spec.n_times, n = p->grid.n;
+	uint64_t sum = 0;
+
+	for (size_t s = 0; counts != NULL && s < c->n_strata; s++)
+		sum += counts[s * c->n_times + t];
+	return sum;
+}
+
+int
+hazard_start(struct plan *p, const struct grid_counts *c)
+{
+	size_t n_times = c->n_times, n = p->grid.n;
 	double *km = calloc(n_times, sizeof(*km));
 	double *rank = calloc(n_times, sizeof(*rank));
 	double survival = 1.0;
-	uint64_t gone = 0;
+	uint64_t gone = 0, there = 0, all = 0;
 	int ret = -1;
 
 	if (km == NULL || rank == NULL ||
 	    resize(p, hazard_reals(p, false).n) == -1)
 		goto out;
+	for (size_t t = 0; t < n_times; t++)
+		all += count_at(c->leavers, c, t);
+	if (c->entries == NULL)
+		there = all;
 	for (size_t t = 0; t < n_times; t++) {
-		uint64_t l = 0, d = 0;
+		uint64_t l = count_at(c->leavers, c, t);
+		uint64_t d = count_at(c->events, c, t);
 
-		for (size_t s = 0; s < p->spec.n_strata; s++) {
-			l += leavers[s * n_times + t];
-			d += events[s * n_times + t];
-		}
 		km[t] = 1.0 - survival;
 		rank[t] = ((double)gone + 0.5 * ((double)l + 1.0)) /
-		    ((double)p->n + 1.0);
+		    ((double)all + 1.0);
 		if (d > 0)
-			survival *= 1.0 - (double)d / (double)(p->n - gone);
+			survival *= 1.0 - (double)d / (double)there;
 		gone += l;
+		there += count_at(c->entries, c, t) - l;
 	}
 	for (size_t g = 0; p->spec.ph_test && g < n; g++) {
 		p->reals[g] = km[p->grid.intervals[g].start];

@@ -49,11 +49,10 @@ bool hazard_has_residuals(const struct plan *p);
 bool hazard_is_sane(const struct plan *p);
 
 /*
- * After the grid is made, from counts (n_strata, n_times): the transforms of
- * its intervals.  -1: no memory.
+ * After the grid is made, from the same counts: the transforms of its
+ * intervals.  -1: no memory.
  */
-int hazard_start(
-    struct plan *p, const uint64_t *leavers, const uint64_t *events);
+int hazard_start(struct plan *p, const struct grid_counts *c);
 /* Room for what is kept after convergence, all 0.  -1: no memory. */
 int hazard_converged(struct plan *p);
 /* A risk set at convergence: its sums S, and E if they differ from 0. */

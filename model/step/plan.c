@@ -305,7 +305,7 @@ save_reals(struct canon *out, const double *v, size_t n)
 }
 
 static void
-save_grid(struct canon *out, const struct grid *g)
+save_grid(struct canon *out, const struct grid *g, bool has_entry)
 {
 	canon_u32(out, g->n);
 	canon_u32(out, g->step);
@@ -314,6 +314,10 @@ save_grid(struct canon *out, const struct grid *g)
 		canon_u32(out, g->intervals[i].start);
 		canon_u64(out, g->intervals[i].leavers);
 		canon_u64(out, g->intervals[i].events);
+		if (!has_entry)
+			continue;
+		canon_u32(out, g->intervals[i].last);
+		canon_u64(out, g->intervals[i].at_risk);
 	}
 }
 
@@ -334,7 +338,7 @@ plan_save(const struct plan *p, struct canon *out)
 	canon_u64(out, p->n_used);
 	canon_u64(out, p->n_out);
 	canon_u32(out, p->n_strata_out);
-	save_grid(out, &p->grid);
+	save_grid(out, &p->grid, p->spec.has_entry);
 	canon_u64(out, p->n_cells);
 	for (size_t i = 0; i < p->n_cells; i++)
 		canon_u64(out, p->cells[i]);
@@ -416,6 +420,9 @@ grid_is_sane(const struct plan *p)
 		if (v->stratum >= p->spec.n_strata || v->start >= times ||
 		    v->events > v->leavers || v->leavers > p->n)
 			return false;
+		if (p->spec.has_entry &&
+		    (v->last < v->start || v->at_risk > p->n))
+			return false;
 		if (last != NULL &&
 		    (v->stratum < last->stratum ||
 			(v->stratum == last->stratum &&
@@ -449,6 +456,10 @@ load_grid(struct plan *p, struct canon_in *in)
 		g->intervals[i].start = canon_get_u32(in);
 		g->intervals[i].leavers = canon_get_u64(in);
 		g->intervals[i].events = canon_get_u64(in);
+		if (!p->spec.has_entry)
+			continue;
+		g->intervals[i].last = canon_get_u32(in);
+		g->intervals[i].at_risk = canon_get_u64(in);
 	}
 	g->n_used = p->n_used;
 	g->n_out = p->n_out;

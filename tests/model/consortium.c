@@ -50,6 +50,10 @@ read_line(struct rows *r, size_t i, char *line, const int *place)
 			r->offset[i] = v;
 		else if (place[column] == -6)
 			r->weight[i] = v;
+		else if (place[column] == -7)
+			r->patient[i] = (uint32_t)v;
+		else if (place[column] == -8)
+			r->entry[i] = v;
 		else
 			r->x[i * r->n_terms + (size_t)place[column]] = v;
 	}
@@ -60,7 +64,7 @@ rows_read(const char *name)
 {
 	char path[1024], line[4096];
 	char names[MODEL_TERMS_MAX][MODEL_NAME_SIZE];
-	int place[MODEL_TERMS_MAX + 6];
+	int place[MODEL_TERMS_MAX + 8];
 	size_t n = 0, n_terms = 0, column = 0;
 	struct rows r;
 	FILE *f;
@@ -77,6 +81,8 @@ rows_read(const char *name)
 		    : strcmp(cell, "y") == 0               ? -4
 		    : strcmp(cell, "offset") == 0          ? -5
 		    : strcmp(cell, "weight") == 0          ? -6
+		    : strcmp(cell, "patient") == 0         ? -7
+		    : strcmp(cell, "entry") == 0           ? -8
 							   : (int)n_terms;
 		if (place[column] >= 0)
 			snprintf(names[n_terms++], MODEL_NAME_SIZE, "%s", cell);
@@ -85,6 +91,14 @@ rows_read(const char *name)
 		n++;
 	r = rows_new(n, n_terms);
 	memcpy(r.names, names, sizeof(names[0]) * n_terms);
+	for (size_t k = 0; k < column; k++) {
+		if (place[k] == -7)
+			r.patient = calloc(n + 1, sizeof(*r.patient));
+		else if (place[k] == -8)
+			r.entry = calloc(n + 1, sizeof(*r.entry));
+		assert_true(place[k] != -7 || r.patient != NULL);
+		assert_true(place[k] != -8 || r.entry != NULL);
+	}
 	rewind(f);
 	assert_non_null(fgets(line, sizeof(line), f));
 	for (size_t i = 0; i < n; i++) {
@@ -106,6 +120,7 @@ rows_free(struct rows *r)
 	free(r->offset);
 	free(r->weight);
 	free(r->patient);
+	free(r->entry);
 }
 
 struct model_spec
@@ -151,6 +166,7 @@ spec_for(const struct rows *r, enum model_kind kind, uint32_t n_sites)
 		s.weight_max = fmax(s.weight_max, r->weight[i]);
 	}
 	s.theta = 1.5;
+	s.has_entry = r->entry != NULL;
 	if (kind == MODEL_COX)
 		s.n_times = (uint32_t)last + 1;
 	return s;
@@ -184,6 +200,8 @@ give_row(struct model_data *d, const struct rows *r, size_t i)
 	d->weight[at] = r->weight[i];
 	if (r->patient != NULL)
 		d->patient[at] = r->patient[i];
+	if (r->entry != NULL)
+		d->entry[at] = (uint32_t)r->entry[i];
 }
 
 void
@@ -204,6 +222,10 @@ consortium_open(struct consortium *c, const struct model_spec *spec,
 		d->stratum = calloc(r->n + 1, sizeof(*d->stratum));
 		d->offset = calloc(r->n + 1, sizeof(*d->offset));
 		d->weight = calloc(r->n + 1, sizeof(*d->weight));
+		if (r->entry != NULL) {
+			d->entry = calloc(r->n + 1, sizeof(*d->entry));
+			assert_non_null(d->entry);
+		}
 		if (r->patient != NULL) {
 			d->patient = calloc(r->n + 1, sizeof(*d->patient));
 			assert_non_null(d->patient);
@@ -230,6 +252,7 @@ consortium_close(struct consortium *c)
 		free(c->site[s].offset);
 		free(c->site[s].weight);
 		free(c->site[s].patient);
+		free(c->site[s].entry);
 	}
 	plan_free(c->plan);
 }

@@ -17,7 +17,7 @@
 #define SITES_MAX 32
 
 /* A CSV of numbers with a header: columns event, y, time, stratum,
-   offset, weight are special. */
+   offset, weight, patient, entry are special. */
 struct rows {
 	size_t n, n_terms;
 	char names[MODEL_TERMS_MAX][MODEL_NAME_SIZE];
@@ -28,6 +28,7 @@ struct rows {
 	uint32_t *stratum;
 	double *offset, *weight; /* used if the spec says so */
 	uint32_t *patient; /* below n; or NULL */
+	double *entry; /* or NULL */
 };
 
 struct rows rows_new(size_t n, size_t n_terms);

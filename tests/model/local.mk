@@ -73,7 +73,11 @@ EXTRA_DIST += \
 	tests/vectors/model/birthweight.csv \
 	tests/vectors/model/birthwt.csv \
 	tests/vectors/model/colon.csv \
+	tests/vectors/model/cox_cgd.csv \
+	tests/vectors/model/cox_entry.csv \
+	tests/vectors/model/cox_flchain.csv \
 	tests/vectors/model/cox_hazards.csv \
+	tests/vectors/model/cox_heart.csv \
 	tests/vectors/model/cox_robust.csv \
 	tests/vectors/model/cox_tests.csv \
 	tests/vectors/model/diabetes.csv \

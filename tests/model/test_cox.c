@@ -27,6 +27,7 @@ whole_spec(const struct rows *r, enum model_ties ties, enum model_strata strata,
 	s.strata = strata;
 	s.n_strata = n_strata;
 	s.robust = ROBUST_PATIENT;
+	s.tolerance = 1e-11;
 	s.ph_test = true;
 	s.baseline = strata != STRATA_SITE;
 	s.n_effects = s.n_terms;
@@ -254,6 +255,83 @@ clusters_are_as_in_r(void **state)
 	    deal_in_pairs);
 }
 
+static uint32_t
+deal_by_patient(const struct rows *r, size_t i, uint32_t n_sites)
+{
+	return r->patient[i] % n_sites;
+}
+
+static void
+check_entry(struct consortium *c, const char *model)
+{
+	struct result r = consortium_result(c);
+	FILE *f = open_vectors("cox_entry.csv");
+	char line[512], m[64], t[64], name[64];
+	double estimate, se, null_loglik, loglik, score;
+	size_t found = 0;
+
+	assert_true(r.converged);
+	assert_false(r.has_concordance);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		const struct result_term *term;
+
+		if (sscanf(line, "%63[^,],%63[^,],%63[^,],%lf,%lf,%lf,%lf,%lf",
+			m, t, name, &estimate, &se, &null_loglik, &loglik,
+			&score) != 8 ||
+		    strcmp(m, model) != 0 ||
+		    strcmp(t, ties_name(&c->spec)) != 0)
+			continue;
+		term = term_named(&r, name);
+		close_to(name, term->estimate, estimate, se);
+		close_to(name, term->model_se, se, se);
+		close_to("loglik", r.loglik, loglik, fabs(loglik));
+		close_to("null", r.null_loglik, null_loglik, fabs(loglik));
+		close_to("score", r.score.chi2, score, score);
+		found++;
+	}
+	fclose(f);
+	assert_int_equal(found, r.n_terms);
+}
+
+static void
+run_entry(const char *file, const char *model, enum model_strata strata,
+    uint32_t n_strata, uint32_t n_sites, deal_fn deal)
+{
+	struct rows r = rows_read(file);
+
+	for (int ties = TIES_EFRON; ties <= TIES_BRESLOW; ties++) {
+		struct model_spec s = whole_spec(
+		    &r, (enum model_ties)ties, strata, n_strata, n_sites);
+		struct consortium c;
+
+		assert_true(s.has_entry);
+		consortium_open(&c, &s, &r, deal);
+		consortium_run(&c);
+		check_entry(&c, model);
+		check_robust(&c, model, "patient");
+		check_tests(&c, model);
+		if (s.baseline)
+			check_hazards(&c, model);
+		consortium_close(&c);
+	}
+	rows_free(&r);
+}
+
+/* Time-dependent treatment; recurrent events; entry late in life. */
+static void
+delayed_entry_is_as_in_r(void **state)
+{
+	(void)state;
+	run_entry("cox_heart.csv", "heart", STRATA_NONE, 1, 4, deal_by_patient);
+	run_entry("cox_cgd.csv", "cgd", STRATA_NONE, 1, 13, deal_by_stratum);
+	run_entry(
+	    "cox_cgd.csv", "cgd_strata", STRATA_COLUMN, 13, 5, deal_by_patient);
+	run_entry(
+	    "cox_cgd.csv", "cgd_strata", STRATA_SITE, 1, 13, deal_by_stratum);
+	run_entry(
+	    "cox_flchain.csv", "flchain", STRATA_NONE, 1, 3, deal_by_patient);
+}
+
 static void
 what_would_tell_of_single_sites_is_refused(void **state)
 {
@@ -465,6 +543,7 @@ main(void)
 		cmocka_unit_test(lung_with_each_site_a_stratum_is_as_in_r),
 		cmocka_unit_test(breast_cancer_is_as_in_r),
 		cmocka_unit_test(clusters_are_as_in_r),
+		cmocka_unit_test(delayed_entry_is_as_in_r),
 		cmocka_unit_test(what_would_tell_of_single_sites_is_refused),
 		cmocka_unit_test(merged_times_are_as_in_the_textbook),
 	};
