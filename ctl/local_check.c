@@ -137,6 +137,10 @@ make_model(struct check *c, struct err *err)
 	if (study_has_time(s))
 		c->model.time = s->columns[m->time].name;
 	c->model.theta = m->theta;
+	c->model.ridge = m->ridge;
+	c->model.errors = m->robust == STUDY_ROBUST_SITE ? POOLED_BY_SITE
+	    : m->robust == STUDY_ROBUST_PATIENT          ? POOLED_BY_ROW
+							 : POOLED_OF_MODEL;
 	c->model.offset_is_log = m->offset_is_log;
 	if (m->offset != STUDY_NONE)
 		c->model.offset = s->columns[m->offset].name;
@@ -309,16 +313,18 @@ check_terms(const struct check *c, const struct pooled_fit *fit,
 
 /* Over all coefficients and standard errors; NaN counts as infinitely far. */
 static double
-distance(const struct json_value *terms, const struct pooled_fit *fit)
+distance(const struct check *c, const struct json_value *terms,
+    const struct pooled_fit *fit)
 {
+	/* The pooled Cox fit has no robust errors. */
+	const char *key = c->model.cox ? "model_se" : "se";
 	double worst = 0;
 
 	for (size_t i = 0; i < fit->n_coef; i++) {
 		const struct json_value *t = &terms->items[i];
 		double b = json_get_number(t, "estimate", NAN) - fit->coef[i];
-		/* Robust ones have no pooled fit to be compared with. */
-		double own = json_get_number(
-		    t, "model_se", json_get_number(t, "se", NAN));
+		double own =
+		    json_get_number(t, key, json_get_number(t, "se", NAN));
 		double se = own - fit->se[i];
 		double d = fmax(fabs(b), fabs(se)) / fit->se[i];
 
@@ -631,7 +637,7 @@ local_check(struct local *l, struct err *err)
 		goto out;
 	print_cost(terms, &raw);
 	print_places(l);
-	rv = verdict(distance(terms, &pooled), err);
+	rv = verdict(distance(&c, terms, &pooled), err);
 out:
 	pooled_fit_clear(&pooled);
 	pooled_fit_clear(&raw);

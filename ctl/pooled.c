@@ -19,7 +19,7 @@ struct row {
 	double y; /* gaussian and poisson */
 	bool event;
 	double offset, weight;
-	size_t stratum;
+	size_t stratum, site;
 	double *x; /* (n_terms) */
 };
 
@@ -261,6 +261,7 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 		r->offset = log(r->offset);
 	r->weight = m->weights != NULL ? table_value(t, c->weights, i) : 1;
 	r->stratum = m->strata_by_site ? site : 0;
+	r->site = site;
 	for (size_t k = 0; k < m->n_strata; k++)
 		r->stratum = r->stratum * m->strata[k].n_levels +
 		    (size_t)table_value(t, c->strata[k], i);
@@ -468,6 +469,18 @@ log_density(const struct pooled_model *m, long double y, long double mu)
 	}
 }
 
+static void
+mean_of(const struct pooled_model *m, long double eta, long double *mu,
+    long double *slope)
+{
+	*mu = m->family == POOLED_GAUSSIAN ? eta : expl(eta);
+	*slope = m->family == POOLED_GAUSSIAN ? 1 : *mu;
+	if (m->family == POOLED_QUASIBINOMIAL || m->family == POOLED_BINOMIAL) {
+		*mu = 1 / (1 + expl(-eta));
+		*slope = *mu * (1 - *mu);
+	}
+}
+
 /* Fisher scoring: the information is the expected one. */
 static void
 regression(const struct row *rows, size_t n, size_t p,
@@ -479,12 +492,7 @@ regression(const struct row *rows, size_t n, size_t p,
 		long double y = rows[i].y, w = rows[i].weight;
 		long double mu, slope, v;
 
-		mu = m->family == POOLED_GAUSSIAN ? eta : expl(eta);
-		slope = m->family == POOLED_GAUSSIAN ? 1 : mu;
-		if (m->family == POOLED_QUASIBINOMIAL) {
-			mu = 1 / (1 + expl(-eta));
-			slope = mu * (1 - mu);
-		}
+		mean_of(m, eta, &mu, &slope);
 		v = variance(m, mu);
 		e->loglik += w * log_density(m, y, mu);
 		e->pearson += w * (y - mu) * (y - mu) / v;
@@ -539,6 +547,9 @@ struct work {
 	size_t n, p;
 	double *x; /* (n, p) */
 	double *shift; /* (p) */
+	long double *penalty; /* (p) of half the square of a coefficient */
+	long double *u; /* (p) a cluster's scores */
+	long double *meat, *half, *out; /* (p, p) */
 	struct sums risk, deaths;
 	struct eval e;
 	long double *beta, *step; /* (p) */
@@ -559,6 +570,31 @@ evaluate(struct work *w, const long double *beta)
 		logistic(w->rows, w->n, w->p, beta, &w->e);
 	else
 		regression(w->rows, w->n, w->p, w->model, beta, &w->e);
+	for (size_t a = 0; a < w->p; a++) {
+		w->e.loglik -= w->penalty[a] * beta[a] * beta[a] / 2;
+		w->e.grad[a] -= w->penalty[a] * beta[a];
+		w->e.info[a * w->p + a] += w->penalty[a];
+	}
+}
+
+/* lambda times the variance of each term. */
+static void
+penalize(struct work *w)
+{
+	long double n = w->n;
+
+	for (size_t a = 1; a < w->p && w->model->ridge > 0; a++) {
+		long double sum = 0, square = 0;
+
+		for (size_t i = 0; i < w->n; i++) {
+			long double x = w->rows[i].x[a];
+
+			sum += x;
+			square += x * x;
+		}
+		w->penalty[a] = (long double)w->model->ridge *
+		    (square / n - sum / n * (sum / n));
+	}
 }
 
 /* The log-likelihood of the logistic model without any term. */
@@ -610,15 +646,22 @@ full_loglik(const struct work *w)
 	return (double)l;
 }
 
-/* What the variance of a family with a dispersion is larger by. */
+/*
+ * What the variance of a family with a dispersion is larger by; e.info is
+ * inverted.
+ */
 static long double
 dispersion(const struct work *w)
 {
+	long double left = w->n;
+
 	if (w->model->cox || w->model->family == POOLED_BINOMIAL ||
 	    w->model->family == POOLED_POISSON ||
-	    w->model->family == POOLED_NEGBIN || w->n <= w->p)
+	    w->model->family == POOLED_NEGBIN)
 		return 1;
-	return w->e.pearson / (w->n - w->p);
+	for (size_t a = 0; a < w->p; a++)
+		left -= 1 - w->e.info[a * w->p + a] * w->penalty[a];
+	return left > 0 ? w->e.pearson / left : 1;
 }
 
 /*
@@ -735,7 +778,98 @@ prepare(struct work *w, const struct pooled *p, const struct pooled_grid *grids,
 	qsort(w->rows, w->n, sizeof(*w->rows), by_stratum_latest_first);
 	fit->n = p->n;
 	fit->n_coef = w->p;
+	penalize(w);
 	return 0;
+}
+
+/* U U' of a cluster is added to the sum; U begins anew. */
+static void
+close_cluster(long double *u, size_t p, long double *sum)
+{
+	for (size_t a = 0; a < p; a++) {
+		for (size_t b = 0; b < p; b++)
+			sum[a * p + b] += u[a] * u[b];
+	}
+	for (size_t a = 0; a < p; a++)
+		u[a] = 0;
+}
+
+/* The scores of row i are added to u. */
+static void
+add_scores(const struct work *w, size_t i, long double *u)
+{
+	const struct row *r = &w->rows[i];
+	const struct pooled_model *m = w->model;
+	bool binomial = m->family == POOLED_BINOMIAL;
+	long double mu, slope, s;
+
+	mean_of(m, predict(r->x, w->beta, w->p) + r->offset, &mu, &slope);
+	s = binomial ? r->event - mu
+		     : r->weight * slope / variance(m, mu) * (r->y - mu);
+	for (size_t a = 0; a < w->p; a++)
+		u[a] += s * r->x[a];
+}
+
+/* out is v m v. */
+static void
+both_sides(const long double *v, const long double *m, size_t p,
+    long double *half, long double *out)
+{
+	for (size_t k = 0; k < p * p; k++)
+		half[k] = out[k] = 0;
+	for (size_t a = 0; a < p; a++)
+		for (size_t b = 0; b < p; b++)
+			for (size_t k = 0; k < p; k++)
+				half[a * p + b] += v[a * p + k] * m[k * p + b];
+	for (size_t a = 0; a < p; a++)
+		for (size_t b = 0; b < p; b++)
+			for (size_t k = 0; k < p; k++)
+				out[a * p + b] +=
+				    half[a * p + k] * v[k * p + b];
+}
+
+/* The sum of U U' over rows or over sites. */
+static void
+add_clusters(struct work *w)
+{
+	size_t last = 0;
+
+	if (w->model->errors == POOLED_BY_ROW) {
+		for (size_t i = 0; i < w->n; i++) {
+			add_scores(w, i, w->u);
+			close_cluster(w->u, w->p, w->meat);
+		}
+		return;
+	}
+	for (size_t i = 0; i < w->n; i++)
+		last = w->rows[i].site > last ? w->rows[i].site : last;
+	for (size_t site = 0; site <= last; site++) {
+		for (size_t i = 0; i < w->n; i++)
+			if (w->rows[i].site == site)
+				add_scores(w, i, w->u);
+		close_cluster(w->u, w->p, w->meat);
+	}
+}
+
+/*
+ * The covariance of the coefficients takes the place of e.info = v, the inverse
+ * of information and penalty P: v - v P v of what is shrunk; or a sandwich.
+ */
+static void
+covariance(struct work *w)
+{
+	size_t p = w->p;
+	long double scale = dispersion(w), *v = w->e.info;
+
+	bool robust = w->model->errors != POOLED_OF_MODEL && !w->model->cox;
+
+	if (robust)
+		add_clusters(w);
+	for (size_t a = 0; a < p; a++)
+		w->meat[a * p + a] += w->penalty[a];
+	both_sides(v, w->meat, p, w->half, w->out);
+	for (size_t k = 0; k < p * p; k++)
+		v[k] = robust ? w->out[k] : (v[k] - w->out[k]) * scale;
 }
 
 /* Coefficients and standard errors; the intercept is moved back. */
@@ -764,8 +898,6 @@ finish(const struct work *w, struct pooled_fit *fit)
 		fit->coef[0] = (double)coef;
 		fit->se[0] = (double)sqrtl(var);
 	}
-	for (size_t a = 0; a < p; a++)
-		fit->se[a] *= (double)sqrtl(dispersion(w));
 }
 
 /*
@@ -881,6 +1013,11 @@ pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
 	w.rows = zeroed(p->n, sizeof(*w.rows), &failed);
 	w.x = zeroed(p->n * w.p, sizeof(*w.x), &failed);
 	w.shift = zeroed(w.p, sizeof(*w.shift), &failed);
+	w.penalty = zeroed(w.p, sizeof(*w.penalty), &failed);
+	w.u = zeroed(w.p, sizeof(*w.u), &failed);
+	w.meat = zeroed(w.p * w.p, sizeof(*w.meat), &failed);
+	w.half = zeroed(w.p * w.p, sizeof(*w.half), &failed);
+	w.out = zeroed(w.p * w.p, sizeof(*w.out), &failed);
 	w.beta = zeroed(w.p, sizeof(*w.beta), &failed);
 	w.step = zeroed(w.p, sizeof(*w.step), &failed);
 	w.risk.s1 = zeroed(w.p, sizeof(*w.risk.s1), &failed);
@@ -895,12 +1032,18 @@ pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
 		err_sys(err, "pooled fit");
 	else if (prepare(&w, p, grids, n_grids, fit, err) == 0 &&
 	    newton(&w, fit, err) == 0) {
+		covariance(&w);
 		finish(&w, fit);
 		rv = 0;
 	}
 	free(w.rows);
 	free(w.x);
 	free(w.shift);
+	free(w.penalty);
+	free(w.u);
+	free(w.meat);
+	free(w.half);
+	free(w.out);
 	free(w.beta);
 	free(w.step);
 	free(w.risk.s1);

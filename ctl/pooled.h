@@ -62,6 +62,17 @@ struct pooled_model {
 	double theta; /* POOLED_NEGBIN */
 	const char *offset, *weights; /* columns, or NULL */
 	bool offset_is_log; /* its logarithm is added */
+	/*
+	 * With an intercept: standard errors by the scores of each row, or of
+	 * each site (a sandwich); or lambda of a ridge penalty on terms that
+	 * have a standard deviation of 1.
+	 */
+	enum pooled_errors {
+		POOLED_OF_MODEL,
+		POOLED_BY_ROW,
+		POOLED_BY_SITE
+	} errors;
+	double ridge;
 	const struct pooled_term *terms; /* (n_terms) */
 	size_t n_terms;
 	/* cox: strata by site, or by columns: the first one counts most. */

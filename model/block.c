@@ -56,11 +56,20 @@ block_free(struct block *b)
 	free(b);
 }
 
+/* Residuals are of the point that the last sums were taken at. */
+static const double *
+work_beta(const struct work *w)
+{
+	const struct plan *p = w->plan;
+
+	return p->phase == PHASE_RESIDUALS ? p->base : p->beta;
+}
+
 /* z = (x - mean) scale of all terms; returns beta'z. */
 WIDE static double
 standardise(const struct work *w, const double *restrict x, double *restrict z)
 {
-	const double *beta = w->plan->beta + 1;
+	const double *beta = work_beta(w) + 1;
 	double eta = 0.0;
 
 #pragma omp simd reduction(+ : eta)
@@ -83,7 +92,7 @@ fill_row(const struct work *w, size_t row, double *z)
 		return standardise(w, d->x + row * d->n_terms, z);
 	work_z(w, row, z);
 	for (uint32_t k = 0; k < w->n_active; k++)
-		eta += w->plan->beta[1 + k] * z[k];
+		eta += work_beta(w)[1 + k] * z[k];
 	return eta;
 }
 
@@ -101,7 +110,7 @@ block_fill(const struct work *w, struct block *b, size_t *at)
 		if (w->interval[i] < 0)
 			continue;
 		z[0] = 1.0;
-		eta = w->plan->beta[0] + fill_row(w, i, z + 1);
+		eta = work_beta(w)[0] + fill_row(w, i, z + 1);
 		if (w->plan->spec.has_offset)
 			eta += d->offset[i] / unit;
 		b->eta[b->n] = eta;

@@ -368,7 +368,8 @@ static bool
 in_blocks(const struct plan *p)
 {
 	return plan_has_intercept(p) &&
-	    (p->phase == PHASE_NULL || p->phase == PHASE_NEWTON);
+	    (p->phase == PHASE_NULL || p->phase == PHASE_NEWTON ||
+		p->phase == PHASE_RESIDUALS);
 }
 
 static int

@@ -208,6 +208,8 @@ counts(struct work *w)
 		if (w->interval[i] == 0)
 			f->count(w, outcome_of(w, i), weight_of(w, i));
 	}
+	if (w->plan->spec.robust == ROBUST_SITE)
+		count_site(w, work_group(w, w->plan->next.n_groups - 1));
 	return 0;
 }
 
@@ -272,6 +274,20 @@ out:
 	return ret;
 }
 
+static double
+residual(const struct work *w, size_t row, double eta)
+{
+	const struct family *f = &families[w->plan->spec.kind];
+
+	return weight_of(w, row) * f->part(w, outcome_of(w, row), eta).residual;
+}
+
+static int
+robust(struct work *w)
+{
+	return contribute_robust(w, residual);
+}
+
 static const char *
 check_count(const struct work *w, size_t row)
 {
@@ -287,6 +303,7 @@ check_count(const struct work *w, size_t row)
 		[PHASE_MOMENTS] = contribute_moments,                          \
 		[PHASE_NULL] = newton,                                         \
 		[PHASE_NEWTON] = newton,                                       \
+		[PHASE_RESIDUALS] = robust,                                    \
 	}
 
 const struct contribute_kind contribute_gaussian = { GLM };

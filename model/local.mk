@@ -23,6 +23,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/step/plan.c %D%/step/plan.h \
 	%D%/step/privacy.c %D%/step/privacy.h \
 	%D%/step/recoding.c \
+	%D%/step/robust.c %D%/step/robust.h \
 	%D%/step/rounds.c %D%/step/rounds.h \
 	%D%/step/state.h \
 	%D%/step/summary.c %D%/step/summary.h
@@ -44,6 +45,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/recoding.c \
 	%D%/residuals.c \
 	%D%/risk_sets.c %D%/risk_sets.h \
+	%D%/robust.c \
 	%D%/summary.c \
 	%D%/work.h
 

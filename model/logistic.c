@@ -15,6 +15,8 @@ counts(struct work *w)
 
 	for (size_t i = 0; i < w->data->n_rows; i++)
 		*present += w->data->event[i];
+	if (w->plan->spec.robust == ROBUST_SITE)
+		count_site(w, work_group(w, 1));
 	return 0;
 }
 
@@ -66,11 +68,28 @@ out:
 	return ret;
 }
 
+static double
+residual_of(const struct work *w, size_t row, double eta)
+{
+	bool present = w->data->event[row] == 1;
+	double against = present ? -eta : eta, e = exp(-fabs(against));
+	double wrong = (against > 0.0 ? 1.0 : e) / (1.0 + e);
+
+	return present ? wrong : -wrong;
+}
+
+static int
+robust(struct work *w)
+{
+	return contribute_robust(w, residual_of);
+}
+
 const struct contribute_kind contribute_logistic = {
 	.rounds = { [PHASE_COUNTS] = counts,
 	    [PHASE_MOMENTS] = contribute_moments,
 	    [PHASE_NULL] = newton,
 	    [PHASE_NEWTON] = newton,
+	    [PHASE_RESIDUALS] = robust,
 	    [PHASE_SCORES] = contribute_scores,
 	    [PHASE_PAIRS] = contribute_pairs },
 };

@@ -57,12 +57,14 @@ set_terms(const struct plan *p, struct result *r, const double *beta,
 	uint32_t active[MODEL_TERMS_MAX], a = plan_active(p, active);
 	uint32_t off = plan_has_intercept(p), n = a + off;
 	double form[PAR_MAX] = { 1.0 }, intercept = 0.0, df = 0.0;
-	/* The outcome's unit, and the root of the dispersion. */
-	double unit = scales_y(p) ? p->y_sd : 1.0, root;
+	/* The outcome's unit, and what the model's errors are multiplied by. */
+	double unit = scales_y(p) ? p->y_sd : 1.0, of_unit, root;
 
 	if (r->has_dispersion)
-		df = (double)r->df_residual;
-	root = sqrt(r->has_dispersion ? r->dispersion : 1.0);
+		df = r->df_residual;
+	of_unit = sqrt(r->has_dispersion ? r->dispersion : 1.0);
+	/* A sandwich has its own dispersion. */
+	root = r->robust == ROBUST_NO ? of_unit : unit;
 
 	for (uint32_t k = 0; k < a; k++) {
 		uint32_t t = active[k], j = k + off;
@@ -74,7 +76,7 @@ set_terms(const struct plan *p, struct result *r, const double *beta,
 		set_term(&r->terms[t + off], unit * beta[j] / p->sd[t],
 		    root * sqrt(v) / p->sd[t], df);
 		r->terms[t + off].model_se =
-		    root * sqrt(of_model[packed_at(n, j, j)]) / p->sd[t];
+		    of_unit * sqrt(of_model[packed_at(n, j, j)]) / p->sd[t];
 	}
 	if (off == 0 || p->blamed != 0)
 		return;
@@ -85,6 +87,7 @@ set_terms(const struct plan *p, struct result *r, const double *beta,
 		intercept += p->y_mean;
 	set_term(&r->terms[0], intercept,
 	    root * sqrt(packed_form(variance, n, form)), df);
+	r->terms[0].model_se = of_unit * sqrt(packed_form(of_model, n, form));
 }
 
 /* The same, of the terms alone: without the intercept's row and column. */
@@ -151,7 +154,7 @@ no_variance_left(struct result *r)
  * the data leave nothing to estimate the dispersion from: no standard errors.
  */
 static int
-set_glm(const struct plan *p, struct result *r, uint32_t n_par)
+set_glm(const struct plan *p, struct result *r)
 {
 	bool dispersed = report_kind_of(p)->has_dispersion;
 	bool own = r->kind == MODEL_GAUSSIAN || r->kind == MODEL_GAMMA;
@@ -159,18 +162,18 @@ set_glm(const struct plan *p, struct result *r, uint32_t n_par)
 
 	if (scales_y(p))
 		scale = p->y_sd * p->y_sd;
-	r->df_residual = p->n_used - n_par;
-	r->deviance = scale * 2.0 * (p->y_saturated - p->loglik);
+	r->df_residual = MAX(n - r->edf, 0.0);
+	r->deviance = scale * 2.0 * (p->y_saturated - r->loglik);
 	r->null_deviance = scale * 2.0 * (p->y_saturated - p->null_loglik);
 	if (own &&
 	    (!(r->deviance > PERFECT * r->null_deviance) ||
-		r->df_residual == 0))
+		!(r->df_residual > 0.0)))
 		return no_variance_left(r);
 	if (r->kind == MODEL_GAUSSIAN) {
 		r->loglik = gaussian_loglik(p, r->deviance);
 		r->null_loglik = gaussian_loglik(p, r->null_deviance);
 	} else if (r->kind == MODEL_GAMMA) {
-		r->loglik = gamma_loglik(p, r->deviance, p->loglik);
+		r->loglik = gamma_loglik(p, r->deviance, r->loglik);
 		r->null_loglik =
 		    gamma_loglik(p, r->null_deviance, p->null_loglik);
 	} else {
@@ -178,22 +181,22 @@ set_glm(const struct plan *p, struct result *r, uint32_t n_par)
 		r->null_loglik -= p->y_factorials;
 	}
 	/* The dispersion is a parameter too. */
-	r->aic = -2.0 * r->loglik + 2.0 * (n_par + own);
+	r->aic = -2.0 * r->loglik + 2.0 * (r->edf + own);
 	/* With an offset R's own is that of what the terms do not explain. */
 	if (r->kind == MODEL_GAUSSIAN && !p->spec.has_offset) {
 		r->has_r2 = true;
 		r->r2 = 1.0 - r->deviance / r->null_deviance;
 		r->adjusted_r2 =
-		    1.0 - (1.0 - r->r2) * (n - 1.0) / (double)r->df_residual;
+		    1.0 - (1.0 - r->r2) * (n - 1.0) / r->df_residual;
 	}
-	if (r->df_residual == 0) {
+	if (!(r->df_residual > 0.0)) {
 		r->fitted = !dispersed;
 		result_warn(r,
 		    "there are as many coefficients as patients: the "
 		    "dispersion cannot be estimated");
 		return r->fitted ? 0 : -1;
 	}
-	r->pearson_dispersion = scale * p->pearson / (double)r->df_residual;
+	r->pearson_dispersion = scale * p->pearson / r->df_residual;
 	r->has_dispersion = dispersed;
 	r->dispersion = r->has_dispersion ? r->pearson_dispersion : 1.0;
 	return 0;
@@ -208,7 +211,7 @@ set_f(const struct plan *p, struct result *r, uint32_t df)
 	r->f.df1 = df;
 	r->f.df2 = r->df_residual;
 	r->f.f = (r->null_deviance - r->deviance) / df / r->dispersion;
-	r->f.p = tail_f(r->f.f, df, (double)r->df_residual);
+	r->f.p = tail_f(r->f.f, df, r->df_residual);
 }
 
 /* The part of a packed (n, n) matrix in the rows and columns that are in. */
@@ -287,7 +290,8 @@ set_effect(const struct plan *p, struct result *r, uint32_t effect,
 		all[k + off] = true;
 		df += own;
 	}
-	if (df == 0)
+	/* Sites' scores add up to 0: the sandwich has one rank less than sites. */
+	if (df == 0 || (r->robust == ROBUST_SITE && df >= p->spec.n_sites))
 		return;
 	chi2 = inverse_form(variance, n, in, beta);
 	whole = log_determinant(of_model, n, in) +
@@ -299,10 +303,11 @@ set_effect(const struct plan *p, struct result *r, uint32_t effect,
 	set_test(&e->wald, chi2, df);
 	if (!r->has_dispersion)
 		return;
-	if (scales_y(p))
+	if (r->robust == ROBUST_NO && scales_y(p))
 		chi2 *= p->y_sd * p->y_sd;
-	e->wald.chi2 = chi2 / r->dispersion;
-	e->wald.p = tail_f(e->wald.chi2 / df, df, (double)r->df_residual);
+	if (r->robust == ROBUST_NO)
+		e->wald.chi2 = chi2 / r->dispersion;
+	e->wald.p = tail_f(e->wald.chi2 / df, df, r->df_residual);
 }
 
 /* V M V, all packed. */
@@ -332,13 +337,45 @@ sandwich(const double *V, const double *M, uint32_t n, double *out)
 	}
 }
 
-/* The covariance that is reported: v (the model's), or the robust one in s. */
+/*
+ * With a penalty: the information without it, how many parameters it leaves
+ * (the trace of it times v), and the log-likelihood without it.
+ */
+static void
+take_off_ridge(
+    const struct plan *p, struct result *r, const double *v, double *info)
+{
+	uint32_t off = plan_has_intercept(p), n = plan_parameters(p);
+
+	memcpy(info, p->info, PACKED(n) * sizeof(*info));
+	r->ridge = p->spec.ridge;
+	r->edf = 0.0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (i >= off) {
+			info[packed_at(n, i, i)] -= r->ridge;
+			r->loglik += 0.5 * r->ridge * p->base[i] * p->base[i];
+		}
+		for (uint32_t j = 0; j < n; j++)
+			r->edf += v[packed_at(n, MIN(i, j), MAX(i, j))] *
+			    info[packed_at(n, MIN(i, j), MAX(i, j))];
+	}
+}
+
+/*
+ * The covariance that is reported: v (the model's), or in s the robust one; with
+ * a penalty, that of estimates which it shrinks.
+ */
 static const double *
-covariance(const struct plan *p, struct result *r, const double *v, double *s)
+covariance(const struct plan *p, struct result *r, const double *v,
+    const double *info, double *s)
 {
 	const struct plan_kind *kind = plan_kind_of(p->spec.kind);
 	const double *meat = kind->meat == NULL ? NULL : kind->meat(p);
 
+	if (r->ridge > 0.0) {
+		sandwich(v, info, plan_parameters(p), s);
+		return s;
+	}
 	if (meat == NULL)
 		return v;
 	r->robust = p->spec.robust;
@@ -352,7 +389,7 @@ set_fit(const struct plan *p, struct result *r)
 	uint32_t off = plan_has_intercept(p), n = plan_parameters(p);
 	const double *beta = p->status == FIT_OK ? p->beta : p->base;
 	double f[PACKED(PAR_MAX)], v[PACKED(PAR_MAX)], column[PAR_MAX];
-	double robust[PACKED(PAR_MAX)], wald;
+	double robust[PACKED(PAR_MAX)], info[PACKED(PAR_MAX)], wald;
 	const double *variance;
 
 	memcpy(f, p->info, PACKED(n) * sizeof(*f));
@@ -362,16 +399,23 @@ set_fit(const struct plan *p, struct result *r)
 	r->fitted = true;
 	r->loglik = p->loglik;
 	r->null_loglik = p->null_loglik;
-	r->aic = -2.0 * p->loglik + 2.0 * n;
+	r->edf = n;
+	if (p->spec.ridge > 0.0)
+		take_off_ridge(p, r, v, info);
+	r->aic = -2.0 * r->loglik + 2.0 * r->edf;
 	if (off == 1) {
 		r->has_deviance = true;
-		r->deviance = -2.0 * p->loglik;
+		r->deviance = -2.0 * r->loglik;
 		r->null_deviance = -2.0 * p->null_loglik;
 	}
-	if (report_kind_of(p)->family != NULL && set_glm(p, r, n) == -1)
+	if (report_kind_of(p)->family != NULL && set_glm(p, r) == -1)
 		return;
-	variance = covariance(p, r, v, robust);
+	variance = covariance(p, r, v, info, robust);
 	set_terms(p, r, beta, variance, v);
+	if (r->ridge > 0.0) { /* what is shrunk has no tests */
+		r->n_effects = 0;
+		return;
+	}
 	for (uint32_t i = 0; i < r->n_effects; i++)
 		set_effect(p, r, i, beta, variance, v);
 	if (r->has_dispersion) {
@@ -380,7 +424,9 @@ set_fit(const struct plan *p, struct result *r)
 	}
 	set_test(&r->lr, 2.0 * (p->loglik - p->null_loglik), n - off);
 	set_test(&r->score, p->score_test, n - off);
-	wald = wald_of(p, beta, variance);
+	wald = r->robust == ROBUST_SITE && n - off >= p->spec.n_sites
+	    ? NAN
+	    : wald_of(p, beta, variance);
 	if (p->status == FIT_OK && isfinite(wald))
 		set_test(&r->wald, wald, n - off);
 	else if (p->status == FIT_OK)
@@ -442,6 +488,7 @@ json_terms(struct json *j, const struct result *r)
 		report_number(j, "se", there, t->se);
 		if (r->robust != ROBUST_NO)
 			report_number(j, "model_se", there, t->model_se);
+		there = there && r->ridge == 0.0;
 		report_number(j, "z", there, t->z);
 		report_number(j, "p", there, t->p);
 		report_number(j, "ci_low", there, t->ci_low);
@@ -489,7 +536,7 @@ json_glm(struct json *j, const struct plan *p, const struct result *r)
 {
 	bool estimated = r->fitted && r->df_residual > 0;
 
-	report_number(j, "df_residual", r->fitted, (double)r->df_residual);
+	report_number(j, "df_residual", r->fitted, r->df_residual);
 	report_number(j, "dispersion", estimated, r->dispersion);
 	report_number(
 	    j, "pearson_dispersion", estimated, r->pearson_dispersion);
@@ -523,6 +570,13 @@ json_fit(const struct plan *p, const struct result *r, struct json *j,
 	if (kind->events != NULL)
 		json_int(j, "events", (int64_t)r->n_events);
 	json_int(j, "sites", p->spec.n_sites);
+	if (p->spec.ridge > 0.0) {
+		json_real(j, "ridge", p->spec.ridge);
+		report_number(j, "effective_df", r->fitted, r->edf);
+	}
+	if (p->spec.robust != ROBUST_NO)
+		json_text(j, "robust",
+		    p->spec.robust == ROBUST_SITE ? "site" : "patient");
 	json_terms(j, r);
 	json_effects(j, r);
 	report_number(j, "loglik", r->fitted, r->loglik);
@@ -600,6 +654,16 @@ text_term(struct canon *out, const struct report_kind *kind,
 }
 
 static void
+text_shrunk(struct canon *out, const struct result_term *t, int width)
+{
+	report_print(out, "%s%*s", t->name, width - width_of(t->name), "");
+	if (t->estimated)
+		report_print(out, " %11.5g %10.4g\n", t->estimate, t->se);
+	else
+		report_print(out, "  not estimated, see below\n");
+}
+
+static void
 text_terms(
     struct canon *out, const struct report_kind *kind, const struct result *r)
 {
@@ -607,15 +671,22 @@ text_terms(
 
 	for (size_t i = 0; i < r->n_terms; i++)
 		width = MAX(width, width_of(r->terms[i].name));
-	if (kind->ratio == NULL)
+	if (r->ridge > 0.0)
+		report_print(out, "%-*s %11s %10s\n", width, "term",
+		    "coefficient", "se");
+	else if (kind->ratio == NULL)
 		report_print(out, "%-*s %11s  %-24s %10s %8s %9s\n", width,
 		    "term", "coefficient", "95% CI", "se", "t", "p");
 	else
 		report_print(out, "%-*s %11s %10s  %-20s %10s %8s %9s\n", width,
 		    "term", "coefficient", kind->ratio, "95% CI", "se",
 		    r->has_dispersion ? "t" : "z", "p");
-	for (size_t i = 0; i < r->n_terms; i++)
-		text_term(out, kind, &r->terms[i], width);
+	for (size_t i = 0; i < r->n_terms; i++) {
+		if (r->ridge > 0.0)
+			text_shrunk(out, &r->terms[i], width);
+		else
+			text_term(out, kind, &r->terms[i], width);
+	}
 	report_print(out, "\n");
 }
 
@@ -636,17 +707,16 @@ text_glm(struct canon *out, const struct result *r)
 	char p[16];
 
 	if (r->df_residual > 0)
-		report_print(out, "%-22s %.6g on %" PRIu64 " df%s\n",
-		    "Dispersion", r->pearson_dispersion, r->df_residual,
+		report_print(out, "%-22s %.6g on %.6g df%s\n", "Dispersion",
+		    r->pearson_dispersion, r->df_residual,
 		    r->has_dispersion ? "" : " (taken to be 1)");
 	if (r->has_r2)
 		report_print(out, "%-22s %.6f (adjusted %.6f)\n", "R squared",
 		    r->r2, r->adjusted_r2);
 	if (r->f.df1 > 0)
-		report_print(out,
-		    "%-22s %.4f on %u and %" PRIu64 " df, p %s%s\n", "F test",
-		    r->f.f, r->f.df1, r->f.df2, r->f.p < 0.0001 ? "" : "= ",
-		    report_p(r->f.p, p));
+		report_print(out, "%-22s %.4f on %u and %.0f df, p %s%s\n",
+		    "F test", r->f.f, r->f.df1, r->f.df2,
+		    r->f.p < 0.0001 ? "" : "= ", report_p(r->f.p, p));
 }
 
 static void
@@ -713,6 +783,11 @@ text_fit(const struct plan *p, const struct result *r, struct canon *out,
 		    plan_has_intercept(p) ? "Area under the ROC"
 					  : "Concordance",
 		    r->concordance, r->concordance_bound);
+	if (r->ridge > 0.0)
+		report_print(out,
+		    "%-22s lambda %g on standardised terms leaves %.6g "
+		    "parameters; what is shrunk has no tests\n",
+		    "Ridge penalty", r->ridge, r->edf);
 	if (r->robust != ROBUST_NO)
 		report_print(out,
 		    "%-22s robust, clustered by %s; the model's in "

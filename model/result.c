@@ -97,6 +97,13 @@ warn_of_status(const struct plan *p, struct result *r)
 		    "about the few who weigh most, so nothing was fitted",
 		    MAX(step, 2u));
 		break;
+	case FIT_FEW_SITES:
+		result_warn(r,
+		    "fewer than %d sites have %" PRIu32 " patients each: with "
+		    "fewer, robust standard errors by site would give away "
+		    "each site's own sums, so nothing was fitted",
+		    MODEL_CLUSTERS_MIN, step);
+		break;
 	case FIT_NO_TERMS:
 		result_warn(r,
 		    "no term varies between patients: there is nothing to "

@@ -122,17 +122,22 @@ struct result {
 	/* Glm: has_dispersion if it is estimated; z and p of terms are then of
 	   Student's t with df_residual degrees of freedom. */
 	bool has_dispersion, has_r2;
-	uint64_t df_residual;
+	double df_residual; /* whole, unless there is a penalty */
 	double dispersion, pearson_dispersion, r2, adjusted_r2;
 	struct {
 		double f, p;
 		unsigned df1; /* 0: there is none */
-		uint64_t df2;
+		double df2;
 	} f;
 	/* Cox: Harrell's C; logistic: area under the ROC curve. */
 	double concordance, concordance_bound; /* |error| is at most that */
 	enum model_robust robust; /* the standard errors */
 	struct result_ph ph[RESULT_PH];
+	/*
+	 * With a ridge penalty: estimates and their sampling errors, no tests;
+	 * the likelihood is that without the penalty.
+	 */
+	double ridge, edf; /* lambda; parameters that the penalty leaves */
 	char warnings[RESULT_WARNINGS_MAX][RESULT_WARNING_SIZE];
 	size_t n_warnings;
 };

@@ -119,6 +119,28 @@ check_rows(const struct model_spec *s, struct err *err)
 }
 
 static int
+check_errors(const struct model_spec *s, struct err *err)
+{
+	const struct plan_kind *kind = plan_kind_of(s->kind);
+
+	if (s->robust > ROBUST_SITE ||
+	    (s->robust != ROBUST_NO && kind->meat == NULL))
+		return err_set(err, ERR_CONFIG,
+		    "a %s model has no robust standard errors", kind->name);
+	if (s->robust == ROBUST_SITE && s->n_sites < MODEL_CLUSTERS_MIN)
+		return err_set(err, ERR_CONFIG,
+		    "robust = site: %u sites, expected at least %u", s->n_sites,
+		    MODEL_CLUSTERS_MIN);
+	if (!within(s->ridge, 0.0, 1e12))
+		return err_set(err, ERR_CONFIG, "ridge: expected 0 to 1e12");
+	if (s->ridge != 0.0 && (!kind->has_ridge || s->robust != ROBUST_NO))
+		return err_set(err, ERR_CONFIG,
+		    "ridge: not for a %s model, nor with robust errors",
+		    kind->name);
+	return 0;
+}
+
+static int
 check_learning(const struct model_spec *s, struct err *err)
 {
 	const struct model_learning *m = &s->learning;
@@ -127,9 +149,11 @@ check_learning(const struct model_spec *s, struct err *err)
 	if (s->kind != MODEL_LOGISTIC && s->kind != MODEL_GAUSSIAN)
 		return err_set(err, ERR_CONFIG,
 		    "learning: expected a logistic or gaussian model");
-	if (s->has_weights || s->has_offset)
+	if (s->has_weights || s->has_offset || s->ridge != 0.0 ||
+	    s->robust != ROBUST_NO)
 		return err_set(err, ERR_CONFIG,
-		    "learning: there are neither weights nor an offset");
+		    "learning: there are neither weights nor an offset, a "
+		    "ridge or robust errors");
 	if (m->rounds > 10000 || m->retries > 10000 ||
 	    !within(m->step, 1e-6, 1e6) || !within(m->momentum, 0.0, 0.999) ||
 	    !within(m->clip, 1e-6, 1e6) || !within(m->epsilon, 1e-3, 1e6) ||
@@ -164,7 +188,7 @@ model_spec_check(const struct model_spec *s, struct err *err)
 		return -1;
 	if (kind->has_y && check_outcome(s, err) == -1)
 		return -1;
-	if (check_rows(s, err) == -1)
+	if (check_rows(s, err) == -1 || check_errors(s, err) == -1)
 		return -1;
 	if (kind->check != NULL && kind->check(s, err) == -1)
 		return -1;

@@ -139,9 +139,11 @@ struct model_spec {
 	 * row's risk sets; a patient may have several rows.
 	 */
 	bool has_entry;
-	enum model_robust robust; /* cox */
+	enum model_robust robust; /* regressions */
 	bool ph_test; /* cox: are hazards proportional? */
 	bool baseline; /* cox, not by site: the baseline hazard is shown */
+	/* Glm: lambda of a penalty on standardised terms; 0: none. */
+	double ridge;
 
 	double rmst_until; /* km: restricted mean until then; 0: none */
 

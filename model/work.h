@@ -119,6 +119,13 @@ void products_add(struct products *s, const struct block *b,
 /* score (p) or NULL; matrix (p, p) packed. */
 void products_take(const struct products *s, double *score, double *matrix);
 
+/* Robust standard errors: y - E(y) of a row at its linear predictor, as its score
+   is that times z. */
+typedef double (*residual_fn)(const struct work *w, size_t row, double eta);
+int contribute_robust(struct work *w, residual_fn residual);
+/* In the round of counts, if they are by site: 1 if there are rows enough. */
+void count_site(struct work *w, double *out);
+
 /*
  * Sums of w, w z, w z z' over rows that come one by one.
  */

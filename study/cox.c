@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "model/spec.h"
 #include "study/draft.h"
 #include "study/study.h"
 
@@ -18,28 +17,14 @@ cox_check(struct draft *d, struct err *err)
 {
 	const struct study_model *m = &d->s->model;
 	const struct ini_list *strata = &d->model.strata;
-	size_t n_sites = d->s->sites.n;
 	bool by_site = strata->n == 1 && strcmp(strata->items[0], "site") == 0;
 
 	if (m->kind != STUDY_COX) {
-		if (m->robust != STUDY_ROBUST_NO)
-			return refuse(d, err, "robust: only kind = cox has it");
 		if (m->ph_test != STUDY_NO || m->baseline != STUDY_NO)
 			return refuse(d, err,
 			    "ph-test, baseline: only kind = cox has them");
 		return 0;
 	}
-	if (m->robust == STUDY_ROBUST_SITE && n_sites != 0 &&
-	    n_sites < MODEL_CLUSTERS_MIN)
-		return ini_error(d->ini, d->s->columns[0].name, err,
-		    "robust = site: %zu sites, expected at least %d: from the "
-		    "sum over fewer, single sites could be told",
-		    n_sites, MODEL_CLUSTERS_MIN);
-	if (m->robust == STUDY_ROBUST_SITE &&
-	    d->s->privacy.cohort == STUDY_OPEN)
-		return refuse(d, err,
-		    "robust = site: expected cohort = fixed, so that as many "
-		    "sites are in the sum as the study says");
 	if (m->baseline == STUDY_YES && by_site)
 		return refuse(d, err,
 		    "baseline: not with strata = site, for it would be each "

@@ -122,6 +122,44 @@ check_family(struct draft *d, struct err *err)
 	return 0;
 }
 
+/* Standard errors, and a penalty. */
+static int
+check_errors(struct draft *d, struct err *err)
+{
+	const struct study_model *m = &d->s->model;
+	const struct study_rules *r = &d->s->privacy;
+	bool glm = m->kind == STUDY_LOGISTIC || m->kind == STUDY_GLM;
+	const char *at = d->s->columns[0].name;
+	size_t n_sites = d->s->sites.n;
+
+	if (m->robust != STUDY_ROBUST_NO && !glm && m->kind != STUDY_COX)
+		return ini_error(d->ini, at, err,
+		    "robust: only kind = cox, logistic and glm have it");
+	if (m->robust == STUDY_ROBUST_PATIENT && glm && r->patient_name != NULL)
+		return ini_error(d->ini, at, err,
+		    "robust = patient: not with kind = logistic or glm where "
+		    "a patient may have several rows ([privacy] patient)");
+	if (m->robust == STUDY_ROBUST_SITE && n_sites != 0 &&
+	    n_sites < MODEL_CLUSTERS_MIN)
+		return ini_error(d->ini, at, err,
+		    "robust = site: %zu sites, expected at least %d: from the "
+		    "sum over fewer, single sites could be told",
+		    n_sites, MODEL_CLUSTERS_MIN);
+	if (m->robust == STUDY_ROBUST_SITE && r->cohort == STUDY_OPEN)
+		return ini_error(d->ini, at, err,
+		    "robust = site: expected cohort = fixed, so that as many "
+		    "sites are in the sum as the study says");
+	if (m->ridge != 0 && (!glm || m->robust != STUDY_ROBUST_NO))
+		return ini_error(d->ini, at, err,
+		    "ridge: only kind = logistic and kind = glm have one, "
+		    "without robust errors");
+	if (d->s->learning.rounds != 0 &&
+	    (m->ridge != 0 || m->robust != STUDY_ROBUST_NO))
+		return ini_error(d->ini, at, err,
+		    "ridge, robust: a study that learns has neither");
+	return 0;
+}
+
 /* A feature that is not a term: offset, weights. */
 static int
 check_number_key(struct draft *d, const char *key, const char *name, size_t *at,
@@ -634,7 +672,8 @@ model_check(struct draft *d, struct err *err)
 	*m = d->model.m;
 	if (take_formula(d, err) < 0 || check_outcome(d, err) < 0 ||
 	    cox_check(d, err) < 0 || check_row_numbers(d, err) < 0 ||
-	    check_strata(d, err) < 0 || check_terms(d, err) < 0)
+	    check_errors(d, err) < 0 || check_strata(d, err) < 0 ||
+	    check_terms(d, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->n_terms; i++) {
 		const struct study_term *t = &s->terms[i];
@@ -854,6 +893,7 @@ only_count(const struct study *s, struct model_spec *spec)
 	spec->has_offset = spec->has_weights = false;
 	spec->robust = ROBUST_NO;
 	spec->ph_test = spec->baseline = false;
+	spec->ridge = 0;
 	spec->risk_set_step = (uint32_t)s->privacy.smallest_cell;
 	for (size_t i = 0; i < s->n_variables; i++)
 		snprintf(spec->variables[spec->n_variables++].name,
@@ -916,6 +956,7 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 						      : ROBUST_NO;
 	spec->ph_test = m->ph_test == STUDY_YES;
 	spec->baseline = m->baseline == STUDY_YES;
+	spec->ridge = m->ridge;
 	spec->has_offset = m->offset != STUDY_NONE;
 	if (spec->has_offset)
 		spec->offset_max = largest_offset(s);

@@ -192,6 +192,7 @@ static const struct ini_field model_fields[] = {
 	{ "event", parse_raw, MODEL(event) },
 	{ "outcome", parse_raw, MODEL(outcome) },
 	{ "theta", ini_real, MODEL(m.theta), .min = 1e-3, .max = 1e6 },
+	{ "ridge", ini_real, MODEL(m.ridge), .min = 1e-9, .max = 1e12 },
 	{ "offset", parse_raw, MODEL(offset) },
 	{ "weights", parse_raw, MODEL(weights) },
 	{ "event-level", parse_raw, MODEL(event_level) },

@@ -222,6 +222,7 @@ struct study {
 		size_t n_times; /* Cox, km: points of the grid */
 		size_t outcome; /* logistic, glm: column */
 		double theta; /* glm, negative binomial; 0: not said */
+		double ridge; /* logistic, glm: lambda; 0: no penalty */
 		size_t offset, weights; /* columns, or STUDY_NONE */
 		bool offset_is_log; /* the logarithm of offset is added */
 		size_t event_level; /* the level of event or outcome that

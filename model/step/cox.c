@@ -452,12 +452,6 @@ meat(const struct plan *p)
 static int
 check(const struct model_spec *s, struct err *err)
 {
-	if (s->robust > ROBUST_SITE)
-		return err_set(err, ERR_CONFIG, "unknown robust errors");
-	if (s->robust == ROBUST_SITE && s->n_sites < MODEL_CLUSTERS_MIN)
-		return err_set(err, ERR_CONFIG,
-		    "robust = site: %u sites, expected at least %u", s->n_sites,
-		    MODEL_CLUSTERS_MIN);
 	if (s->baseline && s->strata == STRATA_SITE)
 		return err_set(err, ERR_CONFIG,
 		    "baseline: not with strata = site, for it would be each "

@@ -14,6 +14,7 @@
 #include "common/macros.h"
 #include "model/step/ldl.h"
 #include "model/step/newton.h"
+#include "model/step/robust.h"
 #include "model/step/rounds.h"
 
 /* A gamma outcome's range; and more than |log(y)| in it. */
@@ -36,7 +37,7 @@ centre_of(const struct plan *p)
 
 /*
  * Where there are weights, after the kind's own counts: rows with a weight
- * above 0; sums of w, of log(w), of w y.
+ * above 0; sums of w, of log(w), of w y.  Then what robust errors need.
  */
 static void
 weights_layout(const struct plan *p, struct layout *l)
@@ -45,13 +46,14 @@ weights_layout(const struct plan *p, struct layout *l)
 	double rows = s->rows_per_site, w = s->weight_max;
 	double y = MAX(MAX(num_abs(s->y_min), num_abs(s->y_max)), 1.0);
 
-	if (!s->has_weights)
-		return;
-	layout_counts(l, 1, s->rows_per_site);
-	layout_reals(l, 1, num_bits(rows * w) + 1);
-	/* |log(w)| < 745 for any double */
-	layout_reals(l, 1, num_bits(rows * 745.0) + 1);
-	layout_reals(l, 1, num_bits(rows * w * y) + 1);
+	if (s->has_weights) {
+		layout_counts(l, 1, s->rows_per_site);
+		layout_reals(l, 1, num_bits(rows * w) + 1);
+		/* |log(w)| < 745 for any double */
+		layout_reals(l, 1, num_bits(rows * 745.0) + 1);
+		layout_reals(l, 1, num_bits(rows * w * y) + 1);
+	}
+	robust_counts_layout(p, l);
 }
 
 /*
@@ -72,6 +74,7 @@ take_weights(
 		p->weights = sum_real(&g[1], sum, 0);
 		p->weight_logs = sum_real(&g[2], sum, 0);
 		*y = sum_real(&g[3], sum, 0);
+		g += 4;
 	}
 	if (p->n_used < step)
 		plan_end(p, FIT_TOO_FEW);
@@ -79,7 +82,7 @@ take_weights(
 	else if (p->spec.has_weights &&
 	    p->weights < (double)step * p->spec.weight_max)
 		plan_end(p, FIT_WEIGHTS);
-	return p->phase == PHASE_DONE;
+	return p->phase == PHASE_DONE || robust_counted(p, g, sum);
 }
 
 /* Sums of y - centre and of its square. */
@@ -218,13 +221,6 @@ binomial_counts(struct plan *p, const uint64_t *sum)
 	return rounds_counted(p, MIN(p->n_events, n0));
 }
 
-/* |z| of a parameter; the intercept's is 1. */
-static double
-reach(const struct plan *p, const uint32_t *active, uint32_t parameter)
-{
-	return parameter == 0 ? 1.0 : plan_z_max(p, active[parameter - 1]);
-}
-
 /*
  * The most that a row adds to each kind of sum; weight is of the observed
  * information, expected of the expected one where that is another.
@@ -283,8 +279,8 @@ matrix_layout(const struct plan *p, struct layout *l, double most)
 	for (uint32_t i = 0; i < n; i++) {
 		for (uint32_t j = i; j < n; j++)
 			layout_reals(l, 1,
-			    num_bits(most * reach(p, active, i) *
-				reach(p, active, j)) +
+			    num_bits(most * plan_reach(p, active, i) *
+				plan_reach(p, active, j)) +
 				1);
 	}
 }
@@ -306,7 +302,7 @@ newton_layout(const struct plan *p, struct layout *l)
 	layout_reals(l, 1, num_bits(rows * m.pearson) + 1);
 	for (uint32_t i = 0; i < n; i++)
 		layout_reals(l, 1,
-		    num_bits(rows * m.residual * reach(p, active, i)) + 1);
+		    num_bits(rows * m.residual * plan_reach(p, active, i)) + 1);
 	matrix_layout(p, l, rows * m.weight);
 	if (has_expected(p))
 		matrix_layout(p, l, rows * m.expected);
@@ -342,14 +338,32 @@ newton_step(struct plan *p, const uint64_t *sum)
 		newton_null(p, &s);
 		return 0;
 	}
+	newton_penalize(p, &s);
 	if (p->iterations == 0)
 		newton_first(p, &s);
 	else
 		newton_next(p, &s);
 	if (p->loglik == s.loglik) /* the point was accepted */
 		p->pearson = pearson;
-	if (p->phase == PHASE_SCORES)
+	if (p->phase == PHASE_SCORES && p->spec.robust != ROBUST_NO)
+		p->phase = PHASE_RESIDUALS;
+	else if (p->phase == PHASE_SCORES)
 		plan_end(p, FIT_OK);
+	return 0;
+}
+
+static void
+residuals_layout(const struct plan *p, struct layout *l)
+{
+	robust_layout(p, l, weight_max(p) * limits_of(p).residual);
+}
+
+static int
+residuals_step(struct plan *p, const uint64_t *sum)
+{
+	if (robust_step(p, sum) == -1)
+		return -1;
+	plan_end(p, FIT_OK);
 	return 0;
 }
 
@@ -381,12 +395,15 @@ check_negbin(const struct model_spec *s, struct err *err)
 }
 
 #define GLM(counts_l, counts_s)                                                \
-	.has_intercept = true, .has_weights = true,                            \
+	.has_intercept = true, .has_weights = true, .has_ridge = true,         \
+	ROBUST_ENTRY,                                                          \
 	.rounds = {                                                            \
 		[PHASE_COUNTS] = { "counts", counts_l, counts_s },             \
 		[PHASE_MOMENTS] = ROUND_MOMENTS,                               \
 		[PHASE_NULL] = { "null", newton_layout, newton_step },         \
 		[PHASE_NEWTON] = { "newton", newton_layout, newton_step },     \
+		[PHASE_RESIDUALS] = { "residuals", residuals_layout,           \
+		    residuals_step },                                          \
 	}
 
 const struct plan_kind plan_gaussian = {

@@ -34,6 +34,7 @@ struct plan_kind {
 	bool has_groups; /* its terms are groups of patients, not covariates */
 	bool has_intercept;
 	bool has_weights; /* rows may have prior weights */
+	bool has_ridge; /* its likelihood may be penalized */
 	bool scales_y; /* the outcome is standardised: y_mean, y_sd */
 	/* What model_spec_check() does not check of every kind; or NULL. */
 	int (*check)(const struct model_spec *s, struct err *err);

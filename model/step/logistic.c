@@ -7,6 +7,7 @@
 #include "common/macros.h"
 #include "model/step/ldl.h"
 #include "model/step/newton.h"
+#include "model/step/robust.h"
 #include "model/step/rounds.h"
 
 /* Rows whose outcome is present. */
@@ -14,6 +15,7 @@ static void
 counts_layout(const struct plan *p, struct layout *l)
 {
 	layout_counts(l, 1, p->spec.rows_per_site);
+	robust_counts_layout(p, l);
 }
 
 /* One interval of "time" with all rows: see pairs.h. */
@@ -43,16 +45,11 @@ counts_step(struct plan *p, const uint64_t *sum)
 		plan_end(p, FIT_TOO_FEW);
 		return 0;
 	}
+	if (robust_counted(p, &p->next.groups[1], sum))
+		return 0;
 	/* Newton begins at the null model. */
 	p->beta[0] = num_log((double)n1 / (double)n0);
 	return rounds_counted(p, MIN(n1, n0));
-}
-
-/* |z| of a parameter; the intercept's is 1. */
-static double
-reach(const struct plan *p, const uint32_t *active, uint32_t parameter)
-{
-	return parameter == 0 ? 1.0 : plan_z_max(p, active[parameter - 1]);
 }
 
 /* Log-likelihood, its gradient and the information. */
@@ -66,12 +63,13 @@ newton_layout(const struct plan *p, struct layout *l)
 	/* |log(1 + exp(eta))| <= |eta| + 1, and eta itself where y = 1. */
 	layout_reals(l, 1, num_bits(rows * (2.0 * plan_eta_max(p) + 1.0)) + 1);
 	for (uint32_t i = 0; i < n; i++)
-		layout_reals(l, 1, num_bits(rows * reach(p, active, i)) + 1);
+		layout_reals(
+		    l, 1, num_bits(rows * plan_reach(p, active, i)) + 1);
 	for (uint32_t i = 0; i < n; i++) {
 		for (uint32_t j = i; j < n; j++)
 			layout_reals(l, 1,
-			    num_bits(rows * reach(p, active, i) *
-				reach(p, active, j)) +
+			    num_bits(rows * plan_reach(p, active, i) *
+				plan_reach(p, active, j)) +
 				1);
 	}
 }
@@ -110,21 +108,44 @@ newton_step(struct plan *p, const uint64_t *sum)
 		newton_null(p, &s);
 		return 0;
 	}
-	if (p->iterations == 0) {
+	if (p->iterations == 0)
 		take_covariance(p, &s);
+	newton_penalize(p, &s);
+	if (p->iterations == 0)
 		newton_first(p, &s);
-	} else
+	else
 		newton_next(p, &s);
-	return p->phase == PHASE_SCORES ? rounds_evaluate(p) : 0;
+	if (p->phase != PHASE_SCORES)
+		return 0;
+	if (p->spec.robust == ROBUST_NO)
+		return rounds_evaluate(p);
+	p->phase = PHASE_RESIDUALS;
+	return 0;
+}
+
+static void
+residuals_layout(const struct plan *p, struct layout *l)
+{
+	robust_layout(p, l, 1.0);
+}
+
+static int
+residuals_step(struct plan *p, const uint64_t *sum)
+{
+	return robust_step(p, sum) == -1 ? -1 : rounds_evaluate(p);
 }
 
 const struct plan_kind plan_logistic = {
 	.name = "logistic",
 	.has_intercept = true,
+	.has_ridge = true,
+	ROBUST_ENTRY,
 	.rounds = { [PHASE_COUNTS] = { "counts", counts_layout, counts_step },
 	    [PHASE_MOMENTS] = ROUND_MOMENTS,
 	    [PHASE_NULL] = { "null", newton_layout, newton_step },
 	    [PHASE_NEWTON] = { "newton", newton_layout, newton_step },
+	    [PHASE_RESIDUALS] = { "residuals", residuals_layout,
+		residuals_step },
 	    [PHASE_SCORES] = ROUND_SCORES,
 	    [PHASE_PAIRS] = ROUND_PAIRS },
 };

@@ -254,6 +254,20 @@ newton_null(struct plan *p, const struct newton_sums *s)
 }
 
 void
+newton_penalize(const struct plan *p, struct newton_sums *s)
+{
+	uint32_t n = plan_parameters(p);
+	double lambda = p->spec.ridge;
+
+	for (uint32_t i = plan_has_intercept(p); i < n && lambda > 0.0; i++) {
+		s->loglik -= 0.5 * lambda * p->beta[i] * p->beta[i];
+		s->score[i] -= lambda * p->beta[i];
+		s->info[packed_at(n, i, i)] += lambda;
+		s->expected[packed_at(n, i, i)] += lambda;
+	}
+}
+
+void
 newton_first(struct plan *p, struct newton_sums *s)
 {
 	double delta[PAR_MAX], ratio;

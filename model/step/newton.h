@@ -23,6 +23,12 @@ struct newton_sums {
  */
 void newton_null(struct plan *p, const struct newton_sums *sums);
 
+/*
+ * The penalty ridge / 2 times the sum of squares of all parameters but the
+ * intercept is subtracted from the log-likelihood at plan->beta.
+ */
+void newton_penalize(const struct plan *p, struct newton_sums *sums);
+
 /* Changes *sums where it drops a parameter; call it with all terms active. */
 void newton_first(struct plan *p, struct newton_sums *sums);
 

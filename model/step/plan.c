@@ -73,14 +73,21 @@ plan_z_max(const struct plan *p, uint32_t i)
 }
 
 double
+plan_reach(const struct plan *p, const uint32_t *active, uint32_t parameter)
+{
+	return parameter == 0 ? 1.0 : plan_z_max(p, active[parameter - 1]);
+}
+
+double
 plan_eta_max(const struct plan *p)
 {
 	uint32_t active[MODEL_TERMS_MAX], n = plan_active(p, active);
 	uint32_t off = plan_has_intercept(p);
-	double sum = off == 1 ? num_abs(p->beta[0]) : 0.0;
+	const double *beta = p->phase == PHASE_RESIDUALS ? p->base : p->beta;
+	double sum = off == 1 ? num_abs(beta[0]) : 0.0;
 
 	for (uint32_t i = 0; i < n; i++)
-		sum += num_abs(p->beta[i + off]) * plan_z_max(p, active[i]);
+		sum += num_abs(beta[i + off]) * plan_z_max(p, active[i]);
 	if (p->spec.has_offset) {
 		double unit =
 		    plan_kind_of(p->spec.kind)->scales_y ? p->y_sd : 1.0;

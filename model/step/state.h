@@ -36,7 +36,7 @@ enum phase {
 	PHASE_BINS,
 	PHASE_SUMS,
 	PHASE_GRADIENT, /* learning; it has no other */
-	PHASE_RESIDUALS, /* cox, at the end: sums of patients' residuals */
+	PHASE_RESIDUALS, /* at the end: sums of patients' residuals */
 	PHASES,
 };
 
@@ -54,6 +54,7 @@ enum fit_status {
 	FIT_CHANGING, /* the set of rows changed again and again */
 	FIT_FEW_PER_TERM, /* fewer events per term than the study asks for */
 	FIT_WEIGHTS, /* few weigh more than all others can */
+	FIT_FEW_SITES, /* for standard errors by site */
 	FIT_STATUSES,
 };
 
@@ -80,7 +81,7 @@ struct plan {
 	 */
 	uint64_t *cells;
 	size_t n_cells; /* numbers in it; 0 before the first sum */
-	double *reals; /* finite ones; cox: model/step/hazard.h */
+	double *reals; /* finite ones; cox: hazard.h, glm: robust.h */
 	size_t n_reals;
 
 	double mean[MODEL_TERMS_MAX], sd[MODEL_TERMS_MAX]; /* sd 0: constant */
@@ -141,7 +142,10 @@ bool plan_sums_offset(const struct plan *p);
 double plan_centre(const struct plan *p, uint32_t term);
 /* The largest |z| that the codebook allows. */
 double plan_z_max(const struct plan *p, uint32_t term);
-/* The largest |eta| that it allows at beta. */
+/* |z| of a parameter of a model with an intercept, whose own is 1. */
+double plan_reach(
+    const struct plan *p, const uint32_t *active, uint32_t parameter);
+/* The largest |eta| that it allows at beta; of residuals, at base. */
 double plan_eta_max(const struct plan *p);
 
 /*

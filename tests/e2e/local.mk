@@ -1,7 +1,7 @@
 # Whole runs by consilium-local.
 E2E = %D%/again.sh %D%/bad-input.sh %D%/birthwt.sh %D%/breast-cancer.sh \
 	%D%/cox.sh \
-	%D%/formula.sh %D%/glm.sh %D%/km.sh %D%/learning.sh %D%/lung.sh \
+	%D%/formula.sh %D%/glm.sh %D%/km.sh %D%/learning.sh %D%/lung.sh %D%/robust.sh \
 	%D%/recoding.sh %D%/renewal.sh %D%/replay.sh %D%/summary.sh
 check_SCRIPTS += $(E2E)
 EXTRA_DIST += $(E2E) %D%/README.md %D%/lib.sh %D%/birthwt.study \

@@ -26,12 +26,14 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += \
-	%D%/test_cox %D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km \
+	%D%/test_robust %D%/test_cox %D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km \
 	%D%/test_learn %D%/test_plan %D%/test_result %D%/test_textbook
 %C%_test_cox_SOURCES = %D%/test_cox.c
 %C%_test_cox_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_effects_SOURCES = %D%/test_effects.c
 %C%_test_effects_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_robust_SOURCES = %D%/test_robust.c
+%C%_test_robust_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_families_SOURCES = %D%/test_families.c
 %C%_test_families_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_glm_SOURCES = %D%/test_glm.c
@@ -63,6 +65,8 @@ EXTRA_DIST += \
 	tests/reference/diabetes.py \
 	tests/reference/effects.R \
 	tests/reference/families.R \
+	tests/reference/ridge.R tests/reference/ridge.py \
+	tests/reference/robust.R \
 	tests/reference/glm.R \
 	tests/reference/km.R \
 	tests/reference/models.R \
@@ -90,6 +94,9 @@ EXTRA_DIST += \
 	tests/vectors/model/families_insurance.csv \
 	tests/vectors/model/families_lung.csv \
 	tests/vectors/model/families_quine.csv \
+	tests/vectors/model/ridge.csv tests/vectors/model/ridge_fit.csv \
+	tests/vectors/model/ridge_sklearn.csv \
+	tests/vectors/model/robust.csv \
 	tests/vectors/model/glm_coef.csv \
 	tests/vectors/model/glm_fit.csv \
 	tests/vectors/model/km_curves.csv \

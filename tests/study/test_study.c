@@ -344,9 +344,19 @@ static const struct {
 	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
 	    "kind = glm\nfamily = poisson\noutcome = dead\n",
 	    "s:13:11: outcome: column \"dead\" must be a number" },
+	{ "kind = cox\n", "kind = km\nrobust = patient\n",
+	    "s:20:9: robust: only kind = cox, logistic and glm have it" },
+	{ "strata = sex\n", "strata = sex\nridge = 2\n",
+	    "s:20:9: ridge: only kind = logistic and kind = glm have one, "
+	    "without robust errors" },
 	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
-	    "kind = logistic\noutcome = dead\nrobust = patient\n",
-	    "s:18:9: robust: only kind = cox has it" },
+	    "kind = logistic\noutcome = dead\nrobust = site\n",
+	    "s:18:9: robust = site: 3 sites, expected at least 5: from the "
+	    "sum over fewer, single sites could be told" },
+	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
+	    "kind = logistic\noutcome = dead\nridge = 2\nrobust = patient\n",
+	    "s:19:9: ridge: only kind = logistic and kind = glm have one, "
+	    "without robust errors" },
 	{ "kind = cox\n", "kind = km\nph-test = yes\n",
 	    "s:20:9: ph-test, baseline: only kind = cox has them" },
 	{ "strata = sex\n", "strata = site\nbaseline = yes\n",
