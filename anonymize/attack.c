@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "anonymize/classes.h"
+#include "anonymize/ranking.h"
 #include "common/err.h"
 #include "common/macros.h"
 
@@ -14,29 +15,24 @@ static int
 join(const double *const *table, const double *const *source, size_t n_keys,
     size_t n_table, size_t n_source, struct classes *c, struct err *err)
 {
-	size_t n = n_table + n_source;
-	double *all = malloc((n * n_keys + 1) * sizeof(*all));
-	const double **keys = calloc(n_keys + 1, sizeof(*keys));
-	int r = -1;
+	struct ranking r = { 0 };
+	int result = ranking_start(&r, n_table + n_source);
 
-	if (all == NULL || keys == NULL) {
-		err_sys(err, "memory for the linkage attack");
-		goto out;
-	}
-	for (size_t i = 0; i < n_keys; i++) {
-		double *to = all + i * n;
+	for (size_t k = 0; result == 0 && k < n_keys; k++) {
+		uint64_t *key = ranking_column(&r);
 
-		memcpy(to, table[i], n_table * sizeof(*to));
-		memcpy(to + n_table, source[i], n_source * sizeof(*to));
-		keys[i] = to;
+		for (size_t i = 0; key != NULL && i < n_table; i++)
+			key[i] = ranking_key(table[k][i]);
+		for (size_t i = 0; key != NULL && i < n_source; i++)
+			key[n_table + i] = ranking_key(source[k][i]);
+		result = key != NULL ? ranking_add(&r) : -1;
 	}
-	r = classes_make(c, keys, n_keys, n, err);
-out:
-	if (all != NULL)
-		explicit_bzero(all, n * n_keys * sizeof(*all));
-	free(all);
-	free(keys);
-	return r;
+	if (result == 0)
+		result = ranking_end(&r);
+	result = result == -1 ? err_sys(err, "memory for the linkage attack")
+			      : classes_ranked(c, &r, err);
+	ranking_free(&r);
+	return result;
 }
 
 /* The intruder's dice (splitmix64): not for keeping anything secret. */

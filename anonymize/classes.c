@@ -3,64 +3,97 @@
 #include "anonymize/classes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "anonymize/grouping.h"
+#include "anonymize/ranking.h"
 #include "common/err.h"
 #include "common/macros.h"
 
-struct key {
-	const double *const *columns;
-	size_t n;
-};
-
 static int
-compare(const void *a, const void *b, void *arg)
+no_memory(size_t n_rows, struct err *err)
 {
-	const struct key *k = arg;
-	size_t x = *(const size_t *)a, y = *(const size_t *)b;
-
-	for (size_t i = 0; i < k->n; i++) {
-		double u = k->columns[i][x], v = k->columns[i][y];
-
-		if (u != v)
-			return u < v ? -1 : 1;
-	}
-	return 0;
+	return err_sys(err, "memory for %zu rows", n_rows);
 }
 
-void
-classes_sort(const double *const *columns, size_t n_columns, size_t *order,
-    size_t n_rows)
+/* Rank rows by their values; rows (or NULL: all) says which. */
+static int
+rank(struct ranking *r, const double *const *columns, size_t n_columns,
+    const size_t *rows, size_t n_rows)
 {
-	struct key k = { columns, n_columns };
+	if (ranking_start(r, n_rows) == -1)
+		return -1;
+	for (size_t c = 0; c < n_columns; c++) {
+		uint64_t *key = ranking_column(r);
 
-	qsort_r(order, n_rows, sizeof(*order), compare, &k);
+		if (key == NULL)
+			return -1;
+		for (size_t i = 0; i < n_rows; i++)
+			key[i] =
+			    ranking_key(columns[c][rows != NULL ? rows[i] : i]);
+		if (ranking_add(r) == -1)
+			return -1;
+	}
+	return ranking_end(r);
+}
+
+int
+classes_sort(const double *const *columns, size_t n_columns, size_t *order,
+    size_t n_rows, struct err *err)
+{
+	size_t *old = malloc((n_rows + 1) * sizeof(*old)), at = 0;
+	struct ranking r = { 0 };
+	int result = -1;
+
+	if (old == NULL || rank(&r, columns, n_columns, order, n_rows) == -1) {
+		no_memory(n_rows, err);
+		goto out;
+	}
+	memcpy(old, order, n_rows * sizeof(*old));
+	/* Where each rank begins; then it is where its next row goes. */
+	for (size_t i = 0; i < r.g.n; i++) {
+		uint32_t size = r.g.count[i];
+
+		r.g.count[i] = (uint32_t)at;
+		at += size;
+	}
+	for (size_t i = 0; i < n_rows; i++)
+		order[r.g.count[r.rank[i]]++] = old[i];
+	result = 0;
+out:
+	ranking_free(&r);
+	free(old);
+	return result;
+}
+
+int
+classes_ranked(struct classes *c, const struct ranking *r, struct err *err)
+{
+	*c = (struct classes){ .n_rows = r->n_rows, .n = r->g.n };
+	c->of_row = malloc((c->n_rows + 1) * sizeof(*c->of_row));
+	c->size = malloc((c->n + 1) * sizeof(*c->size));
+	if (c->of_row == NULL || c->size == NULL)
+		return no_memory(c->n_rows, err);
+	for (size_t i = 0; i < c->n_rows; i++)
+		c->of_row[i] = r->rank[i];
+	for (size_t i = 0; i < c->n; i++)
+		c->size[i] = r->g.count[i];
+	return 0;
 }
 
 int
 classes_make(struct classes *c, const double *const *keys, size_t n_keys,
     size_t n_rows, struct err *err)
 {
-	struct key k = { keys, n_keys };
-	size_t *order = malloc((n_rows + 1) * sizeof(*order));
+	struct ranking r = { 0 };
+	int result;
 
 	*c = (struct classes){ .n_rows = n_rows };
-	c->of_row = malloc((n_rows + 1) * sizeof(*c->of_row));
-	c->size = calloc(n_rows + 1, sizeof(*c->size));
-	if (order == NULL || c->of_row == NULL || c->size == NULL) {
-		free(order);
-		return err_sys(err, "memory for %zu rows", n_rows);
-	}
-	for (size_t i = 0; i < n_rows; i++)
-		order[i] = i;
-	classes_sort(keys, n_keys, order, n_rows);
-	for (size_t i = 0; i < n_rows; i++) {
-		if (i == 0 || compare(&order[i - 1], &order[i], &k) != 0)
-			c->n++;
-		c->of_row[order[i]] = c->n - 1;
-		c->size[c->n - 1]++;
-	}
-	free(order);
-	return 0;
+	result = rank(&r, keys, n_keys, NULL, n_rows) == -1
+	    ? no_memory(n_rows, err)
+	    : classes_ranked(c, &r, err);
+	ranking_free(&r);
+	return result;
 }
 
 static int
@@ -75,25 +108,24 @@ int
 classes_people(const struct classes *c, const uint32_t *patient,
     struct classes *people, struct err *err)
 {
-	uint64_t *pair = malloc((c->n_rows + 1) * sizeof(*pair));
+	struct grouping g = { 0 };
+	uint64_t *pair = grouping_keys(&g, c->n_rows);
+	int r = -1;
 
 	*people = (struct classes){ .n = c->n };
 	people->size = calloc(c->n + 1, sizeof(*people->size));
-	if (pair == NULL || people->size == NULL) {
-		free(pair);
-		return err_sys(err, "memory for %zu rows", c->n_rows);
-	}
+	if (pair == NULL || people->size == NULL)
+		goto out;
 	for (size_t i = 0; i < c->n_rows; i++)
 		pair[i] = (uint64_t)c->of_row[i] << 32 | patient[i];
-	qsort(pair, c->n_rows, sizeof(*pair), by_number);
-	for (size_t i = 0; i < c->n_rows; i++) {
-		if (i > 0 && pair[i] == pair[i - 1])
-			continue;
-		people->size[pair[i] >> 32]++;
-		people->n_rows++;
-	}
-	free(pair);
-	return 0;
+	if ((r = grouping_make(&g, c->n_rows, NULL, NULL)) == -1)
+		goto out;
+	for (size_t i = 0; i < g.n; i++)
+		people->size[g.key[i] >> 32]++;
+	people->n_rows = g.n;
+out:
+	grouping_free(&g);
+	return r == -1 ? no_memory(c->n_rows, err) : 0;
 }
 
 /* A patient's rows: their classes, ascending, one after another. */
@@ -133,7 +165,7 @@ classes_histories(const struct classes *c, const uint32_t *patient,
 	out->size = calloc(n_patients + 1, sizeof(*out->size));
 	if (pair == NULL || h == NULL || out->of_row == NULL ||
 	    out->size == NULL) {
-		err_sys(err, "memory for %zu rows", c->n_rows);
+		no_memory(c->n_rows, err);
 		goto out;
 	}
 	for (size_t i = 0; i < c->n_rows; i++)
@@ -176,14 +208,17 @@ classes_risk(const struct classes *c, double threshold)
 {
 	struct risk r = { .smallest = c->n_rows };
 	double rows = (double)MAX(c->n_rows, 1);
+	size_t unique = 0, above = 0;
 
 	for (size_t i = 0; i < c->n; i++) {
 		double size = (double)c->size[i];
 
 		r.smallest = MIN(r.smallest, c->size[i]);
-		r.unique += c->size[i] == 1 ? 1 / rows : 0;
-		r.above += 1 / size > threshold ? size / rows : 0;
+		unique += c->size[i] == 1;
+		above += 1 / size > threshold ? c->size[i] : 0;
 	}
+	r.unique = (double)unique / rows;
+	r.above = (double)above / rows;
 	r.highest = r.smallest > 0 ? 1 / (double)r.smallest : 0;
 	r.average = (double)c->n / rows;
 	return r;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct err;
+struct ranking;
 
 struct classes {
 	size_t n_rows, n; /* rows, classes */
@@ -30,9 +31,11 @@ struct risk {
 };
 
 /* keys[i] holds the n_rows values of one quasi-identifier; no quasi-identifier
-   makes one class.  End with classes_free(), also after an error. */
+   makes one class.  Classes are numbered in the order of their values.  End with classes_free(), also after an error. */
 int classes_make(struct classes *c, const double *const *keys, size_t n_keys,
     size_t n_rows, struct err *err);
+/* The same of rows that were ranked by their keys. */
+int classes_ranked(struct classes *c, const struct ranking *r, struct err *err);
 void classes_free(struct classes *c);
 
 /*
@@ -59,9 +62,9 @@ size_t classes_below(const struct classes *c, size_t k);
 
 /*
  * Put order[0..n_rows) into ascending order of the rows' values, the first
- * column first.
+ * column first; the order of equal ones stays.
  */
-void classes_sort(const double *const *columns, size_t n_columns, size_t *order,
-    size_t n_rows);
+int classes_sort(const double *const *columns, size_t n_columns, size_t *order,
+    size_t n_rows, struct err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "anonymize/ranking.h"
 #include "anonymize/rows.h"
 #include "anonymize/words.h"
 #include "common/catalogue.h"
@@ -46,40 +47,28 @@ facts_use(int use)
  * Columns.
  */
 
-static int
-ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* Distinct values, Shannon's information in bits, share of single values. */
 static int
 spread(const double *values, size_t n, size_t *distinct, double *bits,
     double *unique, struct err *err)
 {
-	double *v = malloc((n + 1) * sizeof(*v));
-	size_t run = 0;
+	struct ranking r = { 0 };
+	size_t alone = 0;
 
-	if (v == NULL)
+	if (ranking_one(&r, values, n) == -1) {
+		ranking_free(&r);
 		return err_sys(err, "memory for the report");
-	memcpy(v, values, n * sizeof(*v));
-	qsort(v, n, sizeof(*v), ascending);
-	*distinct = 0;
-	*bits = *unique = 0;
-	for (size_t i = 0; i < n; i++) {
-		run++;
-		if (i + 1 < n && v[i + 1] == v[i])
-			continue;
-		++*distinct;
-		*bits -=
-		    (double)run / (double)n * log2((double)run / (double)n);
-		*unique += run == 1 ? 1 / (double)n : 0;
-		run = 0;
 	}
-	explicit_bzero(v, n * sizeof(*v));
-	free(v);
+	*distinct = r.g.n;
+	*bits = 0;
+	for (size_t i = 0; i < r.g.n; i++) {
+		double share = (double)r.g.count[i] / (double)n;
+
+		*bits -= share * log2(share);
+		alone += r.g.count[i] == 1;
+	}
+	*unique = n > 0 ? (double)alone / (double)n : 0;
+	ranking_free(&r);
 	return 0;
 }
 

@@ -25,6 +25,7 @@ noinst_LIBRARIES += %D%/libanonymize.a
 	%D%/population.c %D%/population.h \
 	%D%/prepare.c %D%/prepare.h \
 	%D%/pseudonym.c %D%/pseudonym.h \
+	%D%/ranking.c %D%/ranking.h \
 	%D%/recoding.c %D%/recoding.h \
 	%D%/report.c %D%/report.h \
 	%D%/report_html.c \

@@ -40,6 +40,7 @@ order_classes(const struct job *j, size_t *order, struct err *err)
 	const struct study *s = j->s;
 	const double **by = calloc(s->n_quasi + s->n_columns + 1, sizeof(*by));
 	size_t n = 0;
+	int r;
 
 	if (by == NULL)
 		return no_memory(err);
@@ -51,9 +52,9 @@ order_classes(const struct job *j, size_t *order, struct err *err)
 			by[n++] = j->rows->columns[c].values;
 	for (size_t i = 0; i < j->rows->n; i++)
 		order[i] = i;
-	classes_sort(by, n, order, j->rows->n);
+	r = classes_sort(by, n, order, j->rows->n, err);
 	free(by);
-	return 0;
+	return r;
 }
 
 /* One over the standard deviation, so that distances are on one scale. */

@@ -230,16 +230,46 @@ values_by_class(const struct job *j, size_t column)
 	return NULL;
 }
 
+/* The kept rows' values, and the rows, into another order. */
+static int
+put_in_order(struct job *j, const size_t *at, struct err *err)
+{
+	size_t n = j->result->n_kept;
+	size_t *order = malloc((n + 1) * sizeof(*order));
+	double *column = malloc((n + 1) * sizeof(*column));
+
+	if (order == NULL || column == NULL) {
+		free(order);
+		free(column);
+		return no_memory(j, err);
+	}
+	for (size_t i = 0; i < n; i++)
+		order[i] = j->order[at[i]];
+	free(j->order);
+	j->order = order;
+	for (size_t t = 0; t < j->s->n_table; t++) {
+		double *old = j->columns[t];
+
+		for (size_t i = 0; i < n; i++)
+			column[i] = old[at[i]];
+		j->columns[t] = column;
+		column = old;
+	}
+	explicit_bzero(column, n * sizeof(*column));
+	free(column);
+	return 0;
+}
+
 /* The table's values, in the order of the values. */
 static int
 make_columns(struct job *j, struct err *err)
 {
-	size_t n = j->rows->n, n_table = j->s->n_table;
-	double **all = matrix(n_table, n);
+	size_t n = j->result->n_kept, n_table = j->s->n_table;
+	size_t *at = malloc((n + 1) * sizeof(*at));
 	int r = -1;
 
-	j->columns = matrix(n_table, j->result->n_kept);
-	if (all == NULL || j->columns == NULL) {
+	j->columns = matrix(n_table, n);
+	if (at == NULL || j->columns == NULL) {
 		no_memory(j, err);
 		goto out;
 	}
@@ -249,18 +279,19 @@ make_columns(struct job *j, struct err *err)
 		const double *by_class = values_by_class(j, column);
 
 		for (size_t i = 0; i < n; i++)
-			all[t][i] = by_class != NULL
-			    ? by_class[i]
-			    : study_table_value(j->s, column, values[i]);
+			j->columns[t][i] = by_class != NULL
+			    ? by_class[j->order[i]]
+			    : study_table_value(
+				  j->s, column, values[j->order[i]]);
 	}
-	classes_sort(
-	    (const double *const *)all, n_table, j->order, j->result->n_kept);
-	for (size_t t = 0; t < n_table; t++)
-		for (size_t i = 0; i < j->result->n_kept; i++)
-			j->columns[t][i] = all[t][j->order[i]];
-	r = 0;
+	for (size_t i = 0; i < n; i++)
+		at[i] = i;
+	if (classes_sort(
+		(const double *const *)j->columns, n_table, at, n, err) == -1)
+		goto out;
+	r = put_in_order(j, at, err);
 out:
-	matrix_free(all, n_table, n);
+	free(at);
 	return r;
 }
 

@@ -7,62 +7,17 @@
 #include <string.h>
 
 #include "anonymize/classes.h"
+#include "anonymize/ranking.h"
 #include "common/err.h"
 #include "common/macros.h"
 
-/* Numbers for the different keys that come, from 0: open addressing. */
-struct numbering {
-	uint64_t *key;
-	uint32_t *number; /* 1 up; 0: free */
-	size_t size; /* power of 2, twice the rows */
+#define COUNT_MAX ((size_t)1 << 18) /* combinations counted in an array */
+
+/* A column, its different values numbered. */
+struct coded {
+	uint32_t *code; /* (n_rows) */
 	uint32_t n;
 };
-
-static int
-numbering_make(struct numbering *m, size_t n_rows, struct err *err)
-{
-	*m = (struct numbering){ .size = 16 };
-	while (m->size < 2 * n_rows)
-		m->size *= 2;
-	m->key = malloc(m->size * sizeof(*m->key));
-	m->number = malloc(m->size * sizeof(*m->number));
-	return m->key != NULL && m->number != NULL
-	    ? 0
-	    : err_sys(err, "memory for %zu rows", n_rows);
-}
-
-static void
-numbering_free(struct numbering *m)
-{
-	if (m->key != NULL)
-		explicit_bzero(m->key, m->size * sizeof(*m->key));
-	free(m->key);
-	free(m->number);
-}
-
-static uint32_t
-number_of(struct numbering *m, uint64_t key)
-{
-	size_t i = (size_t)(key * 0x9e3779b97f4a7c15 >> 20) & (m->size - 1);
-
-	while (m->number[i] != 0 && m->key[i] != key)
-		i = (i + 1) & (m->size - 1);
-	if (m->number[i] == 0) {
-		m->key[i] = key;
-		m->number[i] = ++m->n;
-	}
-	return m->number[i] - 1;
-}
-
-static uint64_t
-bits_of(double v)
-{
-	uint64_t u;
-
-	v += 0.0; /* -0 is 0 */
-	memcpy(&u, &v, sizeof(u));
-	return u;
-}
 
 /* Rows a pair of which are alike: n (n - 1) / 2 of each combination. */
 static void
@@ -82,68 +37,95 @@ separation_sets(size_t n)
 	return n + (n <= SEPARATION_COLUMNS_MAX ? n * (n - (n > 0)) / 2 : 0);
 }
 
-/* Count the numbers that key(row) makes, for one set. */
-static void
-measure(struct separation *s, struct numbering *m, const uint32_t *const *codes,
-    const double *raw, uint32_t *count, uint32_t *code_out, size_t n_rows)
+/* Few combinations are counted in an array, many are put together. */
+static int
+measure_pair(const struct coded *a, const struct coded *b, size_t n_rows,
+    uint32_t *count, struct grouping *g, struct separation *s)
 {
-	memset(m->number, 0, m->size * sizeof(*m->number));
-	memset(count, 0, n_rows * sizeof(*count));
-	m->n = 0;
-	for (size_t i = 0; i < n_rows; i++) {
-		uint64_t key = raw != NULL ? bits_of(raw[i])
-		    : s->b != SEPARATION_NONE
-		    ? (uint64_t)codes[s->a][i] << 32 | codes[s->b][i]
-		    : 0;
-		uint32_t c = number_of(m, key);
+	size_t all = (size_t)a->n * b->n, n = 0;
+	uint64_t *key;
 
-		count[c]++;
-		if (code_out != NULL)
-			code_out[i] = c;
+	if (all <= COUNT_MAX) {
+		memset(count, 0, all * sizeof(*count));
+		for (size_t i = 0; i < n_rows; i++)
+			count[(size_t)a->code[i] * b->n + b->code[i]]++;
+		for (size_t i = 0; i < all; i++)
+			if (count[i] > 0)
+				count[n++] = count[i];
+		finish(s, count, n, n_rows);
+		return 0;
 	}
-	finish(s, count, m->n, n_rows);
+	if ((key = grouping_keys(g, n_rows)) == NULL)
+		return -1;
+	for (size_t i = 0; i < n_rows; i++)
+		key[i] = (uint64_t)a->code[i] << 32 | b->code[i];
+	if (grouping_make(g, n_rows, NULL, NULL) == -1)
+		return -1;
+	finish(s, g->count, g->n, n_rows);
+	return 0;
+}
+
+/* A column that nothing is known of is one value. */
+static int
+code_column(
+    const double *values, size_t n_rows, struct coded *c, struct separation *s)
+{
+	const uint32_t all = (uint32_t)n_rows;
+	struct ranking r = { 0 };
+
+	if (values == NULL) {
+		*c = (struct coded){ calloc(n_rows + 1, sizeof(*c->code)), 1 };
+		finish(s, &all, n_rows > 0, n_rows);
+		return c->code != NULL ? 0 : -1;
+	}
+	if (ranking_one(&r, values, n_rows) == -1) {
+		ranking_free(&r);
+		return -1;
+	}
+	finish(s, r.g.count, r.g.n, n_rows);
+	*c = (struct coded){ r.rank, (uint32_t)r.g.n };
+	r.rank = NULL; /* from here on c's */
+	ranking_free(&r);
+	return 0;
 }
 
 int
 separation_measure(const double *const *columns, size_t n_columns,
     size_t n_rows, struct separation *out, struct err *err)
 {
-	uint32_t **codes = calloc(n_columns + 1, sizeof(*codes));
-	uint32_t *count = calloc(n_rows + 1, sizeof(*count));
-	struct numbering m = { 0 };
+	struct coded *codes = calloc(n_columns + 1, sizeof(*codes));
+	uint32_t *count = malloc(COUNT_MAX * sizeof(*count));
+	struct grouping g = { 0 };
 	size_t n = 0;
-	int r = -1;
+	int result = -1;
 
-	if (codes == NULL || count == NULL) {
-		err_sys(err, "memory for %zu rows", n_rows);
-		goto out;
-	}
-	if (numbering_make(&m, n_rows, err) == -1)
+	if (codes == NULL || count == NULL)
 		goto out;
 	for (size_t i = 0; i < n_columns; i++) {
-		if ((codes[i] = calloc(n_rows + 1, sizeof(**codes))) == NULL) {
-			err_sys(err, "memory for %zu rows", n_rows);
-			goto out;
-		}
 		out[n] = (struct separation){ .a = i, .b = SEPARATION_NONE };
-		measure(
-		    &out[n++], &m, NULL, columns[i], count, codes[i], n_rows);
+		if (code_column(columns[i], n_rows, &codes[i], &out[n++]) == -1)
+			goto out;
 	}
 	for (size_t i = 0; n_columns <= SEPARATION_COLUMNS_MAX && i < n_columns;
 	     i++)
 		for (size_t k = i + 1; k < n_columns; k++) {
 			out[n] = (struct separation){ .a = i, .b = k };
-			measure(&out[n++], &m, (const uint32_t *const *)codes,
-			    NULL, count, NULL, n_rows);
+			if (measure_pair(&codes[i], &codes[k], n_rows, count,
+				&g, &out[n++]) == -1)
+				goto out;
 		}
-	r = 0;
+	result = 0;
 out:
-	for (size_t i = 0; codes != NULL && i < n_columns; i++)
-		free(codes[i]);
+	for (size_t i = 0; codes != NULL && i < n_columns; i++) {
+		if (codes[i].code != NULL)
+			explicit_bzero(
+			    codes[i].code, n_rows * sizeof(*codes[i].code));
+		free(codes[i].code);
+	}
 	free(codes);
 	free(count);
-	numbering_free(&m);
-	return r;
+	grouping_free(&g);
+	return result == -1 ? err_sys(err, "memory for %zu rows", n_rows) : 0;
 }
 
 struct separation
