@@ -45,6 +45,7 @@ check_PROGRAMS += %D%/test_transform
 check_PROGRAMS += %D%/test_microaggregate
 %C%_test_microaggregate_SOURCES = %D%/test_microaggregate.c
 %C%_test_microaggregate_LDADD = $(%C%_LIBS)
+EXTRA_DIST += tests/reference/microaggregation.R tests/vectors/microaggregation.csv
 
 check_PROGRAMS += %D%/test_icd10
 %C%_test_icd10_SOURCES = %D%/test_icd10.c

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "anonymize/microaggregate.h"
@@ -22,10 +23,10 @@ draw(uint32_t below)
 	return (uint32_t)(seed >> 33) % below;
 }
 
-/* Within-group sum of squares; groups of fewer than k fail. */
+/* Within groups. */
 static double
-squares(const double *v, size_t n, size_t d, size_t k, const uint32_t *group,
-    size_t n_groups)
+sum_of_squares(
+    const double *v, size_t n, size_t d, const uint32_t *group, size_t n_groups)
 {
 	double sum = 0;
 
@@ -34,7 +35,6 @@ squares(const double *v, size_t n, size_t d, size_t k, const uint32_t *group,
 
 		for (size_t i = 0; i < n; i++)
 			size += group[i] == g;
-		assert_true(size >= k && (size < 2 * k || n < 2 * k));
 		for (size_t c = 0; c < d; c++) {
 			double mean = 0;
 
@@ -48,6 +48,21 @@ squares(const double *v, size_t n, size_t d, size_t k, const uint32_t *group,
 		}
 	}
 	return sum;
+}
+
+/* The same; groups of fewer than k fail. */
+static double
+squares(const double *v, size_t n, size_t d, size_t k, const uint32_t *group,
+    size_t n_groups)
+{
+	for (size_t g = 0; g < n_groups; g++) {
+		size_t size = 0;
+
+		for (size_t i = 0; i < n; i++)
+			size += group[i] == g;
+		assert_true(size >= k && (size < 2 * k || n < 2 * k));
+	}
+	return sum_of_squares(v, n, d, group, n_groups);
 }
 
 /*
@@ -129,6 +144,58 @@ one_column_is_the_optimum(void **state)
 			    0);
 			assert_true(fabs(squares(v, n, 1, k, group, groups) -
 					best) < 1e-9);
+		}
+}
+
+/* The least sum of squares over all ways to put rows into groups of k and more, not
+   only those next to each other. */
+static double
+try_all_partitions(const double *v, size_t n, size_t k, uint32_t *group,
+    size_t at, uint32_t n_groups)
+{
+	double best = INFINITY;
+
+	if (at == n) {
+		for (uint32_t g = 0; g < n_groups; g++) {
+			size_t size = 0;
+
+			for (size_t i = 0; i < n; i++)
+				size += group[i] == g;
+			if (size < k)
+				return INFINITY;
+		}
+		return sum_of_squares(v, n, 1, group, n_groups);
+	}
+	for (uint32_t g = 0; g <= n_groups; g++) {
+		group[at] = g;
+		best = MIN(best,
+		    try_all_partitions(
+			v, n, k, group, at + 1, n_groups + (g == n_groups)));
+	}
+	return best;
+}
+
+static void
+no_other_groups_lose_less(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	seed = 3;
+	for (size_t k = 2; k <= 3; k++)
+		for (size_t n = k; n <= 8; n++) {
+			double v[8];
+			uint32_t group[8], any[8];
+			size_t groups;
+
+			for (size_t i = 0; i < n; i++)
+				v[i] = draw(30) + draw(2) / 2.0;
+			assert_int_equal(
+			    microaggregate(v, n, 1, k, group, &groups, &err),
+			    0);
+			assert_true(
+			    fabs(squares(v, n, 1, k, group, groups) -
+				try_all_partitions(v, n, k, any, 0, 0)) < 1e-9);
 		}
 }
 
@@ -245,14 +312,107 @@ finds_what_lies_together(void **state)
 	assert_int_not_equal(group[0], group[3]);
 }
 
+/*
+ * Real numbers, against R.
+ */
+
+#define LUNG_ROWS 212
+#define LUNG_COLUMNS 8
+
+/* The column's number in lung.csv. */
+static size_t
+lung_column(const char *name)
+{
+	static const char *const names[] = { "inst", "time", "event", "age",
+		"sex", "ecog", "karno", "wtloss" };
+	size_t i = 0;
+
+	while (i < nitems(names) && strcmp(names[i], name) != 0)
+		i++;
+	assert_true(i < nitems(names));
+	return i;
+}
+
+static FILE *
+open_vectors(const char *name)
+{
+	const char *dir = getenv("top_srcdir");
+	char path[512], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/tests/vectors/%s",
+	    dir != NULL ? dir : ".", name);
+	if ((f = fopen(path, "re")) == NULL)
+		fail_msg("%s", path);
+	assert_non_null(fgets(line, sizeof(line), f));
+	return f;
+}
+
+static void
+read_lung(double rows[LUNG_ROWS][LUNG_COLUMNS])
+{
+	FILE *f = open_vectors("pooled/lung.csv");
+
+	for (size_t i = 0; i < LUNG_ROWS; i++)
+		for (size_t c = 0; c < LUNG_COLUMNS; c++)
+			assert_int_equal(
+			    fscanf(f, "%lf%*[,\n]", &rows[i][c]), 1);
+	fclose(f);
+}
+
+/* tests/reference/microaggregation.R */
+static void
+loses_what_r_computes(void **state)
+{
+	static double lung[LUNG_ROWS][LUNG_COLUMNS];
+	static double v[LUNG_ROWS * LUNG_COLUMNS];
+	FILE *f = open_vectors("microaggregation.csv");
+	size_t k, groups, lines = 0;
+	char columns[64];
+	double lost, share;
+
+	(void)state;
+	read_lung(lung);
+	while (fscanf(f, "%63[^,],%zu,%zu,%lf,%lf\n", columns, &k, &groups,
+		   &lost, &share) == 5) {
+		uint32_t group[LUNG_ROWS], one[LUNG_ROWS] = { 0 };
+		size_t which[LUNG_COLUMNS], d = 0, n;
+		struct err err = { 0 };
+		double sum, all;
+		char *rest = NULL;
+
+		for (char *name = strtok_r(columns, "+", &rest); name != NULL;
+		     name = strtok_r(NULL, "+", &rest))
+			which[d++] = lung_column(name);
+		for (size_t i = 0; i < LUNG_ROWS; i++)
+			for (size_t c = 0; c < d; c++)
+				v[i * d + c] = lung[i][which[c]];
+		assert_int_equal(
+		    microaggregate(v, LUNG_ROWS, d, k, group, &n, &err), 0);
+		if (groups != 0)
+			assert_int_equal(n, groups);
+		sum = squares(v, LUNG_ROWS, d, k, group, n);
+		all = sum_of_squares(v, LUNG_ROWS, d, one, 1);
+		if (fabs(sum - lost) > 1e-9 * lost ||
+		    fabs(sum / all - share) > 1e-9 * share)
+			fail_msg("%zu columns, k = %zu: %.17g instead of %.17g",
+			    d, k, sum, lost);
+		lines++;
+	}
+	fclose(f);
+	assert_int_equal(lines, 18);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cuts_where_a_person_would),
 		cmocka_unit_test(one_column_is_the_optimum),
+		cmocka_unit_test(no_other_groups_lose_less),
 		cmocka_unit_test(several_columns_are_as_described),
 		cmocka_unit_test(finds_what_lies_together),
+		cmocka_unit_test(loses_what_r_computes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
