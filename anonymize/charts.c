@@ -88,11 +88,14 @@ chart_sizes(struct html *h, const struct report *r)
 		else
 			html_text(h, _("%1$zu to %2$zu alike"), c->from, c->to);
 		html_close(h);
-		html_markup(h,
-		    "<div class=\"track\"><div class=\"bar%s\" "
-		    "style=\"width:%.2f%%\"></div></div>",
-		    i == 0 ? " bad" : "",
-		    100 * (double)c->patients / (double)most);
+		html_markup(h, "<div class=\"track\">");
+		if (c->patients > 0)
+			html_markup(h,
+			    "<div class=\"bar%s\" style=\"width:%.2f%%\">"
+			    "</div>",
+			    i == 0 ? " bad" : "",
+			    100 * (double)c->patients / (double)most);
+		html_markup(h, "</div>");
 		html_open(h, "div", NULL);
 		if (c->patients == 0)
 			html_text(h, "%s", _("nobody"));

@@ -649,8 +649,9 @@ the_changes(struct html *h, const struct report *r)
 		return;
 	section_heading(
 	    h, _("What changed since the last report of this study"));
-	html_element(h, "p", NULL, _("The last report was made at %1$s. %2$s"),
-	    c->made,
+	html_element(h, "p", NULL,
+	    _("The last report was made on %1$s at %2$.5s UTC. %3$s"),
+	    words_day(c->made).text, strlen(c->made) > 11 ? c->made + 11 : "?",
 	    c->same_table ? _("The table is the same, to the last digit.")
 			  : _("The table is another one."));
 	html_element(h, "p", NULL, "%s",
@@ -767,13 +768,13 @@ report_html(const struct report *r, struct canon *out, struct err *err)
 	the_study(&h, r);
 	what_leaves(&h, r);
 	the_findings(&h, r);
+	the_changes(&h, r);
 	the_rows(&h, r);
 	section_risk(&h, r);
 	section_loss(&h, r);
 	the_columns(&h, r);
 	the_harbor(&h, r);
 	the_noise(&h, r);
-	the_changes(&h, r);
 	the_decision(&h, r);
 	html_close(&h);
 	html_close(&h);

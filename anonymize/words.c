@@ -59,22 +59,29 @@ words_percent(double share)
 }
 
 struct words
-words_date(int64_t utc)
+words_day(const char *text)
 {
 	static const char *const months[] = { N_("January"), N_("February"),
 		N_("March"), N_("April"), N_("May"), N_("June"), N_("July"),
 		N_("August"), N_("September"), N_("October"), N_("November"),
 		N_("December") };
-	char text[CLOCK_TEXT_SIZE];
 	int year = 0, month = 1, day = 0;
 	struct words w;
 
-	clock_text(utc, text);
 	sscanf(text, "%d-%d-%d", &year, &month, &day);
 	/* TRANSLATORS: day of the month, name of the month, year. */
 	snprintf(w.text, sizeof(w.text), _("%1$d %2$s %3$d"), day,
 	    _(months[MIN(MAX(month, 1), 12) - 1]), year);
 	return w;
+}
+
+struct words
+words_date(int64_t utc)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_text(utc, text);
+	return words_day(text);
 }
 
 void

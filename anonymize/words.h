@@ -22,6 +22,8 @@ struct words words_one_in(double chance);
 struct words words_percent(double share);
 /* "28 November 2026"; seconds since 1970, UTC. */
 struct words words_date(int64_t utc);
+/* The same of "2026-11-28", whatever follows. */
+struct words words_day(const char *text);
 
 /* Cut a text that snprintf() may have cut where a character ends. */
 void words_fit(char *text);
