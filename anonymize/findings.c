@@ -315,6 +315,15 @@ find_secrets(struct report *r)
 {
 	const struct study *s = r->in.study;
 
+	if (r->in.patient != NULL && s->privacy.patient == STUDY_NONE)
+		find(r, "several-rows", false,
+		    _("The study takes every row for a patient of its own. By "
+		      "the identifiers that this hospital's configuration "
+		      "names, the %1$s complete rows are of %2$s patients: "
+		      "groups were counted in patients all the same. The "
+		      "study's result takes the rows to be independent."),
+		    words_count(r->in.rows->n).text,
+		    words_count(r->in.patients).text);
 	if (s->privacy.pseudonym == STUDY_YES)
 		find(r, "linked-rows", false,
 		    _("A pseudonym tells which rows of the table are one "

@@ -11,6 +11,7 @@
 #include "anonymize/dictionary.h"
 #include "anonymize/pseudonym.h"
 #include "common/err.h"
+#include "common/hex.h"
 #include "common/macros.h"
 
 /* The source while it is read. */
@@ -539,6 +540,32 @@ read_row(struct source *src, struct err *err)
 	return check_row(src) ? keep_row(src, err) : 0;
 }
 
+/* Where the study takes every row for a patient, and the site knows better. */
+static int
+number_patients(struct source *src)
+{
+	struct rows *r = src->rows;
+
+	if (src->s->privacy.patient != STUDY_NONE || r->ids == NULL)
+		return 0;
+	if ((r->patient = malloc((r->n + 1) * sizeof(*r->patient))) == NULL)
+		return -1;
+	for (size_t i = 0; i < r->n; i++) {
+		char text[2 * PATIENTS_ID + 1];
+
+		hex_text(r->ids[i], PATIENTS_ID, text);
+		r->patient[i] =
+		    dictionary_add(&src->patients, text, 2 * PATIENTS_ID);
+		if (r->patient[i] == DICTIONARY_NONE)
+			return -1;
+	}
+	if (src->patients.n == r->n) { /* a row each */
+		free(r->patient);
+		r->patient = NULL;
+	}
+	return 0;
+}
+
 static int
 read_source(struct source *src, struct err *err)
 {
@@ -554,6 +581,8 @@ read_source(struct source *src, struct err *err)
 	if (more == -1)
 		return -1;
 	r->open_end = csv_open_end(src->csv);
+	if (number_patients(src) == -1)
+		return no_memory(src->name, err);
 	r->n_patients = src->patients.n;
 	if (r->n_rejected > most)
 		return err_set(err, ERR_FORMAT,

@@ -56,8 +56,9 @@ struct rows {
 	size_t n_extra;
 	struct rows_seen *seen; /* (n_seen) what the source looks like */
 	size_t n_seen;
-	/* (n) whose row it is, if the study says how patients are told apart:
-	   numbers below n_patients; else NULL. */
+	/* (n) whose row it is, if the study says how patients are told apart,
+	   or if the site does and one has several rows: numbers below
+	   n_patients; else NULL. */
 	uint32_t *patient;
 	size_t n_patients;
 	bool open_end; /* the last line has no line end */

@@ -128,6 +128,49 @@ closeness_is_of_patients(void **state)
 	prepared_free(&o);
 }
 
+/* The study does not know that a patient may have several rows; the site does. */
+static void
+a_site_that_knows_better_counts_patients(void **state)
+{
+	static const char study[] = PREPARED_MODEL(
+	    "terms = age\n") "[privacy]\nk = 3\ncohort = "
+			     "fixed\nsuppression-limit = 0.5\n"
+			     "[column mrn]\ntype = text\nprivacy = "
+			     "direct-identifier\n" AGE;
+	struct err err = { 0 };
+	struct patients *p = patients_new("mrn", secret, &err);
+	struct prepare more = { .patients = p, .patients_fd = -1 };
+	struct prepared o;
+	FILE *ids = tmpfile();
+
+	(void)state;
+	assert_non_null(p);
+	assert_non_null(ids);
+	more.patients_fd = fileno(ids);
+	/* Three rows of 40 are of one patient. */
+	prepared_run(&o, study,
+	    "mrn,age,ill\nA,30,no\nB,30,no\nC,30,yes\nD,40,no\nD,40,no\n"
+	    "D,40,yes\n",
+	    &more);
+	fits(&o);
+	assert_int_equal(o.result.n_suppressed, 3);
+	assert_true(prepared_number(&o, "patients.complete") == 4);
+	assert_non_null(strstr(o.json, "\"several-rows\""));
+	prepared_free(&o);
+	/* One row each: nothing is said of patients. */
+	prepared_run(&o, study,
+	    "mrn,age,ill\nA,30,no\nB,30,no\nC,30,yes\nD,40,no\nE,40,no\n"
+	    "F,40,yes\n",
+	    &more);
+	fits(&o);
+	assert_int_equal(o.result.n_suppressed, 0);
+	assert_null(json_get(o.report, "patients"));
+	assert_null(strstr(o.json, "\"several-rows\""));
+	prepared_free(&o);
+	fclose(ids);
+	patients_free(p);
+}
+
 /*
  * Local recoding and means.
  */
@@ -675,6 +718,7 @@ main(void)
 		cmocka_unit_test(the_limit_is_of_patients),
 		cmocka_unit_test(diversity_is_of_patients),
 		cmocka_unit_test(closeness_is_of_patients),
+		cmocka_unit_test(a_site_that_knows_better_counts_patients),
 		cmocka_unit_test(a_local_class_is_of_k_patients),
 		cmocka_unit_test(a_mean_is_of_k_patients),
 		cmocka_unit_test(the_rows_of_a_patient_share_his_mean),
