@@ -28,13 +28,22 @@ checkpoint_sign(struct checkpoint *c, const struct key *k, struct canon *out,
 }
 
 int
-checkpoint_open(const void *object, size_t len, const uint8_t pk[KEY_PUBLIC],
+checkpoint_open(const void *object, size_t len, const uint8_t *pk,
     struct checkpoint *c, struct err *err)
 {
 	const uint8_t *content;
 	struct canon_in in;
 	size_t n;
 
+	if (pk == NULL) { /* it begins with the key */
+		if (signed_peek(object, len, CHECKPOINT_TYPE, CHECKPOINT_MAX,
+			&content, &n, err) < 0)
+			return -1;
+		if (n < KEY_PUBLIC)
+			return err_set(
+			    err, ERR_FORMAT, "checkpoint: cut short");
+		pk = content;
+	}
 	if (signed_open(object, len, CHECKPOINT_TYPE, CHECKPOINT_MAX, pk,
 		&content, &n, err) < 0)
 		return -1;
@@ -70,7 +79,7 @@ checkpoint_countersign(const void *object, size_t len, int64_t utc,
 
 int
 checkpoint_open_countersigned(const void *object, size_t len,
-    const uint8_t coordinator[KEY_PUBLIC], const uint8_t pk[KEY_PUBLIC],
+    const uint8_t coordinator[KEY_PUBLIC], const uint8_t *pk,
     struct checkpoint *c, struct err *err)
 {
 	const uint8_t *content, *inner;

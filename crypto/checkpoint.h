@@ -35,16 +35,16 @@ struct checkpoint {
 /* Append the object to out; key is filled in. */
 int checkpoint_sign(struct checkpoint *c, const struct key *k,
     struct canon *out, struct err *err);
-/* ERR_REFUSED if it is not pk's. */
-int checkpoint_open(const void *object, size_t len,
-    const uint8_t pk[KEY_PUBLIC], struct checkpoint *c, struct err *err);
+/* ERR_REFUSED if it is not pk's; NULL: whosever it is, c->key says. */
+int checkpoint_open(const void *object, size_t len, const uint8_t *pk,
+    struct checkpoint *c, struct err *err);
 
 /* object is one that checkpoint_open() took. */
 int checkpoint_countersign(const void *object, size_t len, int64_t utc,
     const struct key *coordinator, struct canon *out, struct err *err);
 /* Both signatures are checked. */
 int checkpoint_open_countersigned(const void *object, size_t len,
-    const uint8_t coordinator[KEY_PUBLIC], const uint8_t pk[KEY_PUBLIC],
+    const uint8_t coordinator[KEY_PUBLIC], const uint8_t *pk,
     struct checkpoint *c, struct err *err);
 
 #endif

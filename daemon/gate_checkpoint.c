@@ -77,7 +77,8 @@ gate_on_countersigned(
 	return 0;
 }
 
-/* Who shortens the log and leaves the checkpoint is found at the next start. */
+/* Who shortens the log and leaves the checkpoint is found at the next start.  It
+   may be from before a new identity, under which the same log goes on. */
 int
 gate_load_checkpoint(struct gate *g, struct err *err)
 {
@@ -93,8 +94,8 @@ gate_load_checkpoint(struct gate *g, struct err *err)
 		return 0;
 	if ((p = file_read(path, CHECKPOINT_MAX, &len, err)) == NULL)
 		return -1;
-	if (checkpoint_open_countersigned(p, len, g->coordinator,
-		key_public(g->identity), &c, &why) < 0) {
+	if (checkpoint_open_countersigned(
+		p, len, g->coordinator, NULL, &c, &why) < 0) {
 		log_msg(LOG_ERR, "%s: %s", path, why.msg);
 	} else if (c.state.count > audit_count(g->audit)) {
 		snprintf(known, sizeof(known), "%" PRIu64, c.state.count);

@@ -300,6 +300,16 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	/* Said again, by the same officer or by another: nothing new. */
 	if (st->status == status)
 		return reply_decision(g, tag, st, verdict, warning, err);
+	/* What was taken back is not brought back by who kept a copy. */
+	if ((rv = store_has_decision(
+		 g->store, st->id, q->body, q->body_len, err)) < 0)
+		return -1;
+	if (rv == 1) {
+		err_set(&why, ERR_REFUSED,
+		    "this decision was taken before, and another since; sign "
+		    "it anew");
+		return gate_reply_error(g, tag, &why, err);
+	}
 	hex_text(a.officer, KEY_PUBLIC, officer);
 	hex_text(a.table, STORE_DIGEST, table);
 	/* The record first: a decision without its line must not be. */

@@ -501,6 +501,20 @@ store_add_decision(struct store *s, int64_t study, const void *object,
 }
 
 int
+store_has_decision(struct store *s, int64_t study, const void *object,
+    size_t len, struct err *err)
+{
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT 1 FROM decision WHERE study = ? AND object = ?", "ib",
+	    study, object, len);
+	int rv = db_row(q, err);
+
+	if (rv == 1)
+		db_done(q);
+	return rv;
+}
+
+int
 store_add_step(struct store *s, int64_t study, const struct step *step,
     const void *plan, size_t plan_len, const void *result, size_t result_len,
     struct err *err)

@@ -120,6 +120,9 @@ int store_set_report_read(struct store *s, int64_t study, struct err *err);
 int store_set_table_gone(struct store *s, int64_t study, struct err *err);
 int store_add_decision(struct store *s, int64_t study, const void *object,
     size_t len, struct err *err);
+/* 1: that very object was added before; 0, -1. */
+int store_has_decision(struct store *s, int64_t study, const void *object,
+    size_t len, struct err *err);
 
 /* What is to be told of the last sum (crypto/round_vouch.h), until it has been;
    len 0: nothing. */

@@ -38,3 +38,9 @@ check_PROGRAMS += %D%/test_audit_of
 	crypto/libhash.a common/libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS) \
 	$(CMOCKA_LIBS)
 EXTRA_%C%_test_audit_of_DEPENDENCIES = ctl/consiliumctl
+check_PROGRAMS += %D%/test_audit_export
+%C%_test_audit_export_SOURCES = %D%/test_audit_export.c
+%C%_test_audit_export_LDADD = common/libjson.a crypto/libauthority.a \
+	crypto/libhash.a common/libcommon.a $(YAJL_LIBS) $(CRYPTO_LIBS) \
+	$(SODIUM_LIBS) $(CMOCKA_LIBS)
+EXTRA_%C%_test_audit_export_DEPENDENCIES = ctl/consiliumctl

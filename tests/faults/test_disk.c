@@ -137,6 +137,29 @@ a_clock_that_is_ahead_is_noticed_and_does_no_harm(void **state)
 	finish();
 }
 
+/* Approved, and its end never came: keep-tables = 0. */
+static void
+a_table_is_deleted_when_its_study_has_expired(void **state)
+{
+	struct site *s = &h.sites[1];
+
+	(void)state;
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	approve(s);
+	kill_site(s);
+	start_site(s);
+	control_ok(s->control, "status", "small", NULL, 0);
+	assert_int_equal(h.n_dropped, 0);
+	kill_site(s);
+	h.faults[1]->clock_s = (int64_t)80 * 366 * DAY;
+	start_site(s);
+	wait_for_audit("s1", "table-deleted", "expired", 0);
+	control_ok(s->control, "status", "small", NULL, 0);
+	assert_int_equal(h.n_dropped, 1);
+	assert_int_equal(audit_lines("s1", "table-deleted", ""), 1);
+}
+
 /*
  * Altered bytes
  */
@@ -285,6 +308,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(an_altered_database_of_rounds),
 		TEST(a_clock_that_is_behind_changes_nothing),
 		TEST(a_clock_that_is_ahead_is_noticed_and_does_no_harm),
+		TEST(a_table_is_deleted_when_its_study_has_expired),
 	};
 
 	if (argc > 1)

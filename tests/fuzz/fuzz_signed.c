@@ -1,7 +1,8 @@
 /*
  * What is signed and comes from outside: manifest, study, approval, request to
- * join, welcome.  The content is fuzzed and then signed, so that the decoders
- * behind the signature are reached; with 5 and above the whole object is.
+ * join, welcome, report, checkpoint and its countersignature.  The content is
+ * fuzzed and then signed, so that the decoders behind the signature are
+ * reached; with N and above the whole object is.
  */
 #include "config.h"
 
@@ -13,13 +14,16 @@
 #include "common/err.h"
 #include "common/macros.h"
 #include "crypto/approval.h"
+#include "crypto/checkpoint.h"
 #include "crypto/join.h"
 #include "crypto/manifest.h"
+#include "crypto/signed_report.h"
 #include "crypto/signed_study.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const types[] = { MANIFEST_TYPE, SIGNED_STUDY_TYPE,
-	APPROVAL_TYPE, JOIN_REQUEST_TYPE, JOIN_WELCOME_TYPE };
+	APPROVAL_TYPE, JOIN_REQUEST_TYPE, JOIN_WELCOME_TYPE, SIGNED_REPORT_TYPE,
+	CHECKPOINT_TYPE, COUNTERSIGNED_TYPE };
 #define N nitems(types)
 
 static const struct key *
@@ -42,6 +46,8 @@ open_one(size_t type, const void *p, size_t len)
 	static struct join_request request;
 	static struct join_welcome welcome;
 	uint8_t officers[1][KEY_PUBLIC];
+	struct signed_report report;
+	struct checkpoint c;
 	struct approval a;
 	struct err err;
 
@@ -59,8 +65,17 @@ open_one(size_t type, const void *p, size_t len)
 	case 3:
 		join_request_open(p, len, &request, &err);
 		break;
-	default:
+	case 4:
 		join_welcome_open(p, len, &welcome, &err);
+		break;
+	case 5:
+		signed_report_open(p, len, pk, &report, &err);
+		break;
+	case 6:
+		checkpoint_open(p, len, pk, &c, &err);
+		break;
+	default:
+		checkpoint_open_countersigned(p, len, pk, pk, &c, &err);
 	}
 }
 
@@ -149,7 +164,9 @@ fuzz_seeds(fuzz_put *put)
 		.name = "a",
 		.tls_pem = "-----BEGIN CERTIFICATE-----\n",
 		.ca_pem = "-----BEGIN CERTIFICATE-----\n" };
-	struct canon object = { 0 };
+	struct signed_report report = { .study = { 1 } };
+	struct checkpoint c = { .state.count = 7, .utc = 1800000000 };
+	struct canon object = { 0 }, checkpoint = { 0 };
 	struct err err;
 	uint8_t sk[KEY_SECRET];
 
@@ -173,4 +190,11 @@ fuzz_seeds(fuzz_put *put)
 		put_object(put, 3, &object);
 	if (join_welcome_sign(&w, k, &object, &err) == 0)
 		put_object(put, 4, &object);
+	if (signed_report_sign(&report, k, &object, &err) == 0)
+		put_object(put, 5, &object);
+	if (checkpoint_sign(&c, k, &checkpoint, &err) == 0 &&
+	    checkpoint_countersign(checkpoint.data, checkpoint.len, 1800000001,
+		k, &object, &err) == 0)
+		put_object(put, 7, &object);
+	put_object(put, 6, &checkpoint);
 }

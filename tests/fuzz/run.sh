@@ -14,12 +14,12 @@ shift 2
 [ $# -gt 0 ] || set -- $(cd "$src/tests/fuzz" && ls fuzz_*.c | sed 's/\.c$//')
 mkdir -p found
 
-# pack FUZZER: the smallest inputs that reach all that was reached.
+# pack FUZZER: few inputs that reach all that was reached (a set cover).
 pack() {
 	rm -rf "found/$1.min" && mkdir "found/$1.min"
-	tests/fuzz/"$1" -merge=1 "found/$1.min" "found/$1" 2>/dev/null
+	tests/fuzz/"$1" -set_cover_merge=1 "found/$1.min" "found/$1" 2>/dev/null
 	(cd "found/$1.min" && "$replay/tests/fuzz/$1" --pack \
-	    "$src/tests/fuzz/corpus/$1" $(ls -Sr | head -n 150))
+	    "$src/tests/fuzz/corpus/$1" $(ls))
 }
 
 one() {

@@ -187,20 +187,22 @@ in_dir(const char *name)
 void
 start_site(struct site *s)
 {
-	char officer[KEY_PUBLIC_TEXT], config[1024], key[32];
+	char officer[KEY_PUBLIC_TEXT], deputy[KEY_PUBLIC_TEXT], config[1024],
+	    key[32];
 	struct err err;
 
 	starts[s - h.sites]++;
 	hex_text(key_public(h.officer), KEY_PUBLIC, officer);
+	hex_text(key_public(h.deputy), KEY_PUBLIC, deputy);
 	snprintf(config, sizeof(config),
 	    "[site]\nname = %s\nstate = %s\nkeys = %s\n"
 	    "[coordinator]\naddress = localhost:1\n"
-	    "[officer]\npublic-key = %s\n"
+	    "[officer]\npublic-key = %s, %s\n"
 	    "[source]\ncsv = /nowhere.csv\n"
 	    "[policy]\nsmallest-k = 1\ncohort = open\nverify = trust\n%s"
 	    "keep-tables = %u\n"
 	    "[control]\nsocket = %s/socket\n",
-	    s->name, s->state, h.dir, officer,
+	    s->name, s->state, h.dir, officer, deputy,
 	    h.o.policy != NULL ? h.o.policy : "", h.o.keep_tables, h.dir);
 	assert_int_equal(setenv(LOCK_STATE_ENV, s->state, 1), 0);
 	s->pid = spawn(PROC_GATE, LOG_ERR, &s->parent, &err);
@@ -859,9 +861,9 @@ static bool
 control_once(size_t to, const char *command, const char *study,
     const void *body, size_t len)
 {
-	struct ctl_request q = { .roles = CTL_OPERATOR | CTL_OFFICER,
-		.body = body,
-		.body_len = len };
+	struct ctl_request q = {
+		.roles = h.roles, .body = body, .body_len = len
+	};
 	int64_t since = clock_mono_ms();
 	struct chan *c = to < h.n ? h.sites[to].control : h.control;
 	unsigned start = starts[to];
@@ -1044,6 +1046,8 @@ consortium_start(struct options o)
 	h.root = key_new(&err);
 	h.coordinator = key_new(&err);
 	h.officer = key_new(&err);
+	h.deputy = key_new(&err);
+	h.roles = CTL_OPERATOR | CTL_OFFICER;
 	h.outsider = key_new(&err);
 	ok(key_save(h.coordinator, in_dir("coordinator.key"), NULL, &err),
 	    &err);
@@ -1100,6 +1104,7 @@ consortium_stop(void)
 	key_free(h.root);
 	key_free(h.coordinator);
 	key_free(h.officer);
+	key_free(h.deputy);
 	key_free(h.outsider);
 	canon_free(&h.manifest);
 	canon_free(&h.study);
@@ -1115,18 +1120,26 @@ consortium_stop(void)
 void
 decide(struct site *s, enum approval_verdict verdict)
 {
+	struct canon object = { 0 };
+
+	sign_decision(s, verdict, h.officer, &object);
+	control_ok(s->control, approval_verdict_name(verdict), "small",
+	    object.data, object.len);
+	canon_free(&object);
+}
+
+void
+sign_decision(struct site *s, enum approval_verdict verdict,
+    const struct key *k, struct canon *object)
+{
 	struct approval a = { .verdict = verdict, .utc = clock_utc() };
-	struct canon out = { 0 };
 	struct err err;
 
 	control_ok(s->control, "digests", "small", NULL, 0);
 	assert_int_equal(hex_bytes(cell("study"), a.study, 32), 0);
 	assert_int_equal(hex_bytes(cell("report"), a.report, 32), 0);
 	assert_int_equal(hex_bytes(cell("table"), a.table, 32), 0);
-	ok(approval_sign(&a, h.officer, &out, &err), &err);
-	control_ok(s->control, approval_verdict_name(verdict), "small",
-	    out.data, out.len);
-	canon_free(&out);
+	ok(approval_sign(&a, k, object, &err), &err);
 }
 
 /* Wait until the site has the study, then prepare and approve it. */

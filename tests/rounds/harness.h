@@ -80,7 +80,7 @@ struct harness {
 	struct options o;
 	size_t n;
 	char dir[64];
-	struct key *root, *coordinator, *officer, *outsider;
+	struct key *root, *coordinator, *officer, *deputy, *outsider;
 	struct manifest_roots roots; /* zeros until the first change */
 	struct canon manifest, study;
 	uint8_t digest[SIGNED_DIGEST];
@@ -91,6 +91,7 @@ struct harness {
 	struct site sites[SITES_MAX];
 	pid_t pid; /* rounds */
 	struct chan *parent, *listener, *control;
+	unsigned roles; /* of who asks: CTL_OPERATOR, CTL_OFFICER, or both */
 	struct ctl_reply reply; /* of the last control request */
 	bool replied;
 
@@ -151,6 +152,9 @@ void begin(void);
 void approve(struct site *s);
 /* Sign a decision about the table that the site has prepared. */
 void decide(struct site *s, enum approval_verdict verdict);
+/* The same by any key, not handed over: appended to object. */
+void sign_decision(struct site *s, enum approval_verdict verdict,
+    const struct key *k, struct canon *object);
 /* Do what is to be done, then wait for at most so long. */
 void pump(int timeout_ms);
 /* Until all say that the study is done, with the model of all rows that were

@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
+#include "common/hex.h"
 #include "common/macros.h"
 #include "crypto/approval.h"
 #include "crypto/audit.h"
@@ -170,6 +171,51 @@ a_decision_said_again_is_one_line_of_the_audit_log(void **state)
 	finish();
 }
 
+static void
+decide_by(struct site *s, enum approval_verdict verdict, const struct key *k)
+{
+	struct canon object = { 0 };
+
+	sign_decision(s, verdict, k, &object);
+	control_ok(s->control, approval_verdict_name(verdict), "small",
+	    object.data, object.len);
+	canon_free(&object);
+}
+
+/* Either may decide, and take back what the other has approved.  What was
+   signed before that does not undo it. */
+static void
+the_deputy_approves_and_revokes(void **state)
+{
+	struct site *s = &h.sites[0];
+	char deputy[KEY_PUBLIC_TEXT];
+	struct canon yes = { 0 };
+	int64_t second;
+
+	(void)state;
+	hex_text(key_public(h.deputy), KEY_PUBLIC, deputy);
+	begin();
+	decide_by(s, APPROVAL_REVOKE, h.deputy);
+	assert_int_equal(audit_lines(s->name, "revoke", deputy), 1);
+	control_ok(s->control, "status", "small", NULL, 0);
+	assert_string_equal(cell("status"), "refused");
+	sign_decision(s, APPROVAL_APPROVE, h.deputy, &yes);
+	control_ok(s->control, "approve", "small", yes.data, yes.len);
+	assert_int_equal(audit_lines(s->name, "approve", deputy), 1);
+	decide_by(s, APPROVAL_REVOKE, h.officer);
+	control(s->control, "approve", "small", yes.data, yes.len);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_non_null(strstr(h.reply.error, "was taken before"));
+	control_ok(s->control, "status", "small", NULL, 0);
+	assert_string_equal(cell("status"), "refused");
+	canon_free(&yes);
+	for (second = clock_utc(); clock_utc() == second;)
+		pump(50);
+	decide_by(s, APPROVAL_APPROVE, h.deputy);
+	assert_int_equal(audit_lines(s->name, "approve", deputy), 2);
+	finish();
+}
+
 /* With keep-tables = 0 they go with the study's end; and the queue of the
    officer is empty again. */
 static void
@@ -202,8 +248,17 @@ what_waits_is_listed_and_what_is_done_is_deleted(void **state)
 	assert_int_equal(ctl_reply_rows(&h.reply), 1);
 	assert_string_equal(cell("study"), "small");
 	assert_string_equal(cell("read"), "no");
-	/* Control says who asks; here an operator, who is no officer. */
+	/* Control says who asks: only an officer has read it. */
+	h.roles = CTL_OPERATOR;
 	control_ok(h.sites[1].control, "report", "small", NULL, 0);
+	control_ok(h.sites[1].control, "reports", "", NULL, 0);
+	assert_string_equal(cell("read"), "no");
+	h.roles = CTL_OFFICER;
+	control_ok(h.sites[1].control, "report", "small", NULL, 0);
+	control_ok(h.sites[1].control, "reports", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 1);
+	assert_string_not_equal(cell("read"), "no");
+	h.roles = CTL_OPERATOR | CTL_OFFICER;
 	decide(&h.sites[1], APPROVAL_APPROVE);
 	control_ok(h.sites[1].control, "reports", "", NULL, 0);
 	assert_int_equal(ctl_reply_rows(&h.reply), 0);
@@ -361,6 +416,7 @@ main(void)
 		TEST(rounds_killed_again_and_again_loses_nothing),
 		TEST(an_approval_of_another_table_is_refused),
 		TEST(a_decision_said_again_is_one_line_of_the_audit_log),
+		TEST(the_deputy_approves_and_revokes),
 		TEST(what_waits_is_listed_and_what_is_done_is_deleted),
 		TEST(a_site_cannot_shorten_its_log_or_write_it_anew),
 		TEST(the_coordinator_refuses_what_the_root_did_not_sign),

@@ -6,11 +6,15 @@
 #include "tests/check.h"
 #include "tests/rounds/harness.h"
 
+#include <sys/stat.h>
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "crypto/audit.h"
 #include "crypto/manifest.h"
@@ -82,6 +86,54 @@ answers_only_on_newer_states(size_t uploads)
 	wait_for_audit(renewed->name, "upload", "study", uploads);
 	wait_for_audit(renewed->name, "unmask", "study",
 	    audit_lines(renewed->name, "unmask", "study"));
+}
+
+/* What it logs goes to the file. */
+static void
+start_with_log(struct site *s, const char *path)
+{
+	int own = dup(STDERR_FILENO),
+	    log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	assert_true(own >= 0 && log >= 0);
+	dup2(log, STDERR_FILENO);
+	start_site(s);
+	dup2(own, STDERR_FILENO);
+	close(own);
+	close(log);
+}
+
+/* The coordinator's word about the log of before stays good, and nobody complains
+   of it. */
+static void
+a_checkpoint_of_the_old_identity_still_counts(void **state)
+{
+	char checkpoint[192], said[192];
+	struct stat st;
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	uint8_t old[KEY_PUBLIC];
+
+	(void)state;
+	begin();
+	snprintf(
+	    checkpoint, sizeof(checkpoint), "%s/db/checkpoint", renewed->state);
+	control_ok(renewed->control, "checkpoint", "", NULL, 0);
+	while (access(checkpoint, F_OK) != 0) {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+	}
+	reset(renewed, old);
+	snprintf(said, sizeof(said), "%s/said", h.dir);
+	for (int i = 0; i < 2; i++) {
+		start_with_log(renewed, said);
+		control_ok(renewed->control, "status", "", NULL, 0);
+		kill_site(renewed);
+	}
+	assert_int_equal(audit_lines(renewed->name, "lines-missing", ""), 0);
+	assert_int_equal(stat(said, &st), 0);
+	assert_int_equal(st.st_size, 0); /* no error, that is */
+	log_verifies(renewed, old);
+	start_site(renewed);
 }
 
 static void
@@ -255,6 +307,7 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_site_goes_on_with_a_new_identity),
+		TEST(a_checkpoint_of_the_old_identity_still_counts),
 		TEST(so_does_one_that_has_lost_its_database),
 		TEST(a_root_hands_over_while_a_study_runs),
 		TEST(a_site_that_pins_the_new_root_begins_with_it),
