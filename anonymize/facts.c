@@ -358,7 +358,8 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 		    s->privacy.date_shift);
 		words_fit(f->done);
 	}
-	if (column == s->model.time && s->model.time_step > 1) {
+	if ((column == s->model.time || column == s->model.entry) &&
+	    s->model.time_step > 1) {
 		size_t n = strlen(f->done);
 
 		snprintf(f->done + n, FACTS_TEXT_SIZE - n,

@@ -293,6 +293,26 @@ reject_cell(struct source *src, size_t column, size_t cell)
 	return false;
 }
 
+/* Its entry, if the model has one, must come before its time. */
+static bool
+is_observed(struct source *src)
+{
+	const struct study *s = src->s;
+	size_t entry = s->model.entry, time = s->model.time;
+	const struct study_column *c;
+	const struct csv_cell *at;
+
+	if (entry == STUDY_NONE || src->missing[entry] || src->missing[time] ||
+	    study_is_observed(s, src->row[entry], src->row[time]))
+		return true;
+	c = &s->columns[entry];
+	at = csv_cell(
+	    src->csv, src->cell_of[c->type == STUDY_INTERVAL ? c->to : entry]);
+	reject(src, at->line, at->column, c, "an entry before the time");
+	src->rows->columns[entry].rejected++;
+	return false;
+}
+
 /* The row's values into src->row; false: it was rejected. */
 static bool
 check_row(struct source *src)
@@ -325,7 +345,7 @@ check_row(struct source *src)
 		if (!src->missing[column] && !in_range(c, src->row[column]))
 			return reject_cell(src, column, src->cell_of[c->to]);
 	}
-	return true;
+	return is_observed(src);
 }
 
 /*

@@ -30,8 +30,10 @@ struct check {
 static void
 free_check(struct check *c)
 {
-	for (size_t i = 0; i < c->n_grids; i++)
+	for (size_t i = 0; i < c->n_grids; i++) {
 		free((void *)(uintptr_t)c->grids[i].starts);
+		free((void *)(uintptr_t)c->grids[i].lasts);
+	}
 	free(c->grids);
 	free(c->terms);
 	free(c->strata);
@@ -136,6 +138,8 @@ make_model(struct check *c, struct err *err)
 	};
 	if (study_has_time(s))
 		c->model.time = s->columns[m->time].name;
+	if (m->entry != STUDY_NONE)
+		c->model.entry = s->columns[m->entry].name;
 	c->model.theta = m->theta;
 	c->model.ridge = m->ridge;
 	c->model.errors = m->robust == STUDY_ROBUST_SITE ? POOLED_BY_SITE
@@ -168,8 +172,27 @@ make_site_grids(struct check *c, const struct pooled *p, struct err *err)
 	for (size_t i = 0; i < n_sites; i++) {
 		if (pooled_grid_make(p, i, step, &starts, &n, err) < 0)
 			return -1;
-		c->grids[c->n_grids++] = (struct pooled_grid){ starts, n };
+		c->grids[c->n_grids++] =
+		    (struct pooled_grid){ .starts = starts, .n = n };
 	}
+	return 0;
+}
+
+/* An array of numbers of a stratum's grid; the caller frees it. */
+static int
+read_numbers(const struct json_value *stratum, const char *key, double **out,
+    size_t *n, struct err *err)
+{
+	const struct json_value *v = json_get(stratum, key);
+
+	if (v == NULL || v->kind != JSON_ARRAY)
+		return err_set(
+		    err, ERR_FORMAT, "result.json: no %s in grid.strata", key);
+	if ((*out = calloc(v->n + 1, sizeof(**out))) == NULL)
+		return err_sys(err, "the check");
+	for (size_t k = 0; k < v->n; k++)
+		(*out)[k] = v->items[k].number;
+	*n = v->n;
 	return 0;
 }
 
@@ -187,20 +210,23 @@ read_grid(struct check *c, struct err *err)
 	if ((c->grids = calloc(strata->n, sizeof(*c->grids))) == NULL)
 		return err_sys(err, "the check");
 	for (size_t i = 0; i < strata->n; i++) {
-		const struct json_value *starts =
-		    json_get(&strata->items[i], "starts");
-		double *values;
+		double *starts = NULL, *lasts = NULL;
+		size_t n, n_lasts;
 
-		if (starts == NULL || starts->kind != JSON_ARRAY)
-			return err_set(err, ERR_FORMAT,
-			    "result.json: no starts in grid.strata");
-		values = calloc(starts->n + 1, sizeof(*values));
-		if (values == NULL)
-			return err_sys(err, "the check");
-		for (size_t k = 0; k < starts->n; k++)
-			values[k] = starts->items[k].number;
+		if (read_numbers(
+			&strata->items[i], "starts", &starts, &n, err) < 0)
+			return -1;
+		n_lasts = n;
 		c->grids[c->n_grids++] =
-		    (struct pooled_grid){ values, starts->n };
+		    (struct pooled_grid){ .starts = starts, .n = n };
+		if (c->model.entry != NULL &&
+		    read_numbers(
+			&strata->items[i], "lasts", &lasts, &n_lasts, err) < 0)
+			return -1;
+		c->grids[i].lasts = lasts;
+		if (n_lasts != n)
+			return err_set(err, ERR_FORMAT,
+			    "result.json: not as many lasts as starts");
 	}
 	return 0;
 }

@@ -15,7 +15,7 @@
 #define ITERATIONS_MAX 200 /* Fisher scoring may take many */
 
 struct row {
-	double time;
+	double time, after; /* is at risk after `after` and until `time` */
 	double y; /* gaussian and poisson */
 	bool event;
 	double offset, weight;
@@ -180,7 +180,7 @@ find(const struct file *t, const char *path, const char *name, size_t *column,
 
 /* Where the columns of the model are in a table. */
 struct columns {
-	size_t time, event, offset, weights;
+	size_t time, entry, event, offset, weights;
 	size_t *terms; /* (n_terms, POOLED_FACTORS_MAX) */
 	size_t *strata;
 };
@@ -190,6 +190,8 @@ find_all(const struct pooled_model *m, const struct file *t, const char *path,
     struct columns *c, struct err *err)
 {
 	if ((m->cox || m->km) && find(t, path, m->time, &c->time, err) < 0)
+		return -1;
+	if (m->entry != NULL && find(t, path, m->entry, &c->entry, err) < 0)
 		return -1;
 	if (find(t, path, m->event, &c->event, err) < 0 ||
 	    (m->offset != NULL &&
@@ -254,6 +256,7 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 		return err_sys(err, "pooled fit");
 	p->n++;
 	r->time = m->cox || m->km ? table_value(t, c->time, i) : 0;
+	r->after = m->entry != NULL ? table_value(t, c->entry, i) : -INFINITY;
 	r->y = table_value(t, c->event, i);
 	r->event = r->y != 0;
 	r->offset = m->offset != NULL ? table_value(t, c->offset, i) : 0;
@@ -381,9 +384,24 @@ take_off(struct eval *e, size_t p, const struct sums *risk,
 	}
 }
 
+/* Of the rows before end, those who are at risk when row i leaves. */
+static void
+at_risk(const struct row *rows, size_t i, size_t end, size_t p,
+    const long double *beta, struct sums *risk)
+{
+	sums_zero(risk, p);
+	for (size_t l = 0; l < end; l++) {
+		const struct row *r = &rows[l];
+
+		if (r->stratum == rows[i].stratum && r->after < rows[i].time)
+			sums_add(risk, r->x, p,
+			    expl(predict(r->x, beta, p) + r->offset));
+	}
+}
+
 /* rows are by stratum, then from the latest time to the earliest. */
 static void
-cox(const struct row *rows, size_t n, size_t p, bool efron,
+cox(const struct row *rows, size_t n, size_t p, bool efron, bool delayed,
     const long double *beta, struct sums *risk, struct sums *deaths,
     struct eval *e)
 {
@@ -408,6 +426,8 @@ cox(const struct row *rows, size_t n, size_t p, bool efron,
 			for (size_t a = 0; a < p; a++)
 				e->grad[a] += rows[j].x[a];
 		}
+		if (delayed && d > 0)
+			at_risk(rows, i, j, p, beta, risk);
 		for (size_t l = 0; l < d; l++)
 			take_off(
 			    e, p, risk, deaths, efron ? (long double)l / d : 0);
@@ -564,8 +584,8 @@ evaluate(struct work *w, const long double *beta)
 	for (size_t a = 0; a < w->p * w->p; a++)
 		w->e.info[a] = 0;
 	if (w->model->cox)
-		cox(w->rows, w->n, w->p, w->model->efron, beta, &w->risk,
-		    &w->deaths, &w->e);
+		cox(w->rows, w->n, w->p, w->model->efron,
+		    w->model->entry != NULL, beta, &w->risk, &w->deaths, &w->e);
 	else if (w->model->family == POOLED_BINOMIAL)
 		logistic(w->rows, w->n, w->p, beta, &w->e);
 	else
@@ -735,6 +755,17 @@ snap(const struct pooled_grid *g, double *time)
 	return 0;
 }
 
+/* The start before that of the interval it enters; it may enter none. */
+static double
+snap_entry(const struct pooled_grid *g, double after)
+{
+	size_t i = 0;
+
+	while (i < g->n && g->lasts[i] <= after)
+		i++;
+	return i == 0 ? -INFINITY : g->starts[i - 1];
+}
+
 static int
 by_stratum_latest_first(const void *a, const void *b)
 {
@@ -763,6 +794,9 @@ prepare(struct work *w, const struct pooled *p, const struct pooled_grid *grids,
 			if (r.stratum >= n_grids)
 				return err_set(err, ERR_FORMAT,
 				    "stratum %zu has no grid", r.stratum);
+			if (p->model->entry != NULL)
+				r.after =
+				    snap_entry(&grids[r.stratum], r.after);
 			if (snap(&grids[r.stratum], &r.time) < 0)
 				continue;
 		}

@@ -58,6 +58,7 @@ struct pooled_model {
 	enum pooled_family family;
 	bool efron; /* else Breslow */
 	const char *time; /* cox, km */
+	const char *entry; /* cox: at risk after it; or NULL */
 	const char *event; /* or the outcome */
 	double theta; /* POOLED_NEGBIN */
 	const char *offset, *weights; /* columns, or NULL */
@@ -89,6 +90,8 @@ struct pooled_model {
 struct pooled_grid {
 	const double *starts; /* (n) */
 	size_t n;
+	/* With an entry: a row enters the first interval whose last is later. */
+	const double *lasts; /* (n) */
 };
 
 /*

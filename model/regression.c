@@ -759,7 +759,8 @@ text_fit(const struct plan *p, const struct result *r, struct canon *out,
 		text_terms(out, kind, r);
 		text_effects(out, r);
 	}
-	report_print(out, "n = %" PRIu64, r->n);
+	report_print(
+	    out, "n = %" PRIu64 "%s", r->n, p->spec.has_entry ? " rows" : "");
 	if (kind->events != NULL)
 		report_print(out, ", %s = %" PRIu64, kind->events, r->n_events);
 	report_print(out, ", %" PRIu32 " sites\n", p->spec.n_sites);

@@ -214,6 +214,23 @@ time_at(const struct plan *p, uint32_t index)
 }
 
 /* Where the intervals of each stratum begin, in the study's time. */
+/* Who enters before the last event of an interval is at risk in it. */
+static void
+json_lasts(const struct plan *p, struct json *j, uint32_t stratum)
+{
+	const struct grid *g = &p->grid;
+
+	json_array(j, "lasts");
+	for (uint32_t i = 0; i < g->n; i++) {
+		if (g->intervals[i].stratum == stratum)
+			json_real(j, NULL,
+			    time_at(p,
+				MIN(g->intervals[i].last,
+				    p->spec.n_times - 1)));
+	}
+	json_end_array(j);
+}
+
 static void
 json_grid(struct json *j, const struct plan *p, const char *unit)
 {
@@ -245,6 +262,8 @@ json_grid(struct json *j, const struct plan *p, const char *unit)
 		for (; i < g->n && g->intervals[i].stratum == s; i++)
 			json_real(j, NULL, time_at(p, g->intervals[i].start));
 		json_end_array(j);
+		if (p->spec.has_entry)
+			json_lasts(p, j, s);
 		json_end_object(j);
 	}
 	json_end_array(j);

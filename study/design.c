@@ -85,6 +85,56 @@ fill_strata(const struct table *t, const struct study *s, uint32_t *stratum)
 	}
 }
 
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Which rows are of one patient: the pseudonyms by their order. */
+static int
+number_patients(
+    const struct table *t, const struct study *s, struct model_data *d)
+{
+	const double *v = values_of(t, s, s->privacy.patient);
+	double *sorted = calloc(t->n_rows + 1, sizeof(*sorted));
+
+	d->patient = calloc(t->n_rows + 1, sizeof(*d->patient));
+	if (sorted == NULL || d->patient == NULL) {
+		free(sorted);
+		return -1;
+	}
+	memcpy(sorted, v, t->n_rows * sizeof(*sorted));
+	qsort(sorted, t->n_rows, sizeof(*sorted), compare_doubles);
+	for (size_t i = 0; i < t->n_rows; i++) {
+		if (i == 0 || sorted[i] != sorted[d->n_patients - 1])
+			sorted[d->n_patients++] = sorted[i];
+	}
+	for (size_t i = 0; i < t->n_rows; i++) {
+		const double *at = bsearch(&v[i], sorted, d->n_patients,
+		    sizeof(*sorted), compare_doubles);
+
+		d->patient[i] = (uint32_t)(at - sorted);
+	}
+	free(sorted);
+	return 0;
+}
+
+/* The points of the grid at which rows enter. */
+static int
+fill_entries(const struct table *t, const struct study *s, struct model_data *d)
+{
+	const double *v = values_of(t, s, s->model.entry);
+
+	if ((d->entry = calloc(t->n_rows + 1, sizeof(*d->entry))) == NULL)
+		return -1;
+	for (size_t i = 0; i < t->n_rows; i++)
+		d->entry[i] = (uint32_t)study_time_index(s, v[i]);
+	return 0;
+}
+
 /* Column may be STUDY_NONE. */
 static int
 copy_column(
@@ -175,7 +225,9 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
 			d->time_index[i] = (uint32_t)study_time_index(s, v[i]);
 	}
 	fill_strata(t, s, d->stratum);
-	if (copy_column(t, s, m->offset, &d->offset) == 0 &&
+	if ((m->entry == STUDY_NONE || fill_entries(t, s, d) == 0) &&
+	    (!study_links_rows(s) || number_patients(t, s, d) == 0) &&
+	    copy_column(t, s, m->offset, &d->offset) == 0 &&
 	    copy_column(t, s, m->weights, &d->weight) == 0) {
 		for (size_t i = 0; m->offset_is_log && i < n; i++)
 			d->offset[i] = log(d->offset[i]);
@@ -194,7 +246,9 @@ table_design_free(struct model_data *d)
 	free(d->offset);
 	free(d->weight);
 	free(d->time_index);
+	free(d->entry);
 	free(d->stratum);
+	free(d->patient);
 	free(d->variables);
 	*d = (struct model_data){ 0 };
 }

@@ -23,7 +23,7 @@ struct draft_hierarchy {
 
 struct draft_model {
 	struct study_model m;
-	char *time, *event, *outcome, *event_level, *offset, *weights,
+	char *time, *entry, *event, *outcome, *event_level, *offset, *weights,
 	    *formula_text;
 	struct formula *formula; /* NULL: a list of terms */
 	struct ini_list terms, strata, groups;
@@ -50,6 +50,10 @@ int model_check(struct draft *d, struct err *err);
 
 /* What a Cox model says beside its coefficients. */
 int cox_check(struct draft *d, struct err *err);
+
+/* A column of this use (enum study_use), which the codebook must have. */
+int draft_column(struct draft *d, const char *key, const char *name, int use,
+    size_t *at, struct err *err);
 
 /* The terms of an effect whose columns are known; names as in R, or with "=". */
 int term_expand(struct draft *d, const struct formula_effect *e, bool formula,

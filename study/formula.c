@@ -419,7 +419,7 @@ crossed(struct parser *s)
 	return 0;
 }
 
-/* outcome, or Surv(time, event) */
+/* outcome, Surv(time, event) or Surv(entry, time, event) */
 static int
 left_side(struct parser *s)
 {
@@ -438,6 +438,12 @@ left_side(struct parser *s)
 	    expect(s, ',', "after the time: Surv(time, event)") < 0 ||
 	    (s->f->event = kept_name(s)) == NULL)
 		return -1;
+	if (take(s, ',')) {
+		s->f->entry = s->f->time;
+		s->f->time = s->f->event;
+		if ((s->f->event = kept_name(s)) == NULL)
+			return -1;
+	}
 	return expect(s, ')', "after the event");
 }
 

@@ -41,7 +41,7 @@ struct formula_effect {
 };
 
 struct formula {
-	char *time, *event, *outcome; /* names of columns, or NULL */
+	char *time, *entry, *event, *outcome; /* names of columns, or NULL */
 	char *offset; /* a column's name, or NULL */
 	bool offset_is_log;
 	struct formula_effect effects[FORMULA_EFFECTS_MAX];

@@ -14,8 +14,8 @@ static const char *const use_names[] = { "ignored", "feature", "outcome",
 	"stratum" };
 
 /* The column called name, which the codebook must hold for this use. */
-static int
-find_column(struct draft *d, const char *key, const char *name, int use,
+int
+draft_column(struct draft *d, const char *key, const char *name, int use,
     size_t *at, struct err *err)
 {
 	size_t i = study_find(d->s, name);
@@ -169,7 +169,7 @@ check_number_key(struct draft *d, const char *key, const char *name, size_t *at,
 
 	if (name == NULL)
 		return 0;
-	if (find_column(d, key, name, STUDY_FEATURE, at, err) < 0)
+	if (draft_column(d, key, name, STUDY_FEATURE, at, err) < 0)
 		return -1;
 	c = &d->s->columns[*at];
 	if (c->type == STUDY_LEVELS)
@@ -364,7 +364,7 @@ check_outcome(struct draft *d, struct err *err)
 			return ini_error(d->ini, dm->outcome, err,
 			    "ties, time-step: only models of time have them");
 		m->ties = STUDY_EFRON;
-		if (find_column(d, "outcome", dm->outcome, STUDY_OUTCOME,
+		if (draft_column(d, "outcome", dm->outcome, STUDY_OUTCOME,
 			&m->outcome, err) < 0)
 			return -1;
 		if (study_has_y(d->s))
@@ -373,9 +373,9 @@ check_outcome(struct draft *d, struct err *err)
 	}
 	if (m->ties == -1)
 		m->ties = STUDY_EFRON;
-	if (find_column(d, "time", dm->time, STUDY_OUTCOME, &m->time, err) <
+	if (draft_column(d, "time", dm->time, STUDY_OUTCOME, &m->time, err) <
 		0 ||
-	    find_column(d, "event", dm->event, STUDY_OUTCOME, &m->event, err) <
+	    draft_column(d, "event", dm->event, STUDY_OUTCOME, &m->event, err) <
 		0 ||
 	    check_time(d, err) < 0)
 		return -1;
@@ -392,7 +392,7 @@ cross(struct draft *d, const char *key, const struct ini_list *l, size_t *n,
 	for (size_t i = 0; i < l->n; i++) {
 		size_t at;
 
-		if (find_column(d, key, l->items[i], STUDY_STRATUM, &at, err) <
+		if (draft_column(d, key, l->items[i], STUDY_STRATUM, &at, err) <
 		    0)
 			return -1;
 		for (size_t j = 0; j < m->n_strata_columns; j++) {
@@ -557,7 +557,7 @@ check_variables(struct draft *d, struct err *err)
 			continue;
 		at = i;
 		if (l->n > 0 &&
-		    find_column(
+		    draft_column(
 			d, "terms", l->items[i], STUDY_FEATURE, &at, err) < 0)
 			return -1;
 		c = &s->columns[at];
@@ -608,7 +608,7 @@ check_terms(struct draft *d, struct err *err)
 	if (d->model.formula != NULL)
 		return terms_of_formula(d, d->model.formula, err);
 	for (size_t i = 0; i < l->n; i++) {
-		if (find_column(
+		if (draft_column(
 			d, "terms", l->items[i], STUDY_FEATURE, &at, err) < 0 ||
 		    expand(d, l->items[i], at, err) < 0)
 			return -1;
@@ -643,10 +643,10 @@ take_formula(struct draft *d, struct err *err)
 		    "formula: kind = km and kind = summary have none; use "
 		    "groups");
 	if (dm->terms.n > 0 || dm->outcome != NULL || dm->time != NULL ||
-	    dm->event != NULL)
+	    dm->event != NULL || dm->entry != NULL)
 		return ini_error(d->ini, text, err,
-		    "formula: stands for terms, outcome, time and event, which "
-		    "may not be there too");
+		    "formula: stands for terms, outcome, time, entry and "
+		    "event, which may not be there too");
 	if ((f = ini_alloc(d->ini, 1, sizeof(*f), err)) == NULL ||
 	    formula_parse(d, text, f, err) < 0)
 		return -1;
@@ -657,6 +657,7 @@ take_formula(struct draft *d, struct err *err)
 		dm->offset = f->offset;
 	d->s->model.offset_is_log = f->offset_is_log;
 	dm->time = f->time;
+	dm->entry = f->entry;
 	dm->event = f->event;
 	dm->outcome = f->outcome;
 	dm->formula = f;
@@ -692,6 +693,8 @@ model_check(struct draft *d, struct err *err)
 	if (study_has_time(s)) {
 		s->columns[m->time].in_table = true;
 		s->columns[m->event].in_table = true;
+		if (m->entry != STUDY_NONE)
+			s->columns[m->entry].in_table = true;
 	} else if (m->outcome != STUDY_NONE) {
 		s->columns[m->outcome].in_table = true;
 	}
@@ -802,7 +805,7 @@ study_table_value(const struct study *s, size_t column, double v)
 		return v;
 	if (study_is_event(s, column))
 		return v == (double)m->event_level;
-	if (column == m->time)
+	if (column == m->time || (m->entry != STUDY_NONE && column == m->entry))
 		return study_time(s, study_time_index(s, v));
 	return study_recoded(c, v);
 }
@@ -890,7 +893,7 @@ only_count(const struct study *s, struct model_spec *spec)
 	spec->strata = STRATA_NONE;
 	spec->n_strata = 1;
 	spec->n_times = 0;
-	spec->has_offset = spec->has_weights = false;
+	spec->has_offset = spec->has_weights = spec->has_entry = false;
 	spec->robust = ROBUST_NO;
 	spec->ph_test = spec->baseline = false;
 	spec->ridge = 0;
@@ -957,6 +960,7 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 	spec->ph_test = m->ph_test == STUDY_YES;
 	spec->baseline = m->baseline == STUDY_YES;
 	spec->ridge = m->ridge;
+	spec->has_entry = m->entry != STUDY_NONE;
 	spec->has_offset = m->offset != STUDY_NONE;
 	if (spec->has_offset)
 		spec->offset_max = largest_offset(s);

@@ -189,6 +189,7 @@ static const struct ini_field model_fields[] = {
 	    .words = kind_words },
 	{ "family", ini_word, MODEL(m.family), .words = family_words },
 	{ "time", parse_raw, MODEL(time) },
+	{ "entry", parse_raw, MODEL(entry) },
 	{ "event", parse_raw, MODEL(event) },
 	{ "outcome", parse_raw, MODEL(outcome) },
 	{ "theta", ini_real, MODEL(m.theta), .min = 1e-3, .max = 1e6 },
@@ -380,6 +381,7 @@ defaults(struct draft *d)
 		.ties = -1, /* not said */
 		.family = -1,
 		.time = STUDY_NONE,
+		.entry = STUDY_NONE,
 		.event = STUDY_NONE,
 		.outcome = STUDY_NONE,
 		.offset = STUDY_NONE,

@@ -219,6 +219,7 @@ struct study {
 		/* Only to count who could take part: enum study_yes. */
 		int feasibility;
 		size_t time, event; /* Cox, km: columns */
+		size_t entry; /* Cox: column, or STUDY_NONE */
 		size_t n_times; /* Cox, km: points of the grid */
 		size_t outcome; /* logistic, glm: column */
 		double theta; /* glm, negative binomial; 0: not said */
@@ -377,6 +378,10 @@ double study_table_value(const struct study *s, size_t column, double v);
    time of a point. */
 size_t study_time_index(const struct study *s, double v);
 double study_time(const struct study *s, size_t index);
+/* Is an entry before a time, at their nearest points of the grid? */
+bool study_is_observed(const struct study *s, double entry, double time);
+/* Does the model ask which rows are of one patient? */
+bool study_links_rows(const struct study *s);
 /*
  * Forget the recoding of numbers: they are as they are from now on, and the
  * model's bounds for them the codebook's range.  Groups of levels stay, since

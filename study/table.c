@@ -38,7 +38,8 @@ domain_of(const struct study *s, size_t column)
 	if (study_is_pseudonym(s, column))
 		return (
 		    struct domain){ .hi = STUDY_PSEUDONYM_MAX, .whole = true };
-	if (column == s->model.time)
+	if (column == s->model.time ||
+	    (s->model.entry != STUDY_NONE && column == s->model.entry))
 		return (struct domain){
 			.lo = c->lo,
 			.hi = study_time(s, s->model.n_times - 1),

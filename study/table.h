@@ -23,10 +23,11 @@
  *
  *     number, interval         the value, or the group's documented number
  *     levels                   the index of the level or group, 0 first
- *     time of a Cox model      the point of the study's grid of times
+ *     time of a Cox model      the point of the study's grid of times (entry
+ *                              likewise)
  *     event, outcome           0 or 1
  *     stratum                  the index of the level or group
- *     pseudonym                a whole number below 2^52; no model reads it
+ *     pseudonym                a whole number below 2^52; no term is made of it
  *     missing                  STUDY_MISSING, where study_may_miss() allows it
  */
 #ifndef STUDY_TABLE_H

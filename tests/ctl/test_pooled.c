@@ -220,7 +220,7 @@ static void
 cox_on_a_grid_is_r_on_moved_times(void **state)
 {
 	double starts[40];
-	struct pooled_grid grid = { starts, nitems(starts) };
+	struct pooled_grid grid = { starts, nitems(starts), NULL };
 	struct pooled_model m = lung;
 	struct pooled *p;
 	struct pooled_fit fit;
@@ -384,7 +384,7 @@ survival_by_groups_is_r(void **state)
 {
 	static const struct pooled_stratum sex = { "sex", 3 };
 	static const double starts[] = { 0, 226 };
-	const struct pooled_grid late = { starts, nitems(starts) };
+	const struct pooled_grid late = { starts, nitems(starts), NULL };
 	const struct pooled_model m = {
 		.km = true,
 		.n_groups = 3, /* 0 is empty */
@@ -395,7 +395,7 @@ survival_by_groups_is_r(void **state)
 	};
 	struct pooled *p = two_sites(&m, "lung.csv", 0);
 	static double all[1100], survival[1100], se[1100];
-	struct pooled_grid grid = { all, nitems(all) };
+	struct pooled_grid grid = { all, nitems(all), NULL };
 	struct err err;
 	double chi2;
 

@@ -14,21 +14,6 @@ three_sites cox.study --kill b@upload
 grep -q 'all processes of b were killed' out/sites/b/log ||
     fail "b was not killed"
 
-# Numbers of the lines with a key, in order.
-numbers() {
-	sed -n "s/^ *\"$1\": \([-+.e0-9]*\),*\$/\1/p" "$2"
-}
-
-# near EXPECTED GOT: two files with as many numbers, alike to 1e-9
-near() {
-	paste -d' ' "$1" "$2" | awk '
-	{ d = $1 - $2; if (d < 0) d = -d; s = $1 < 0.01 ? 0.01 : $1 }
-	NF != 2 || !(d <= 1e-9 * s) { bad++ }
-	d / s > worst { worst = d / s }
-	END { printf "%d numbers, max difference %.1e\n", NR, worst
-	    exit NR == 0 || bad > 0 }' || fail "$1 is not what R has"
-}
-
 awk -F, '$1 == "lung" && $2 == "efron" && $3 == "row" { print $5 }' \
     "$golden/cox_robust.csv" >se.r
 numbers se out/result.json >se
@@ -61,5 +46,32 @@ near hazard.r hazard.got
 grep -q '^Standard errors .*clustered by patient' out/result.txt ||
     fail "result.txt does not say that errors are robust"
 sed -n '/^proportional hazards/,$p' out/result.txt
+
+# Recurrent infections, with an entry: several rows per patient.
+mv out lung
+deal "$golden/cox_cgd.csv" '$2'
+three_sites "$src/cgd.study" --kill c@confirm
+awk -F, '$1 == "cgd" && $2 == "efron" { print $4 }' "$golden/cox_entry.csv" \
+    >beta.r
+numbers estimate out/result.json >beta
+near beta.r beta
+awk -F, '$1 == "cgd" && $2 == "efron" { print $5 }' "$golden/cox_robust.csv" \
+    >se.r
+numbers se out/result.json >se
+near se.r se
+awk -F, '$1 == "cgd" && $2 == "efron" { print $5 }' "$golden/cox_tests.csv" \
+    >chi2.r
+sed -n '/"proportional_hazards"/,/^  }/p' out/result.json >ph.json
+numbers chi2 ph.json >chi2
+near chi2.r chi2
+
+# A row that ends before it begins.
+awk -F, -v OFS=, 'NR == 2 { $3 = $4 } { print }' site-a.csv >bad.csv
+"$local" --study "$src/cgd.study" --site a=bad.csv --site b=site-b.csv \
+    --site c=site-c.csv --out bad >bad.txt 2>&1 && fail "a bad row was taken"
+grep -q 'bad.csv:2:[0-9]*: entry: expected an entry before the time' bad.txt || {
+	cat bad.txt
+	fail "the bad row is not named"
+}
 cd ..
 rm -rf "$dir"

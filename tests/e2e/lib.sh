@@ -65,6 +65,22 @@ three_sites() {
 	    fail "the last line is another"
 }
 
+# numbers KEY FILE.json: of the lines with that key, in order
+numbers() {
+	sed -n "s/^ *\"$1\": \([-+.e0-9]*\),*\$/\1/p" "$2"
+}
+
+# near EXPECTED GOT: two files with as many numbers, alike to 1e-9
+near() {
+	paste -d' ' "$1" "$2" | awk '
+	{ d = $1 - $2; if (d < 0) d = -d; s = $1 < 0 ? -$1 : $1 }
+	{ if (s < 0.01) s = 0.01 }
+	NF != 2 || !(d <= 1e-9 * s) { bad++ }
+	d / s > worst { worst = d / s }
+	END { printf "%d numbers, max difference %.1e\n", NR, worst
+	    exit NR == 0 || bad > 0 }' || fail "$1 is not what R has"
+}
+
 # like_r FIT out/result.json: every estimate and se within 1e-9 of R's
 # standard errors; terms in R's order.
 like_r() {

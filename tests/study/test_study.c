@@ -362,6 +362,17 @@ static const struct {
 	{ "strata = sex\n", "strata = site\nbaseline = yes\n",
 	    "s:20:9: baseline: not with strata = site, for it would be each "
 	    "site's own" },
+	{ "strata = sex\n", "entry = age\n",
+	    "s:14:9: entry: column \"age\" has use = feature, expected use = "
+	    "outcome" },
+	{ "strata = sex\n", "entry = t\n",
+	    "s:14:9: entry: column \"t\" must be a number or an interval, and "
+	    "not the time" },
+	{ "kind = cox\n", "kind = km\nentry = t\n",
+	    "s:12:9: entry: only kind = cox has it" },
+	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",
+	    "kind = cox\nformula = Surv(t, t, dead, age) ~ bmi\n",
+	    "s:12:26: formula: expected ) after the event" },
 	{ "strata = sex\n", "strata = sex\nrobust = site\n",
 	    "s:20:9: robust = site: 3 sites, expected at least 5: from the "
 	    "sum over fewer, single sites could be told" },
