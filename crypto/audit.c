@@ -218,15 +218,17 @@ audit_add(struct audit *a, const char *event, const struct audit_field *fields,
 		put_value(&line, fields[i].value);
 	}
 	put_hex(&line, " prev=", a->state.head, AUDIT_HASH);
-	if (line.failed || line.len + HASH_LEN + SIG_LEN >= AUDIT_LINE_MAX) {
+	if (line.failed) {
+		err_set(err, ERR_SYSTEM, "audit: out of memory");
+		goto out;
+	}
+	if (line.len + HASH_LEN + SIG_LEN >= AUDIT_LINE_MAX) {
 		err_set(err, ERR_FORMAT, "audit: a line of more than %d bytes",
 		    AUDIT_LINE_MAX);
 		goto out;
 	}
 	hash_text((const char *)line.data, line.len, hash);
-	if (signed_sign(a->key, AUDIT_SIGNATURE, hash, sizeof(hash), sig, err) <
-	    0)
-		goto out;
+	signed_sign(a->key, AUDIT_SIGNATURE, hash, sizeof(hash), sig);
 	put_hex(&line, " hash=", hash, sizeof(hash));
 	put_hex(&line, " sig=", sig, sizeof(sig));
 	canon_u8(&line, '\n');

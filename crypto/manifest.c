@@ -25,13 +25,14 @@ void
 manifest_consortium_id(
     const char *name, const uint8_t root[KEY_PUBLIC], uint8_t out[MANIFEST_ID])
 {
-	struct canon c = { 0 };
+	uint8_t room[4 + sizeof(SIGNED_LABEL "consortium") + 4 +
+	    MANIFEST_NAME_MAX + KEY_PUBLIC];
+	struct canon c = canon_on(room, sizeof(room));
 
 	canon_text(&c, SIGNED_LABEL "consortium");
 	canon_text(&c, name);
 	canon_raw(&c, root, KEY_PUBLIC);
 	crypto_hash_sha256(out, c.data, c.len);
-	canon_free(&c);
 }
 
 int
@@ -198,6 +199,8 @@ manifest_root(const struct manifest_roots *r)
 	return manifest_root_at(r, r->n);
 }
 
+#define CHANGE_SIZE (MANIFEST_ID + 2 + 2 * KEY_PUBLIC + 4)
+
 /* What the root at place k signs: that the next one signs from an epoch on. */
 static void
 put_change(struct canon *c, const struct manifest_roots *r, size_t k,
@@ -216,9 +219,8 @@ manifest_change_root(struct manifest_roots *r, const char *consortium,
     struct err *err)
 {
 	struct manifest_change *change = &r->changes[r->n];
-	uint8_t id[MANIFEST_ID];
-	struct canon c = { 0 };
-	int rv;
+	uint8_t id[MANIFEST_ID], room[CHANGE_SIZE];
+	struct canon c = canon_on(room, sizeof(room));
 
 	if (memcmp(manifest_root(r), key_public(old), KEY_PUBLIC) != 0)
 		return err_set(
@@ -231,13 +233,9 @@ manifest_change_root(struct manifest_roots *r, const char *consortium,
 	memcpy(change->next, next, KEY_PUBLIC);
 	change->epoch = epoch;
 	put_change(&c, r, r->n, id);
-	rv = c.failed
-	    ? err_sys(err, "root")
-	    : signed_sign(old, CHANGE_TYPE, c.data, c.len, change->sig, err);
-	canon_free(&c);
-	if (rv == 0)
-		r->n++;
-	return rv;
+	signed_sign(old, CHANGE_TYPE, c.data, c.len, change->sig);
+	r->n++;
+	return 0;
 }
 
 /* Each has signed the next, in order. */
@@ -249,8 +247,8 @@ check_roots(const struct manifest_roots *r, const uint8_t id[MANIFEST_ID],
 		return err_prefix(err, "manifest: root");
 	for (size_t k = 0; k < r->n; k++) {
 		const struct manifest_change *change = &r->changes[k];
-		struct canon c = { 0 };
-		int rv;
+		uint8_t room[CHANGE_SIZE];
+		struct canon c = canon_on(room, sizeof(room));
 
 		if (key_public_check(change->next, err) < 0)
 			return err_prefix(err, "manifest: root");
@@ -260,12 +258,8 @@ check_roots(const struct manifest_roots *r, const uint8_t id[MANIFEST_ID],
 			    "manifest: roots that follow in epoch %u",
 			    change->epoch);
 		put_change(&c, r, k, id);
-		rv = c.failed
-		    ? err_sys(err, "root")
-		    : signed_check(manifest_root_at(r, k), CHANGE_TYPE, c.data,
-			  c.len, change->sig, err);
-		canon_free(&c);
-		if (rv < 0)
+		if (signed_check(manifest_root_at(r, k), CHANGE_TYPE, c.data,
+			c.len, change->sig, err) < 0)
 			return err_prefix(
 			    err, "manifest: change of root %zu", k + 1);
 	}
@@ -494,10 +488,12 @@ struct manifest *
 manifest_open_kept(const void *object, size_t len,
     const struct manifest_roots *roots, struct err *err)
 {
-	struct manifest *m = NULL;
+	struct manifest *m;
+	size_t k = roots->n;
 
-	for (size_t k = roots->n + 1; m == NULL && k-- > 0;)
+	do
 		m = manifest_open(object, len, manifest_root_at(roots, k), err);
+	while (m == NULL && err->code != ERR_SYSTEM && k-- > 0);
 	return m;
 }
 

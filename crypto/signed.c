@@ -105,36 +105,29 @@ signed_digest(const void *object, size_t object_len, uint8_t out[SIGNED_DIGEST])
 	crypto_hash_sha256(out, object, object_len - KEY_SIGNATURE);
 }
 
-int
+#define ALONE_SIZE (2 * 4 + LABEL_SIZE + SIGNED_ALONE_MAX)
+
+void
 signed_sign(const struct key *k, const char *type, const void *p, size_t len,
-    uint8_t sig[KEY_SIGNATURE], struct err *err)
+    uint8_t sig[KEY_SIGNATURE])
 {
-	struct canon part = { 0 };
-	int rv = 0;
+	uint8_t room[ALONE_SIZE];
+	struct canon part = canon_on(room, sizeof(room));
 
 	put_signed_part(&part, type, p, len);
-	if (part.failed)
-		rv = err_sys(err, "sign %zu bytes", len);
-	else
-		crypto_sign_detached(
-		    sig, NULL, part.data, part.len, key_secret(k));
-	canon_free(&part);
-	return rv;
+	crypto_sign_detached(sig, NULL, part.data, part.len, key_secret(k));
 }
 
 int
 signed_check(const uint8_t pk[KEY_PUBLIC], const char *type, const void *p,
     size_t len, const uint8_t sig[KEY_SIGNATURE], struct err *err)
 {
-	struct canon part = { 0 };
-	int rv = 0;
+	uint8_t room[ALONE_SIZE];
+	struct canon part = canon_on(room, sizeof(room));
 
 	put_signed_part(&part, type, p, len);
-	if (part.failed)
-		rv = err_sys(err, "check a signature over %zu bytes", len);
-	else if (crypto_sign_verify_detached(sig, part.data, part.len, pk) != 0)
-		rv = err_set(err, ERR_REFUSED,
+	if (crypto_sign_verify_detached(sig, part.data, part.len, pk) != 0)
+		return err_set(err, ERR_REFUSED,
 		    "%s: the signature is not that of the expected key", type);
-	canon_free(&part);
-	return rv;
+	return 0;
 }

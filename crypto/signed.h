@@ -52,9 +52,10 @@ void signed_digest(
     const void *object, size_t object_len, uint8_t out[SIGNED_DIGEST]);
 
 /* A signature alone, over the label "consilium-1/TYPE" and the bytes, each
-   with its length, as above. */
-int signed_sign(const struct key *k, const char *type, const void *p,
-    size_t len, uint8_t sig[KEY_SIGNATURE], struct err *err);
+   with its length, as above; of SIGNED_ALONE_MAX bytes at most. */
+#define SIGNED_ALONE_MAX 256
+void signed_sign(const struct key *k, const char *type, const void *p,
+    size_t len, uint8_t sig[KEY_SIGNATURE]);
 int signed_check(const uint8_t pk[KEY_PUBLIC], const char *type, const void *p,
     size_t len, const uint8_t sig[KEY_SIGNATURE], struct err *err);
 

@@ -113,11 +113,13 @@ struct signed_study *
 signed_study_open_kept(const void *object, size_t len,
     const struct manifest_roots *roots, struct err *err)
 {
-	struct signed_study *s = NULL;
+	struct signed_study *s;
+	size_t k = roots->n;
 
-	for (size_t k = roots->n + 1; s == NULL && k-- > 0;)
+	do
 		s = signed_study_open(
 		    object, len, manifest_root_at(roots, k), err);
+	while (s == NULL && err->code != ERR_SYSTEM && k-- > 0);
 	return s;
 }
 

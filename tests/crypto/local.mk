@@ -62,3 +62,6 @@ check_LIBRARIES += %D%/libinside.a
 check_PROGRAMS += %D%/test_round_faults
 %C%_test_round_faults_SOURCES = %D%/test_round_faults.c
 %C%_test_round_faults_LDADD = tests/crypto/libinside.a $(round_libs)
+check_PROGRAMS += %D%/test_authority_faults
+%C%_test_authority_faults_SOURCES = %D%/test_authority_faults.c
+%C%_test_authority_faults_LDADD = tests/crypto/libinside.a $(authority_libs)

@@ -200,7 +200,7 @@ a_signature_alone_holds_for_its_label_bytes_and_key(void **state)
 	uint8_t sig[KEY_SIGNATURE];
 
 	(void)state;
-	assert_int_equal(signed_sign(k, "confirm", "abc", 3, sig, &err), 0);
+	signed_sign(k, "confirm", "abc", 3, sig);
 	assert_int_equal(
 	    signed_check(key_public(k), "confirm", "abc", 3, sig, &err), 0);
 	assert_int_equal(

@@ -62,6 +62,7 @@ struct fault {
 	uint32_t kind;
 	int32_t error; /* errno of what fails */
 	uint32_t what; /* of FAULT_PLACES */
+	int32_t deep; /* so many of the calls that lead to a place tell it */
 	uint64_t at; /* k, from 1; 0 when it has happened */
 	int64_t clock_s; /* added to the time of day */
 	bool record;

@@ -24,7 +24,7 @@ typedef int (*operation)(void *self, struct err *err);
  * Do it with a fault at its first call, its second, ... until it has no more.
  * Each time it must fail and say so, as a failure of the system where the
  * library under it says so, and free what it had made; at last it must
- * succeed.  between, if not NULL, is called after each failure, to look whether
+ * succeed.  OpenSSL can do without some.  between, if not NULL, is called after each failure, to look whether
  * things are as they must be.  Returns how many faults there were.
  */
 unsigned every_fault(

@@ -125,9 +125,11 @@ new_place(const char *call)
 
 	for (; *call != '\0'; call++)
 		x = (x ^ (uint8_t)*call) * 1099511628211u;
-	for (int k = 0; k < n; k++) {
-		if (in_program(at[k]))
-			x = (x ^ ((uintptr_t)at[k] - text)) * 1099511628211u;
+	for (int k = 0, deep = 0; k < n && deep < fault->deep; k++) {
+		if (!in_program(at[k]))
+			continue;
+		x = (x ^ ((uintptr_t)at[k] - text)) * 1099511628211u;
+		deep++;
 	}
 	x += x == 0;
 	for (i = x % PLACES_MAX; fault->places[i] != 0;

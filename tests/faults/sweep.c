@@ -232,6 +232,8 @@ plan_places(void)
 
 	f->kind = FAULT_PLACES;
 	f->what = kinds;
+	/* (what is written byte by byte has very many places) */
+	f->deep = kinds == PLACES_MEMORY ? 6 : 64;
 	f->error = ENOSPC;
 }
 
