@@ -105,18 +105,22 @@ find_intervals(struct work *w)
 static int
 counts(struct work *w)
 {
+	const struct model_spec *s = &w->plan->spec;
+	const struct model_data *d = w->data;
+	size_t patients = d->patient != NULL ? d->n_patients : d->n_rows;
 	double *v = work_group(w, 0);
 
+	if (s->robust == ROBUST_SITE)
+		*work_group(w, w->plan->next.n_groups - 1) =
+		    patients >= s->risk_set_step;
 	if (!by_site(w)) {
-		bool delayed = w->plan->spec.has_entry;
-
 		count_times(w, v, work_group(w, 1),
-		    delayed ? work_group(w, 2) : NULL,
-		    delayed ? work_group(w, 3) : NULL);
+		    s->has_entry ? work_group(w, 2) : NULL,
+		    s->has_entry ? work_group(w, 3) : NULL);
 		return 0;
 	}
-	for (size_t i = 0; i < w->data->n_rows; i++)
-		v[0] += w->data->event[i];
+	for (size_t i = 0; i < d->n_rows; i++)
+		v[0] += d->event[i];
 	v[1] = (double)w->own.n_used;
 	v[2] = (double)w->own.n_out;
 	*work_group(w, 1) = w->own.strata_out;

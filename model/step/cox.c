@@ -11,6 +11,7 @@
 #include "model/step/ldl.h"
 #include "model/step/newton.h"
 #include "model/step/partial.h"
+#include "model/step/robust.h"
 #include "model/step/rounds.h"
 
 /*
@@ -31,7 +32,7 @@ by_site(const struct plan *p)
 /*
  * Who leaves, and by an event, at each possible time of each stratum, and with
  * delayed entry who enters, and who of these continues a row; or, by site: events, rows in some risk set, rows in a stratum that is left out,
- * strata (this site: 0 or 1) left out.
+ * strata (this site: 0 or 1) left out.  Then what robust errors need.
  */
 static void
 counts_layout(const struct plan *p, struct layout *l)
@@ -42,14 +43,11 @@ counts_layout(const struct plan *p, struct layout *l)
 	if (by_site(p)) {
 		layout_counts(l, 3, s->rows_per_site);
 		layout_counts(l, 1, 1);
-		return;
+	} else {
+		for (int k = 0; k < (s->has_entry ? 4 : 2); k++)
+			layout_counts(l, times, s->rows_per_site);
 	}
-	layout_counts(l, times, s->rows_per_site);
-	layout_counts(l, times, s->rows_per_site);
-	if (!s->has_entry)
-		return;
-	layout_counts(l, times, s->rows_per_site);
-	layout_counts(l, times, s->rows_per_site);
+	robust_counts_layout(p, l);
 }
 
 static size_t
@@ -147,6 +145,8 @@ counts_step(struct plan *p, const uint64_t *sum)
 		plan_end(p, p->n_events == 0 ? FIT_NO_EVENTS : FIT_TOO_FEW);
 		return 0;
 	}
+	if (robust_counted(p, &g[delayed ? 4 : 2], sum))
+		return 0;
 	return rounds_counted(p, p->n_events);
 }
 

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/canon.h"
 #include "common/err.h"
 #include "common/macros.h"
+#include "model/step/hazard.h"
 #include "model/step/ldl.h"
 #include "model/step/state.h"
 #include "tests/model/consortium.h"
@@ -355,6 +357,146 @@ what_would_tell_of_single_sites_is_refused(void **state)
 	rows_free(&r);
 }
 
+/* Rows of two terms and of patients of their own, who enter at 0 to 9. */
+static struct rows
+some_rows(size_t n)
+{
+	struct rows r = rows_new(n, 2);
+
+	r.entry = calloc(n + 1, sizeof(*r.entry));
+	assert_non_null(r.entry);
+	for (size_t i = 0; i < n; i++) {
+		r.x[2 * i] = (double)(i * 7 % 11);
+		r.x[2 * i + 1] = (double)(i * 5 % 13);
+		r.entry[i] = (double)(i * 3 % 10);
+		r.time[i] = 10.0 + (double)(i * 17 % 31);
+		r.event[i] = i % 3 != 0;
+		r.stratum[i] = (uint32_t)(i % 5);
+	}
+	return r;
+}
+
+/* Everything is asked for; what there is is a number, or said in words. */
+static struct result
+all_of(struct rows *r, enum model_strata strata, enum model_robust robust,
+    uint32_t step, const char *words)
+{
+	struct model_spec s = whole_spec(r, TIES_EFRON, strata, 1, 5);
+	const struct result_meta meta = { .study = "all" };
+	struct canon text = { 0 }, json = { 0 };
+	struct consortium c;
+	struct result got;
+	struct err err;
+	bool said = words == NULL;
+
+	s.robust = robust;
+	s.risk_set_step = step;
+	s.max_iterations = 25;
+	consortium_open(&c, &s, r, deal_by_stratum);
+	consortium_run(&c);
+	got = consortium_result(&c);
+	if (result_text(c.plan, &meta, &text, &err) == -1 ||
+	    result_json(c.plan, &meta, &json, &err) == -1)
+		fail_msg("%s", err.msg);
+	canon_u8(&text, 0);
+	canon_u8(&json, 0);
+	for (int k = 0; k < 2; k++) {
+		const char *v = (const char *)(k == 0 ? text.data : json.data);
+
+		for (; *v != '\0'; v++) {
+			if (strncmp(v, "nan", 3) == 0 ||
+			    strncmp(v, "inf", 3) == 0)
+				fail_msg("%.60s", v);
+		}
+	}
+	for (size_t i = 0; i < got.n_warnings; i++)
+		said |= words != NULL && strstr(got.warnings[i], words) != NULL;
+	if (words != NULL && !said)
+		fail_msg("nothing says \"%s\": %s", words,
+		    got.n_warnings > 0 ? got.warnings[0] : "no warning");
+	if (words == NULL && got.n_warnings > 0)
+		fail_msg("%s", got.warnings[0]);
+	canon_free(&text);
+	canon_free(&json);
+	consortium_close(&c);
+	return got;
+}
+
+static void
+what_cannot_be_computed_is_said_in_words(void **state)
+{
+	static const enum model_strata strata[] = { STRATA_NONE, STRATA_SITE };
+
+	(void)state;
+	for (size_t k = 0; k < nitems(strata); k++) {
+		enum model_strata st = strata[k];
+		enum model_robust patient = ROBUST_PATIENT;
+		struct rows r = some_rows(120);
+		struct result got = all_of(&r, st, patient, 1, NULL);
+
+		assert_true(got.ph[HAZARD_IDENTITY].there);
+		assert_int_equal(got.wald.df, 2);
+		/* Four sites have enough patients, the fifth none. */
+		for (size_t i = 0; i < r.n; i++)
+			r.stratum[i] %= 4;
+		all_of(&r, st, patient, 1, NULL);
+		got = all_of(&r, st, ROBUST_SITE, 1,
+		    "fewer than 5 sites have 1 patients each");
+		assert_false(got.fitted);
+		rows_free(&r);
+
+		r = some_rows(60); /* no event */
+		memset(r.event, 0, r.n);
+		all_of(&r, st, patient, 1, "no patient had an event");
+		rows_free(&r);
+
+		r = some_rows(120); /* one site without events */
+		for (size_t i = 0; i < r.n; i++)
+			r.event[i] &= r.stratum[i] != 2;
+		all_of(&r, st, patient, 1, NULL);
+		rows_free(&r);
+
+		r = some_rows(120); /* who has an event has x2 = 1 */
+		for (size_t i = 0; i < r.n; i++)
+			r.x[2 * i + 1] = r.event[i] == 1 || i % 2 == 0;
+		all_of(&r, st, patient, 1, "separation: x2 predicts");
+		rows_free(&r);
+
+		r = some_rows(120);
+		for (size_t i = 0; i < r.n; i++)
+			r.x[2 * i + 1] = 3.0 - 2.0 * r.x[2 * i];
+		got = all_of(&r, st, patient, 1, "x2");
+		assert_true(got.ph[HAZARD_IDENTITY].there);
+		assert_int_equal(got.ph[HAZARD_IDENTITY].effects[1].df, 0);
+		rows_free(&r);
+
+		r = some_rows(120);
+		for (size_t i = 0; i < r.n; i++)
+			r.x[2 * i + 1] = 0.1;
+		all_of(&r, st, patient, 1, "x2");
+		rows_free(&r);
+
+		r = some_rows(120); /* all at one time: no change with time */
+		for (size_t i = 0; i < r.n; i++)
+			r.time[i] = 20.0;
+		got = all_of(&r, st, patient, 1, NULL);
+		assert_true(got.fitted);
+		assert_false(got.ph[HAZARD_IDENTITY].there);
+		rows_free(&r);
+
+		r = some_rows(2); /* as many patients as terms */
+		all_of(&r, st, patient, 1, "x2");
+		rows_free(&r);
+
+		r = some_rows(40); /* too few at each site, or in all */
+		got = all_of(&r, st, patient, 30,
+		    "too few events or patients for the study's smallest "
+		    "step");
+		assert_false(got.fitted);
+		rows_free(&r);
+	}
+}
+
 /* As the textbooks have it: O(rows) for each event, z = x. */
 struct textbook {
 	const struct rows *r;
@@ -544,6 +686,7 @@ main(void)
 		cmocka_unit_test(breast_cancer_is_as_in_r),
 		cmocka_unit_test(clusters_are_as_in_r),
 		cmocka_unit_test(delayed_entry_is_as_in_r),
+		cmocka_unit_test(what_cannot_be_computed_is_said_in_words),
 		cmocka_unit_test(what_would_tell_of_single_sites_is_refused),
 		cmocka_unit_test(merged_times_are_as_in_the_textbook),
 	};
