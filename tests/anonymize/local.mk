@@ -31,7 +31,7 @@ check_PROGRAMS += %D%/test_detect
 %C%_test_detect_LDADD = $(%C%_LIBS)
 
 check_PROGRAMS += %D%/test_report
-%C%_test_report_SOURCES = %D%/test_report.c
+%C%_test_report_SOURCES = %D%/test_report.c %D%/prepared.c %D%/prepared.h
 %C%_test_report_LDADD = $(%C%_LIBS)
 
 check_PROGRAMS += %D%/test_local

@@ -18,6 +18,7 @@
 #include "common/json_read.h"
 #include "common/macros.h"
 #include "study/study.h"
+#include "tests/anonymize/prepared.h"
 
 #define REPORT_MAX ((size_t)1 << 20)
 
@@ -322,7 +323,9 @@ read_in(const char *root, const char *name, size_t *len)
 static void
 report_json_is_as_its_schema_says(void **state)
 {
+	static const uint8_t key[PATIENTS_KEY] = { 1 };
 	struct outcome first, second;
+	struct prepared linked;
 	struct json_value *s;
 	struct err err;
 	size_t len;
@@ -340,6 +343,22 @@ report_json_is_as_its_schema_says(void **state)
 	valid(s, second.json, "report");
 	end(&first);
 	end(&second);
+	prepared_run(&linked,
+	    PREPARED_HEAD
+	    "[privacy]\nk = 2\ncohort = fixed\npatient = mrn\n"
+	    "pseudonym = yes\ndate-shift = 9\n"
+	    "[column mrn]\ntype = text\nprivacy = direct-identifier\n"
+	    "[column seen]\ntype = date\nrange = 2010-03-01..2010-10-31\n"
+	    "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"
+	    "[hierarchy seen]\nlevel-1 = decade\n",
+	    "mrn,seen,ill\nA,2010-06-01,no\nA,2010-07-01,no\n"
+	    "B,2010-06-01,no\nB,2010-07-01,yes\n",
+	    &(const struct prepare){ .secret = key });
+	if (linked.r != 0)
+		fail_msg("%s", linked.err.msg);
+	assert_true(prepared_number(&linked, "patients.in_table") == 2);
+	valid(s, linked.report, "report");
+	prepared_free(&linked);
 	json_read_free(s);
 	free(text);
 }
