@@ -26,5 +26,15 @@ struct attack {
 int attack_link(const double *const *table, const double *const *source,
     size_t n_keys, size_t n_table, size_t n_source, const size_t *origin,
     uint64_t seed, struct attack *a, struct err *err);
+/*
+ * The same where the table says which rows are one patient's: the intruder knows all
+ * rows of every patient, and looks for the patients of the table who have the same
+ * ones.  patient: (n_source) whose row it is, below n_patients.  All of *a then
+ * counts patients.
+ */
+int attack_link_patients(const double *const *table,
+    const double *const *source, size_t n_keys, size_t n_table, size_t n_source,
+    const size_t *origin, const uint32_t *patient, size_t n_patients,
+    uint64_t seed, struct attack *a, struct err *err);
 
 #endif

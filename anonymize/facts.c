@@ -314,7 +314,7 @@ say_done(const struct study *s, size_t column, struct column_facts *f)
 		say(f->done, "%s",
 		    _("replaced by a pseudonym: a number that only this "
 		      "hospital's key makes of it, another one in every study. "
-		      "No model reads it"));
+		      "It is no feature of the model"));
 	else if (column == s->privacy.patient)
 		say(f->done, "%s",
 		    _("tells which rows are one patient's, who counts once; "

@@ -329,7 +329,8 @@ find_secrets(struct report *r)
 		    _("A pseudonym tells which rows of the table are one "
 		      "patient's. It cannot be turned back without this "
 		      "hospital's key, is another one in every study, and is "
-		      "read by no model. All rows of a patient together are "
+		      "no feature of the model. All rows of a patient together "
+		      "are "
 		      "taken as what an intruder could know: at least %zu "
 		      "patients have the same ones."),
 		    r->after.smallest);

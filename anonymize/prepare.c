@@ -374,8 +374,13 @@ attack(struct job *j, struct err *err)
 				source[n++] = j->keys[q];
 			}
 	memcpy(&seed, j->result->table_digest, sizeof(seed));
-	r = attack_link(table, source, n, j->table.n_rows, j->rows->n, j->order,
-	    seed, &j->attack, err);
+	if (s->privacy.pseudonym == STUDY_YES)
+		r = attack_link_patients(table, source, n, j->table.n_rows,
+		    j->rows->n, j->order, j->rows->patient, j->rows->n_patients,
+		    seed, &j->attack, err);
+	else
+		r = attack_link(table, source, n, j->table.n_rows, j->rows->n,
+		    j->order, seed, &j->attack, err);
 out:
 	free(table);
 	free(source);

@@ -314,7 +314,7 @@ what_leaves(struct html *h, const struct report *r)
 	if (s->privacy.pseudonym == STUDY_YES)
 		html_element(h, "li", NULL, "%s",
 		    _("The pseudonyms in the table, which tell which rows are "
-		      "one patient's. No model reads them."));
+		      "one patient's. They are no feature of the model."));
 	html_element(h, "li", NULL, "%s",
 	    _("This report and the log. No single patient's value is in "
 	      "either."));

@@ -170,11 +170,19 @@ the_attack(struct html *h, const struct report *r)
 
 	html_element(h, "h3", NULL, "%s", _("The attack was tried"));
 	html_element(h, "p", NULL,
-	    _("For each of the %1$s complete rows of the source, whose values "
-	      "were all known, the fitting rows of the table were looked up "
-	      "and one of them was picked. %2$s had a fitting row, %3$s "
-	      "exactly one; the row picked was the right one %4$s times "
-	      "(%5$s)."),
+	    r->in.study->privacy.pseudonym == STUDY_YES
+		? _("For each of the %1$s patients of the source, all of whose "
+		    "complete rows were known, the patients of the table with "
+		    "the same rows were looked up and one of them was picked. "
+		    "%2$s had somebody like them, %3$s exactly one; the "
+		    "patient picked was the right one %4$s times (%5$s).")
+		: _("For each of the %1$s complete rows of the source, whose "
+		    "values "
+		    "were all known, the fitting rows of the table were looked "
+		    "up "
+		    "and one of them was picked. %2$s had a fitting row, %3$s "
+		    "exactly one; the row picked was the right one %4$s times "
+		    "(%5$s)."),
 	    words_count(a->tried).text, words_count(a->fitting).text,
 	    words_count(a->single).text, words_count(a->correct).text,
 	    words_percent(

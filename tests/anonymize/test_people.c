@@ -424,6 +424,10 @@ linked_rows_are_known_together(void **state)
 	assert_int_equal(o.result.n_suppressed, 9);
 	assert_int_equal(o.result.smallest_class, 3);
 	assert_true(prepared_number(&o, "patients.suppressed") == 6);
+	/* Nine are looked for, all of whose rows are known; three are there. */
+	assert_true(prepared_number(&o, "privacy.attack.tried") == 9);
+	assert_true(prepared_number(&o, "privacy.attack.fitting") == 3);
+	assert_true(prepared_number(&o, "privacy.attack.single") == 0);
 	assert_true(prepared_number(&o, "privacy.before.unique") > 0.3);
 	prepared_free(&o);
 	prepared_run(

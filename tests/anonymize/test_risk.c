@@ -458,6 +458,40 @@ the_attack_counts_true_matches(void **state)
 	assert_in_range(both, 330, 470);
 }
 
+/* A and B have the same rows, C another one more: it is found, though each of its
+   rows is like others. */
+static void
+linked_rows_find_who_has_them(void **state)
+{
+	static const double rows[] = { 1, 2, 1, 2, 1, 2, 2 };
+	static const uint32_t patient[] = { 0, 0, 1, 1, 2, 2, 2 };
+	static const size_t origin[] = { 0, 1, 2, 3, 4, 5, 6 };
+	const double *key[] = { rows };
+	struct attack a;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(attack_link_patients(key, key, 1, 7, 7, origin,
+			     patient, 3, 1, &a, &err),
+	    0);
+	assert_int_equal(a.tried, 3);
+	assert_int_equal(a.fitting, 3);
+	assert_int_equal(a.single, 1);
+	assert_true(a.correct >= 1);
+	/* Without C's rows in the table nobody is like it. */
+	assert_int_equal(attack_link_patients(key, key, 1, 4, 7, origin,
+			     patient, 3, 1, &a, &err),
+	    0);
+	assert_int_equal(a.tried, 3);
+	assert_int_equal(a.fitting, 2);
+	assert_int_equal(a.single, 0);
+	/* Row by row, three rows of 1 and four of 2 fit. */
+	assert_int_equal(
+	    attack_link(key, key, 1, 7, 7, origin, 1, &a, &err), 0);
+	assert_int_equal(a.tried, 7);
+	assert_int_equal(a.single, 0);
+}
+
 static void
 knowing_nothing_is_one_large_class(void **state)
 {
@@ -488,6 +522,7 @@ main(void)
 		cmocka_unit_test(hidden_numbers_cannot_be_computed),
 		cmocka_unit_test(nobody_alone_is_nobody_alone),
 		cmocka_unit_test(the_attack_counts_true_matches),
+		cmocka_unit_test(linked_rows_find_who_has_them),
 		cmocka_unit_test(knowing_nothing_is_one_large_class),
 	};
 
