@@ -159,38 +159,6 @@ out:
 	return r;
 }
 
-/* What the rules look at: the complete rows as the table would have them. */
-static int
-make_rules(struct job *j, struct err *err)
-{
-	const struct study *s = j->s;
-	double **all = matrix(s->n_columns, j->rows->n);
-	const double **values = calloc(s->n_columns + 1, sizeof(*values));
-	int r = -1;
-
-	if (all == NULL || values == NULL) {
-		no_memory(j, err);
-		goto out;
-	}
-	for (size_t c = 0; c < s->n_columns; c++) {
-		const double *raw = j->rows->columns[c].values;
-
-		if (raw == NULL || s->columns[c].type != STUDY_LEVELS)
-			continue;
-		for (size_t i = 0; i < j->rows->n; i++)
-			all[c][i] = s->columns[c].in_table
-			    ? study_table_value(s, c, raw[i])
-			    : raw[i];
-		values[c] = all[c];
-	}
-	r = rules_make(&j->rules, s, j->p->raw ? 1 : j->result->k, values,
-	    j->rows->n, j->rows->patient, NULL, err);
-out:
-	free(values);
-	matrix_free(all, s->n_columns, j->rows->n);
-	return r;
-}
-
 /* Which rows stay. */
 static int
 choose_rows(struct job *j, struct err *err)
@@ -592,7 +560,9 @@ run(struct job *j, struct err *err)
 		return -1;
 	}
 	count_rows(j, j->rows);
-	if (make_classes(j, err) == -1 || make_rules(j, err) == -1 ||
+	if (make_classes(j, err) == -1 ||
+	    rules_of_rows(&j->rules, j->s, j->p->raw ? 1 : j->result->k,
+		j->rows, j->rows->patient, err) == -1 ||
 	    choose_rows(j, err) == -1 || make_columns(j, err) == -1 ||
 	    write_table(j, err) == -1)
 		return -1;

@@ -80,46 +80,6 @@ add_attribute(struct job *j, size_t q, struct err *err)
 }
 
 static int
-add_rules(struct job *j, size_t k, struct err *err)
-{
-	const struct study *s = j->s;
-	const double **values = calloc(s->n_columns + 1, sizeof(*values));
-	double **own = calloc(s->n_columns + 1, sizeof(*own));
-	int r = -1;
-
-	if (values == NULL || own == NULL) {
-		no_memory(err);
-		goto out;
-	}
-	for (size_t c = 0; c < s->n_columns; c++) {
-		const double *raw = j->rows->columns[c].values;
-
-		if (raw == NULL || s->columns[c].type != STUDY_LEVELS ||
-		    s->columns[c].privacy != STUDY_SENSITIVE)
-			continue;
-		if ((own[c] = calloc(j->rows->n + 1, sizeof(**own))) == NULL) {
-			no_memory(err);
-			goto out;
-		}
-		for (size_t i = 0; i < j->rows->n; i++)
-			own[c][i] = s->columns[c].in_table
-			    ? study_table_value(s, c, raw[i])
-			    : raw[i];
-		values[c] = own[c];
-	}
-	r = rules_make(&j->rules, s, k, values, j->rows->n, NULL, NULL, err);
-out:
-	for (size_t c = 0; own != NULL && c < s->n_columns; c++) {
-		if (own[c] != NULL)
-			explicit_bzero(own[c], j->rows->n * sizeof(**own));
-		free(own[c]);
-	}
-	free(own);
-	free(values);
-	return r;
-}
-
-static int
 search(struct job *j, struct recoding *r, struct err *err)
 {
 	const struct lattice_input in = {
@@ -256,7 +216,8 @@ recoding_choose(const struct study *s, const struct rows *rows,
 	int rv = one_row_each(&rows, &first, err);
 
 	if (rv == 0 && (rv = start(&j, s, rows, err)) == 0 &&
-	    (rv = add_rules(&j, s->privacy.k, err)) == 0)
+	    (rv = rules_of_rows(&j.rules, s, s->privacy.k, rows, NULL, err)) ==
+		0)
 		rv = search(&j, r, err);
 	finish(&j);
 	free_first(&first);
@@ -290,7 +251,7 @@ recoding_locally(const struct study *s, const struct rows *rows, size_t k,
 	int rv = start(&j, s, rows, err);
 
 	if (rv == 0)
-		rv = add_rules(&j, k, err);
+		rv = rules_of_rows(&j.rules, s, k, rows, NULL, err);
 
 	for (size_t q = 0; rv == 0 && q < j.n; q++) {
 		size_t level = s->columns[s->quasi[q]].level;
@@ -419,7 +380,8 @@ recoding_measure(const struct study *s, const struct rows *rows,
 
 	*items = (struct recoding_items){ 0 };
 	if (r == -1 || (r = start(&j, s, rows, err)) == -1 ||
-	    (r = add_rules(&j, s->privacy.k, err)) == -1 ||
+	    (r = rules_of_rows(&j.rules, s, s->privacy.k, rows, NULL, err)) ==
+		-1 ||
 	    (r = count_items(&j, &items->n, err)) == -1)
 		goto out;
 	r = -1;

@@ -15,7 +15,7 @@
 /* Tables that are kept: so many bytes, or so many per class of the rows,
    whichever is more. */
 #define KEPT_MIN (16 << 20)
-#define KEPT_PER_CLASS 200
+#define KEPT_PER_CLASS 100
 #define NEAR 1000 /* classes: a way over another node would not be shorter */
 #define PIECE 1024 /* keys */
 #define COUNTS_MAX (1 << 28) /* sensitive counts of one table */

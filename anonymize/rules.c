@@ -9,6 +9,7 @@
 
 #include "anonymize/classes.h"
 #include "anonymize/hierarchy.h"
+#include "anonymize/rows.h"
 #include "anonymize/words.h"
 #include "common/catalogue.h"
 #include "common/err.h"
@@ -314,6 +315,41 @@ rules_make(struct rules *r, const struct study *s, size_t k,
 	else if (patient != NULL && r->models.n > 0)
 		return count_shares(r, err);
 	return 0;
+}
+
+int
+rules_of_rows(struct rules *r, const struct study *s, size_t k,
+    const struct rows *rows, const uint32_t *patient, struct err *err)
+{
+	double **own = calloc(s->n_columns + 1, sizeof(*own));
+	int result = -1;
+
+	*r = (struct rules){ 0 };
+	for (size_t c = 0; own != NULL && c < s->n_columns; c++) {
+		const double *raw = rows->columns[c].values;
+
+		if (raw == NULL || !has_rule(&s->columns[c]))
+			continue;
+		if ((own[c] = malloc((rows->n + 1) * sizeof(**own))) == NULL)
+			goto out;
+		for (size_t i = 0; i < rows->n; i++)
+			own[c][i] = s->columns[c].in_table
+			    ? study_table_value(s, c, raw[i])
+			    : raw[i];
+	}
+	if (own != NULL)
+		result = 0;
+out:
+	result = result == -1 ? no_memory(err)
+			      : rules_make(r, s, k, (const double *const *)own,
+				    rows->n, patient, NULL, err);
+	for (size_t c = 0; own != NULL && c < s->n_columns; c++) {
+		if (own[c] != NULL)
+			explicit_bzero(own[c], rows->n * sizeof(**own));
+		free(own[c]);
+	}
+	free(own);
+	return result;
 }
 
 /* Is a value known of each of several patients? */

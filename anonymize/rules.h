@@ -18,6 +18,7 @@
 struct classes;
 struct err;
 struct hierarchy;
+struct rows;
 struct study;
 
 struct rules {
@@ -40,6 +41,9 @@ struct rules {
 int rules_make(struct rules *r, const struct study *s, size_t k,
     const double *const *values, size_t n_rows, const uint32_t *patient,
     const struct rules *whole, struct err *err);
+/* The same of complete rows, as the table would have them. */
+int rules_of_rows(struct rules *r, const struct study *s, size_t k,
+    const struct rows *rows, const uint32_t *patient, struct err *err);
 void rules_free(struct rules *r); /* all zeros is fine; wipes the values */
 
 struct rules_sum {

@@ -5,6 +5,7 @@
  * by the model, since its terms are made for the levels that the study says.
  */
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -124,6 +125,9 @@ main(int argc, char **argv)
 	bool is_local = argc == 4 && strcmp(argv[1], "local") == 0;
 	int r = -1;
 
+	/* As the reader. */
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	if (argc != 4) {
 		fprintf(stderr,
 		    "usage: anonymize STUDY SOURCE FOLDER\n"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Recoding of hospital-like rows, drawn with a fixed seed: seconds and memory of
-# the whole process, by the number of rows.  HOSPITAL_ROWS names others.
+# the whole process, and how both grow with the rows.  HOSPITAL_ROWS names other
+# numbers of rows; 10^7 take some minutes and 3 GB.
 set -eu
 
 work=$(mktemp -d)
@@ -65,7 +66,7 @@ column() {
 	column emergency 2 ""
 } >"$work/study"
 
-for rows in ${HOSPITAL_ROWS:-10000 200000}; do
+for rows in ${HOSPITAL_ROWS:-10000 100000 200000 1000000}; do
 	awk -v rows="$rows" 'BEGIN {
 		srand(20261123)
 		print "feature,outcome,age,postcode,diagnosis,sex,month," \
@@ -85,12 +86,14 @@ for rows in ${HOSPITAL_ROWS:-10000 200000}; do
 	"$builddir/bench/anonymize" "$work/study" "$work/rows.csv" "$work" \
 	    >"$work/out"
 	end=$(date +%s.%N)
-	echo "$start $end" | awk -v rows="$rows" '{
-		printf "anonymize_hosp%dk_k11_s2_s %.2f\n", rows / 1000, $2 - $1
-	}'
-	awk -v k="$((rows / 1000))" '/^processor/ {
-		printf "anonymize_hosp%dk_cpu_s %.2f\n", k, $2 / 1000
-		printf "anonymize_hosp%dk_mb %s\n", k, $5
-	}' "$work/out"
+	rm "$work/rows.csv"
 	head -n 2 "$work/out"
+	awk -v rows="$rows" -v start="$start" -v end="$end" '/^processor/ {
+		k = rows / 1000
+		printf "anonymize_hosp%dk_k11_s2_s %.2f\n", k, end - start
+		printf "anonymize_hosp%dk_cpu_s %.2f\n", k, $2 / 1000
+		printf "anonymize_hosp%dk_mb %.0f\n", k, $5
+		printf "anonymize_hosp%dk_a_row %.1f us of the processor, " \
+		    "%.0f bytes\n", k, 1000 * $2 / rows, 1048576 * $5 / rows
+	}' "$work/out"
 done

@@ -79,9 +79,16 @@ in_domain(const struct study *s, const struct domain *d, double v)
 				return true;
 		return study_whole(v);
 	}
-	while (i < d->n && d->numbers[i] != v)
-		i++;
-	return d->numbers == NULL || i < d->n;
+	if (d->numbers == NULL)
+		return true;
+	for (size_t n = d->n; n > 1;) { /* one of numbers[i..i + n) */
+		size_t half = n / 2;
+
+		if (d->numbers[i + half] <= v)
+			i += half;
+		n -= half;
+	}
+	return d->numbers[i] == v;
 }
 
 static int
