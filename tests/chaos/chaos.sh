@@ -3,9 +3,11 @@
 # stopped at random, and whose lines are cut: study after study, until ROUNDS
 # rounds have given a sum.  Each study must end, everywhere, with the result
 # of the same study undisturbed.  SEED repeats the choices (not the timing).
+# With SHORT=yes a study has two rounds and short deadlines, the lines are good,
+# and what happens happens at once.
 set -eu
 
-: "${ROUNDS:=50}" "${SEED:=$(date +%s)}"
+: "${ROUNDS:=50}" "${SEED:=$(date +%s)}" "${SHORT:=no}"
 ctl=$builddir/ctl/consiliumctl
 export CONSILIUM_LIBEXEC="$builddir/daemon:$builddir/coordinator:$builddir/board"
 dir=$(mktemp -d)
@@ -59,6 +61,15 @@ for i in 0 1 2; do
 	    "$top_srcdir/tests/vectors/pooled/lung.csv" >"$i.csv"
 done
 study=$top_srcdir/tests/e2e/lung.study
+lines='a:0:0:0 b:1000:150:10000 c:1000:150:10000'
+pause=4
+if [ "$SHORT" = yes ]; then
+	sed -E 's/^(ready-wait|share|upload|confirm|unmask) = .*/\1 = 3/' \
+	    "$top_srcdir/tests/e2e/lung-sex.study" >short.study
+	study=$dir/short.study
+	lines='a:0:0:0 b:0:0:0 c:0:0:0'
+	pause=1
+fi
 "$builddir/ctl/consilium-local" --study "$study" --site a=0.csv \
     --site b=1.csv --site c=2.csv --out out >local.txt 2>&1 || {
 	cat local.txt
@@ -68,7 +79,7 @@ study=$top_srcdir/tests/e2e/lung.study
 # numbers of the rounds, as some were aborted and tried again.
 plain() {
 	grep -vE '"(study|study_digest|time|finished|round)":' "$1" |
-	    sed 's/lung[0-9]*/lung/g'
+	    sed 's/lung[0-9]*\(-sex\)*/lung/g'
 }
 plain out/result.json >want
 
@@ -83,8 +94,8 @@ sed -i "s/^listen = .*/listen = 127.0.0.1:$port/" \
 supervise coordinator "$builddir/coordinator/consilium-coordinator" \
     -f out/coordinator/consilium-coordinator.conf
 # b's line is that of a small hospital, c's a bad one.
-for line in 'a 0 0 0' 'b 1000 150 10000' 'c 1000 150 10000'; do
-	set -- $line
+for line in $lines; do
+	set -- $(echo "$line" | tr : ' ')
 	"$builddir/tests/chaos/link" "$port" "$2" "$3" "$4" "$SEED" >"$1.port" &
 	echo $! >"$1.link"
 done
@@ -139,19 +150,19 @@ disturb() {
 		;;
 	4 | 5 | 6)
 		kill -STOP "$1" 2>/dev/null && stops=$((stops + 1))
-		below 3
+		below $pause
 		sleep $((r + 1))
 		kill -CONT "$1" 2>/dev/null
 		;;
 	*)
 		[ "$who" = coordinator ] && who=b
 		kill -USR1 "$(cat "$who.link")" && cuts=$((cuts + 1))
-		below 5
+		below $pause
 		sleep $((r + 1))
 		kill -USR2 "$(cat "$who.link")"
 		;;
 	esac
-	below 4
+	below $pause
 	sleep $((r + 1))
 }
 
@@ -159,7 +170,7 @@ n=0
 while [ "$n" -lt "$ROUNDS" ]; do
 	studies=$((studies + 1))
 	name=lung$studies
-	sed "s/^name = lung/name = $name/" "$study" >$name.study
+	sed "s/^name = .*/name = $name/" "$study" >$name.study
 	"$ctl" study sign --root out/root $name.study --sites a,b,c \
 	    --out $name.signed >/dev/null
 	try "$ctl" submit --socket out/run/coordinator.sock $name.signed

@@ -646,6 +646,44 @@ a_site_learns_which_side_is_behind(void **state)
 	    "upgrade this site"));
 }
 
+static char spoken[] = "1"; /* that the server answers in */
+
+static int
+set_up_turncoat(void **state)
+{
+	int rv;
+
+	spoken[0] = '1';
+	service.version = spoken;
+	rv = set_up(state);
+	service.version = NULL;
+	return rv;
+}
+
+/* One that takes the site's version and answers in its own. */
+static void
+an_answer_in_another_version_is_not_read(void **state)
+{
+	struct rpc_msg reply = { .data = "what?", .len = 5 };
+	struct err err;
+
+	(void)state;
+	call(f.client, RPC_SEND, "echo", WAIT_MS);
+	run();
+	assert_int_equal(f.status, RPC_OK);
+	call(f.client, RPC_NEXT, "hold", WAIT_MS);
+	run();
+	spoken[0] = '2';
+	assert_int_equal(rpc_call_reply(f.held, &reply, &err), 0);
+	run();
+	assert_int_equal(f.done, 2);
+	assert_int_equal(f.status, RPC_UNIMPLEMENTED);
+	assert_int_equal(rpc_err_of(f.status), ERR_CONFIG);
+	assert_string_equal(f.text,
+	    "the coordinator answers in another version of the protocol than "
+	    "1: upgrade this site");
+}
+
 /* A handshake of at most a version, made of libssl. */
 struct hello {
 	int version, ok;
@@ -1075,6 +1113,9 @@ main(int argc, char **argv)
 		rpc_test(another_version_or_method_is_refused),
 		cmocka_unit_test_setup_teardown(
 		    a_site_learns_which_side_is_behind, set_up_newer,
+		    tear_down),
+		cmocka_unit_test_setup_teardown(
+		    an_answer_in_another_version_is_not_read, set_up_turncoat,
 		    tear_down),
 		rpc_test(only_tls_1_3_is_spoken),
 		rpc_test(a_port_in_use_is_said_clearly),
