@@ -9,18 +9,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
 #include "common/ini.h"
 #include "common/log.h"
-#include "common/log_events.h"
 #include "common/macros.h"
 #include "coordinator/config.h"
-#include "crypto/cert_own.h"
 #include "privsep/family.h"
 #include "privsep/house.h"
 #include "privsep/house_board.h"
+#include "privsep/house_certificate.h"
 
 /* Who gets which file of the folder of keys. */
 static const struct house_grant grants[] = {
@@ -85,33 +83,13 @@ equip(void *self, enum proc p, struct chan *to, struct err *err)
 }
 
 static int
-check_certificate(struct coordinator *c, struct err *err)
-{
-	char crt[4096], key[4096], ca[4096];
-	const char *keys = c->config->keys;
-	int64_t now = clock_utc(), days;
-
-	if (house_key_path(crt, sizeof(crt), keys, "tls.crt", err) < 0 ||
-	    house_key_path(key, sizeof(key), keys, "tls.key", err) < 0 ||
-	    house_key_path(ca, sizeof(ca), keys, "ca.crt", err) < 0 ||
-	    cert_check_own(
-		crt, key, ca, now, &c->board.certificate_until, err) < 0)
-		return -1;
-	days = (c->board.certificate_until - now) / CERT_DAY;
-	if (days < CERT_WARN_DAYS)
-		log_event(EVENT_CERT_SOON, LOG_WARNING, NULL, 0,
-		    "%s expires in %lld days: have it renewed", crt,
-		    (long long)days);
-	return 0;
-}
-
-static int
 reload(void *self, struct err *err)
 {
 	struct coordinator *c = self;
 	struct chan *board = family_chan(c->family, PROC_BOARD);
 
-	if (check_certificate(c, err) < 0 ||
+	if (house_certificate(
+		c->config->keys, &c->board.certificate_until, err) < 0 ||
 	    tell(c, family_chan(c->family, PROC_CONTROL), err) < 0)
 		return -1;
 	if (board == NULL)
@@ -122,10 +100,9 @@ reload(void *self, struct err *err)
 static void
 daily(void *self)
 {
-	struct err err;
+	struct coordinator *c = self;
 
-	if (check_certificate(self, &err) < 0)
-		log_event(EVENT_CERT_BAD, LOG_ERR, NULL, 0, "%s", err.msg);
+	house_certificate_daily(c->config->keys, &c->board.certificate_until);
 }
 
 static const struct family_plan plan = {
@@ -153,7 +130,8 @@ read_config(struct coordinator *c, struct err *err)
 	c->board.side = "coordinator";
 	c->board.name = c->config->name;
 	if (house_check(grants, nitems(grants), c->config->keys, err) < 0 ||
-	    check_certificate(c, err) < 0 ||
+	    house_certificate(
+		c->config->keys, &c->board.certificate_until, err) < 0 ||
 	    house_group(c->config->operator_group, &c->operator_gid, err) < 0)
 		return -1;
 	if (c->config->board.host != NULL &&

@@ -13,19 +13,17 @@
 #include <unistd.h>
 
 #include "common/canon.h"
-#include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
 #include "common/ini.h"
 #include "common/log.h"
-#include "common/log_events.h"
 #include "common/macros.h"
 #include "common/utf8.h"
-#include "crypto/cert_own.h"
 #include "daemon/config.h"
 #include "privsep/family.h"
 #include "privsep/house.h"
 #include "privsep/house_board.h"
+#include "privsep/house_certificate.h"
 
 #define STUDY_MAX 65 /* a study's name and NUL */
 #define TABLE_MAX 128
@@ -429,33 +427,13 @@ static const struct handler orders[] = {
 /* Certificates. */
 
 static int
-check_certificate(struct consiliumd *d, struct err *err)
-{
-	char crt[4096], key[4096], ca[4096];
-	const char *keys = d->config->keys;
-	int64_t now = clock_utc(), days;
-
-	if (house_key_path(crt, sizeof(crt), keys, "tls.crt", err) < 0 ||
-	    house_key_path(key, sizeof(key), keys, "tls.key", err) < 0 ||
-	    house_key_path(ca, sizeof(ca), keys, "ca.crt", err) < 0 ||
-	    cert_check_own(
-		crt, key, ca, now, &d->board.certificate_until, err) < 0)
-		return -1;
-	days = (d->board.certificate_until - now) / CERT_DAY;
-	if (days < CERT_WARN_DAYS)
-		log_event(EVENT_CERT_SOON, LOG_WARNING, NULL, 0,
-		    "%s expires in %lld days: have it renewed", crt,
-		    (long long)days);
-	return 0;
-}
-
-static int
 reload(void *self, struct err *err)
 {
 	struct consiliumd *d = self;
 	struct chan *board = family_chan(d->family, PROC_BOARD);
 
-	if (check_certificate(d, err) < 0 ||
+	if (house_certificate(
+		d->config->keys, &d->board.certificate_until, err) < 0 ||
 	    tell(d, family_chan(d->family, PROC_CONTROL), err) < 0)
 		return -1;
 	if (board == NULL)
@@ -466,10 +444,9 @@ reload(void *self, struct err *err)
 static void
 daily(void *self)
 {
-	struct err err;
+	struct consiliumd *d = self;
 
-	if (check_certificate(self, &err) < 0)
-		log_event(EVENT_CERT_BAD, LOG_ERR, NULL, 0, "%s", err.msg);
+	house_certificate_daily(d->config->keys, &d->board.certificate_until);
 }
 
 static const struct family_plan plan = {
@@ -522,7 +499,7 @@ read_config(struct consiliumd *d, struct err *err)
 		close(fd);
 	}
 	if (house_check(grants, nitems(grants), c->keys, err) < 0 ||
-	    check_certificate(d, err) < 0 ||
+	    house_certificate(c->keys, &d->board.certificate_until, err) < 0 ||
 	    house_group(c->operator_group, &d->operator_gid, err) < 0 ||
 	    house_group(c->officer_group, &d->officer_gid, err) < 0)
 		return -1;

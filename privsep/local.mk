@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libfamily.a
 	%D%/family.c %D%/family.h \
 	%D%/house.c %D%/house.h \
 	%D%/house_board.c %D%/house_board.h \
+	%D%/house_certificate.c %D%/house_certificate.h \
 	%D%/spawn.c %D%/spawn.h
 %C%_libfamily_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS)
 EXTRA_DIST += %D%/README.md

@@ -29,3 +29,4 @@ include %D%/rpc/local.mk
 include %D%/e2e/local.mk
 include %D%/chaos/local.mk
 include %D%/flood/local.mk
+include %D%/valgrind/local.mk

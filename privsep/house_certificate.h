@@ -1,0 +1,18 @@
+/*
+ * A parent's look at its own TLS certificate: at the start, when it is
+ * exchanged, and once a day.
+ */
+#ifndef PRIVSEP_HOUSE_CERTIFICATE_H
+#define PRIVSEP_HOUSE_CERTIFICATE_H
+
+#include <stdint.h>
+
+struct err;
+
+/* Is the one among keys good?  *until is its last second (UTC); that it expires
+   soon is logged. */
+int house_certificate(const char *keys, int64_t *until, struct err *err);
+/* The same; that it is not good is logged. */
+void house_certificate_daily(const char *keys, int64_t *until);
+
+#endif

@@ -1,0 +1,70 @@
+#!/bin/sh
+# Test programs, and one study from the records to the result, under valgrind's
+# memcheck.  A build of its own: its processes are locked in loosely, as
+# valgrind makes system calls that they may not.  TESTS: which (default: all
+# that are no consortium of processes); BUILD: a folder to build in and to keep.
+set -eu
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+: "${BUILD:=$dir/build}"
+mkdir -p "$BUILD" && cd "$BUILD"
+[ -e Makefile ] || "$top_srcdir/configure" -q CC="${CC:-gcc}" \
+    CPPFLAGS=-DCONSILIUM_LOOSE CFLAGS='-g -O1'
+make -s
+# Those start daemons and wait for them, or are races of processes.
+: "${TESTS:=$(cd "$top_srcdir" && ls tests/*/test_*.c | sed 's/\.c$//' |
+    grep -vE '^tests/(rounds|faults|isolation|privsep|board)/|test_processes|test_door|test_audit_')}"
+make -s $TESTS
+
+# What OpenBLAS has for this processor may be newer than valgrind.
+export OPENBLAS_CORETYPE=Haswell OPENBLAS_NUM_THREADS=1
+memcheck() {
+	valgrind -q --error-exitcode=99 --leak-check=full \
+	    --errors-for-leak-kinds=definite --num-callers=30 \
+	    --suppressions="$top_srcdir/tests/valgrind/suppressions" "$@"
+}
+
+n=0 bad=0
+for t in $TESTS; do
+	n=$((n + 1))
+	if ! builddir=$BUILD srcdir=$top_srcdir memcheck "./$t" \
+	    >"$dir/out" 2>&1; then
+		echo "$t: failed"
+		grep -E '^==|FAILED|ERROR' "$dir/out" | head -n 60
+		bad=$((bad + 1))
+	fi
+done
+echo "valgrind: $n test programs, $bad with errors"
+
+# Every process of every daemon, also those that are killed at the end.
+cd "$dir"
+for i in 0 1 2; do
+	awk -F, -v i=$i 'NR == 1 || NR % 3 == i' \
+	    "$top_srcdir/tests/vectors/pooled/lung.csv" >"$i.csv"
+done
+sed -E 's/^(ready-wait|share|upload|confirm|unmask) = .*/\1 = 300/' \
+    "$top_srcdir/tests/e2e/lung.study" >lung.study
+for p in "$BUILD"/daemon/gate "$BUILD"/daemon/uplink "$BUILD"/daemon/control \
+    "$BUILD"/daemon/reader "$BUILD"/daemon/trainer "$BUILD"/coordinator/rounds \
+    "$BUILD"/coordinator/listener "$BUILD"/board/board; do
+	mkdir -p libexec
+	{
+		echo '#!/bin/sh'
+		echo "exec $(command -v valgrind) -q --leak-check=full" \
+		    "--errors-for-leak-kinds=definite --num-callers=30" \
+		    "--suppressions='$top_srcdir/tests/valgrind/suppressions'" \
+		    "--log-file='$dir/log.${p##*/}.%p' '$p' \"\$@\""
+	} >"libexec/${p##*/}"
+	chmod +x "libexec/${p##*/}"
+done
+CONSILIUM_LIBEXEC=$dir/libexec "$BUILD/ctl/consilium-local" \
+    --study lung.study --site a=0.csv --site b=1.csv --site c=2.csv \
+    --out out >local.txt 2>&1 || {
+	tail -n 30 local.txt
+	bad=$((bad + 1))
+}
+cat log.* | grep -E '^==' && bad=$((bad + 1))
+echo "valgrind: a study of three sites, $(ls log.* | wc -l) processes," \
+    "$(cat log.* | grep -c '^==.* \(Invalid\|Conditional\|Use of\|definitely\|Syscall\)') errors"
+[ $bad = 0 ]
