@@ -164,10 +164,17 @@ too_many(const struct suppress_input *in, struct suppression *out, size_t below,
 	const char *more = in->rules->models.n > 0
 	    ? ", or with too few values of a sensitive column"
 	    : "";
-	size_t worst, n = s->n_quasi;
-	size_t best = best_without(in, out->gone, below, &worst, err);
-	const char *name = s->columns[s->quasi[worst]].name;
+	size_t worst, n = s->n_quasi, best;
+	const char *name;
 
+	if (n == 0)
+		return err_set(err, ERR_REFUSED,
+		    "%.100s: %zu of %zu patients have as many rows as fewer "
+		    "than %zu patients%s; the study lets %zu be suppressed",
+		    in->source, below, in->rows->n_patients, in->k, more,
+		    out->most);
+	best = best_without(in, out->gone, below, &worst, err);
+	name = s->columns[s->quasi[worst]].name;
 	if (in->rows->patient != NULL)
 		return err_set(err, ERR_REFUSED,
 		    "%.100s: %zu of %zu patients share %s with fewer than %zu "
@@ -202,7 +209,8 @@ suppress(
 	    in->study->privacy.suppression_limit * (double)all_of(in));
 	out->rows = m.rows;
 	out->patients = m.patients;
-	if (in->study->n_quasi > 0 && counted(in, &m) > out->most)
+	if ((in->study->n_quasi > 0 || linked(in)) &&
+	    counted(in, &m) > out->most)
 		return too_many(in, out, counted(in, &m), err);
 	left = all_of(in) - counted(in, &m);
 	if (left < k || n == m.rows)

@@ -438,6 +438,34 @@ linked_rows_are_known_together(void **state)
 	prepared_free(&o);
 }
 
+/* How many rows somebody has is known, too, where nothing else is. */
+static void
+numbers_of_rows_are_known(void **state)
+{
+	static const char csv[] =
+	    "mrn,dose,ill\nA,1,no\nB,2,no\nC,3,yes\nD,4,no\nD,5,no\n";
+	static const char none[] =
+	    "[column dose]\ntype = integer\nrange = 0..9\nprivacy = none\n"
+	    "use = feature\n";
+	char study[2048];
+	struct prepared o;
+
+	(void)state;
+	snprintf(study, sizeof(study), "%s%s",
+	    LINKED("suppression-limit = 0.25\n"), none);
+	prepared_run(&o, study, csv, &with_secret);
+	fits(&o);
+	assert_int_equal(o.result.n_suppressed, 2);
+	prepared_free(&o);
+	snprintf(study, sizeof(study), "%s%s",
+	    LINKED("suppression-limit = 0.2\n"), none);
+	prepared_run(&o, study, csv, &with_secret);
+	assert_int_equal(o.r, -1);
+	assert_non_null(strstr(o.err.msg,
+	    "1 of 4 patients have as many rows as fewer than 3 patients"));
+	prepared_free(&o);
+}
+
 static void
 no_model_reads_a_pseudonym(void **state)
 {
@@ -729,6 +757,7 @@ main(void)
 		cmocka_unit_test(a_pseudonym_is_of_key_study_and_patient),
 		cmocka_unit_test(pseudonyms_link_rows_and_stay),
 		cmocka_unit_test(linked_rows_are_known_together),
+		cmocka_unit_test(numbers_of_rows_are_known),
 		cmocka_unit_test(no_model_reads_a_pseudonym),
 		cmocka_unit_test(all_dates_of_a_patient_move_together),
 		cmocka_unit_test(shifts_are_spread_evenly),
