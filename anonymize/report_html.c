@@ -215,6 +215,7 @@ what_is_computed(struct html *h, const struct study *s)
 		    outcome);
 		return;
 	case STUDY_KM:
+	case STUDY_CUMINC:
 		html_text(h,
 		    _("how the time to \"%s\" differs between groups of "
 		      "patients (survival curves)"),

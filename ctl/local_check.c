@@ -125,7 +125,8 @@ make_model(struct check *c, struct err *err)
 	}
 	c->model = (struct pooled_model){
 		.cox = m->kind == STUDY_COX,
-		.km = m->kind == STUDY_KM,
+		.km = study_has_curves(s),
+		.causes = m->kind == STUDY_CUMINC,
 		.n_groups = s->n_groups,
 		.family = family_of(m),
 		.efron = m->ties == STUDY_EFRON,
@@ -140,6 +141,10 @@ make_model(struct check *c, struct err *err)
 		c->model.time = s->columns[m->time].name;
 	if (m->entry != STUDY_NONE)
 		c->model.entry = s->columns[m->entry].name;
+	if (m->kind == STUDY_CUMINC) {
+		c->model.n_events = s->columns[m->event].n_levels;
+		c->model.censored = m->event_level;
+	}
 	c->model.theta = m->theta;
 	c->model.ridge = m->ridge;
 	c->model.errors = m->robust == STUDY_ROBUST_SITE ? POOLED_BY_SITE
@@ -470,6 +475,86 @@ out:
 	return rv;
 }
 
+/* One cause's curve; its own standard errors are the measure. */
+static double
+cause_distance(const struct json_value *cause, const struct pooled_grid *grid,
+    const double *incidence)
+{
+	const struct json_value *curve = json_get(cause, "curve");
+	double worst = 0;
+	size_t k = 0;
+
+	if (curve == NULL || curve->kind != JSON_ARRAY)
+		return INFINITY;
+	for (size_t i = 0; i < curve->n; i++) {
+		const struct json_value *v = &curve->items[i];
+		double time = json_get_number(v, "time", NAN), d;
+
+		while (k < grid->n && grid->starts[k] < time)
+			k++;
+		if (k == grid->n || grid->starts[k] != time)
+			return INFINITY;
+		d = fabs(json_get_number(v, "incidence", NAN) - incidence[k]) /
+		    json_get_number(v, "se", NAN);
+		if (isnan(d))
+			return INFINITY;
+		worst = fmax(worst, d);
+	}
+	return worst;
+}
+
+/* The causes of a group, in the order of the levels. */
+static double
+group_distance(const struct check *c, const struct pooled *p, size_t group,
+    const struct json_value *causes, double *incidence)
+{
+	size_t step = c->l->study->privacy.smallest_risk_set_step, k = 0;
+	double worst = 0;
+
+	for (size_t level = 0; level < c->model.n_events; level++) {
+		if (level == c->model.censored)
+			continue;
+		if (k >= causes->n)
+			return INFINITY;
+		pooled_incidence(p, group, level, step, c->grids, incidence);
+		worst = fmax(worst,
+		    cause_distance(&causes->items[k++], c->grids, incidence));
+	}
+	return worst;
+}
+
+static int
+check_incidence(struct check *c, double *worst, struct err *err)
+{
+	const struct json_value *groups = json_get(c->result, "groups");
+	double *incidence = calloc(c->grids->n + 1, sizeof(*incidence));
+	struct pooled *p = all_rows(c, false, err);
+	int rv = -1;
+
+	if (p == NULL || incidence == NULL) {
+		if (p != NULL)
+			err_sys(err, "the check");
+		goto out;
+	}
+	if (groups == NULL || groups->n != c->model.n_groups) {
+		err_set(err, ERR_NUMERIC, "result.json: not all groups");
+		goto out;
+	}
+	for (size_t g = 0; g < groups->n; g++) {
+		const struct json_value *causes =
+		    json_get(&groups->items[g], "causes");
+
+		if (causes != NULL)
+			*worst = fmax(
+			    *worst, group_distance(c, p, g, causes, incidence));
+	}
+	rv = 0;
+out:
+	free(incidence);
+	pooled_free(p);
+	return rv;
+}
+
 static int
 print_result(struct local *l, struct err *err)
 {
@@ -647,9 +732,11 @@ local_check(struct local *l, struct err *err)
 		pooled_free(p);
 		goto out;
 	}
-	if (l->study->model.kind == STUDY_KM) {
+	if (study_has_curves(l->study)) {
 		if (read_result(&c, err) < 0 || make_model(&c, err) < 0 ||
-		    read_grid(&c, err) < 0 || check_survival(&c, &d, err) < 0 ||
+		    read_grid(&c, err) < 0 ||
+		    (c.model.causes ? check_incidence(&c, &d, err)
+				    : check_survival(&c, &d, err)) < 0 ||
 		    print_result(l, err) < 0)
 			goto out;
 		print_places(l);

@@ -258,7 +258,7 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 	r->time = m->cox || m->km ? table_value(t, c->time, i) : 0;
 	r->after = m->entry != NULL ? table_value(t, c->entry, i) : -INFINITY;
 	r->y = table_value(t, c->event, i);
-	r->event = r->y != 0;
+	r->event = m->causes ? r->y != (double)m->censored : r->y != 0;
 	r->offset = m->offset != NULL ? table_value(t, c->offset, i) : 0;
 	if (m->offset_is_log)
 		r->offset = log(r->offset);
@@ -1172,6 +1172,67 @@ pooled_survival(const struct pooled *p, size_t group, size_t step,
 		}
 		survival[i] = deaths < at_risk || s > 0 ? (double)s : 0;
 		se[i] = s > 0 ? (double)(s * sqrtl(greenwood)) : NAN;
+	}
+}
+
+/* Rows of a cell that leave from start on and before end with this level. */
+static double
+count_level(
+    const struct pooled *p, size_t cell, double start, double end, size_t level)
+{
+	double n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct row *r = &p->rows[i];
+
+		n += r->stratum == cell && r->time >= start && r->time < end &&
+		    r->y == (double)level;
+	}
+	return n;
+}
+
+static bool
+has_few_of_a_level(const struct pooled *p, size_t cell, size_t step)
+{
+	double rows = 0;
+	bool few = false;
+
+	for (size_t k = 0; k < p->model->n_events; k++) {
+		double n = count_level(p, cell, -HUGE_VAL, HUGE_VAL, k);
+
+		rows += n;
+		few = few || (n > 0 && n < (double)step);
+	}
+	return few || rows < (double)step;
+}
+
+void
+pooled_incidence(const struct pooled *p, size_t group, size_t level,
+    size_t step, const struct pooled_grid *grid, double *incidence)
+{
+	long double s = 1, f = 0;
+
+	for (size_t i = 0; i < grid->n; i++) {
+		double rows, events, at_risk = 0, all = 0, own = 0;
+
+		for (size_t c = group; c < n_cells(p);
+		     c += p->model->n_groups) {
+			if (has_few_of_a_level(p, c, step))
+				continue;
+			count_cell(
+			    p, c, grid->starts[i], HUGE_VAL, &rows, &events);
+			at_risk += rows;
+			count_cell(p, c, grid->starts[i], end_of(grid, i),
+			    &rows, &events);
+			all += events;
+			own += count_level(
+			    p, c, grid->starts[i], end_of(grid, i), level);
+		}
+		if (all > 0) {
+			f += s * own / at_risk;
+			s *= 1 - (long double)all / at_risk;
+		}
+		incidence[i] = (double)f;
 	}
 }
 

@@ -55,6 +55,9 @@ struct pooled_model {
 	bool cox; /* else a regression of this family */
 	bool km; /* or curves of n_groups groups, by time and event */
 	size_t n_groups; /* the strata's columns end with the groups' */
+	/* With km: the event is one of n_events levels, censored is none. */
+	bool causes;
+	size_t n_events, censored;
 	enum pooled_family family;
 	bool efron; /* else Breslow */
 	const char *time; /* cox, km */
@@ -165,6 +168,14 @@ void pooled_survival(const struct pooled *p, size_t group, size_t step,
     const struct pooled_grid *grid, double *survival, double *se);
 int pooled_logrank(const struct pooled *p, size_t step,
     const struct pooled_grid *grid, double *chi2, struct err *err);
+
+/*
+ * Causes: the incidence of one level of the event after each of the grid's
+ * starts, (grid->n).  A group in a stratum is left out as above, by the events
+ * of each cause.
+ */
+void pooled_incidence(const struct pooled *p, size_t group, size_t level,
+    size_t step, const struct pooled_grid *grid, double *incidence);
 
 /*
  * Rows with a number in a term: how many, their mean and standard deviation

@@ -49,8 +49,9 @@ check_row(const struct work *w, size_t i, struct err *err)
 	if (kind->has_y && !(d->y[i] >= s->y_min && d->y[i] <= s->y_max))
 		return bad_row(
 		    i, "the outcome is not within the codebook's range", err);
-	if (!kind->has_y && d->event[i] > 1)
-		return bad_row(i, "the event is not 0 or 1", err);
+	if (!kind->has_y &&
+	    d->event[i] > (s->kind == MODEL_CUMINC ? s->n_causes : 1))
+		return bad_row(i, "there is no such event", err);
 	if (kind->has_time && d->time_index[i] >= s->n_times)
 		return bad_row(
 		    i, "the time is not within the codebook's range", err);

@@ -13,7 +13,8 @@ struct model_data {
 	size_t n_terms; /* km, summary: 0 */
 	double *x; /* (n_rows, n_terms), row by row */
 	uint8_t
-	    *event; /* (n_rows), 1: event (cox) or outcome present (logistic) */
+	    *event; /* (n_rows), 1: event (cox) or outcome present (logistic);
+		       cuminc: the cause, from 1 on */
 	double *y; /* (n_rows), where the outcome is a number */
 	double *offset; /* (n_rows); NULL if the study has none */
 	double *weight; /* (n_rows), prior weights; NULL likewise */

@@ -1,5 +1,5 @@
 /*
- * Kaplan-Meier: what rows contribute.  The layouts are in model/step/km.c.
+ * Kaplan-Meier and cumulative incidence: what rows contribute.  The layouts are in model/step/km.c.
  */
 #include "model/data.h"
 #include "model/work.h"
@@ -10,22 +10,26 @@ cell_of(const struct work *w, size_t row)
 	return w->data->stratum == NULL ? 0 : w->data->stratum[row];
 }
 
+/* Number at of the leavers, and of the cause of who has an event. */
+static void
+count_row(struct work *w, size_t row, size_t at)
+{
+	work_group(w, 0)[at] += 1.0;
+	if (w->data->event[row] > 0)
+		work_group(w, w->data->event[row])[at] += 1.0;
+}
+
 static int
 counts(struct work *w)
 {
-	double *leavers = work_group(w, 0), *events = work_group(w, 1);
-
-	for (size_t i = 0; i < w->data->n_rows; i++) {
-		leavers[cell_of(w, i)] += 1.0;
-		events[cell_of(w, i)] += w->data->event[i];
-	}
+	for (size_t i = 0; i < w->data->n_rows; i++)
+		count_row(w, i, cell_of(w, i));
 	return 0;
 }
 
 static int
 times(struct work *w)
 {
-	double *leavers = work_group(w, 0), *events = work_group(w, 1);
 	uint32_t kept = 0, n_times = w->plan->spec.n_times;
 
 	for (uint32_t c = 0; c < plan_cells(w->plan); c++) {
@@ -35,11 +39,8 @@ times(struct work *w)
 			continue;
 		kept++;
 		for (size_t i = 0; i < w->data->n_rows; i++) {
-			if (cell_of(w, i) != c)
-				continue;
-			leavers[first + w->data->time_index[i]] += 1.0;
-			events[first + w->data->time_index[i]] +=
-			    w->data->event[i];
+			if (cell_of(w, i) == c)
+				count_row(w, i, first + w->data->time_index[i]);
 		}
 	}
 	return 0;
@@ -47,5 +48,9 @@ times(struct work *w)
 
 /* Only numbers of patients are summed: there are no intervals yet. */
 const struct contribute_kind contribute_km = {
+	.rounds = { [PHASE_COUNTS] = counts, [PHASE_TIMES] = times },
+};
+
+const struct contribute_kind contribute_cuminc = {
 	.rounds = { [PHASE_COUNTS] = counts, [PHASE_TIMES] = times },
 };

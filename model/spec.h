@@ -30,6 +30,7 @@ struct err;
  * told from the sum of their squares.
  */
 #define MODEL_CLUSTERS_MIN 5
+#define MODEL_CAUSES_MAX 8
 #define MODEL_COUNT_MAX (1u << 24) /* of a Poisson outcome */
 
 /*
@@ -49,7 +50,8 @@ struct err;
 	KIND(QUASIBINOMIAL, quasibinomial) /* logit link */                    \
 	KIND(SUMMARY, summary) /* descriptive statistics, by groups */         \
 	KIND(FEASIBILITY, feasibility) /* how many could take part */          \
-	KIND(RECODING, recoding) /* counts for one recoding of all sites */
+	KIND(RECODING, recoding) /* counts for one recoding of all sites */    \
+	KIND(CUMINC, cuminc) /* incidence of competing causes, by groups */
 
 enum model_kind {
 #define MODEL_CONSTANT(constant, name) MODEL_##constant,
@@ -67,6 +69,13 @@ enum model_strata {
 	STRATA_NONE,
 	STRATA_COLUMN, /* n_strata levels of a column; data has the index */
 	STRATA_SITE, /* each site is a stratum of its own */
+};
+
+/* Km, cuminc: what is symmetric about the estimate. */
+enum model_bounds {
+	BOUNDS_LOG, /* its logarithm */
+	BOUNDS_LOG_LOG, /* the logarithm of minus that */
+	BOUNDS_PLAIN, /* itself */
 };
 
 /* Regressions: whose residuals standard errors follow from, as a sandwich. */
@@ -144,6 +153,12 @@ struct model_spec {
 	bool baseline; /* cox, not by site: the baseline hazard is shown */
 	/* Glm: lambda of a penalty on standardised terms; 0: none. */
 	double ridge;
+
+	/* Cuminc: a row's event is 0 or one of these causes, from 1 on. */
+	uint32_t n_causes;
+	char causes[MODEL_CAUSES_MAX][MODEL_NAME_SIZE];
+	enum model_bounds bounds; /* km, cuminc */
+	double rho; /* km: of the weighted test beside the log-rank test */
 
 	double rmst_until; /* km: restricted mean until then; 0: none */
 

@@ -20,10 +20,10 @@
 static double
 cell_count(const struct plan *p, uint32_t interval, uint32_t cell, int which)
 {
-	size_t row = 2 * (size_t)plan_cells(p);
+	size_t width = plan_width(p), row = width * plan_cells(p);
 
-	return (
-	    double)p->cells[(interval + 1) * row + 2 * cell + (size_t)which];
+	return (double)
+	    p->cells[(interval + 1) * row + width * cell + (size_t)which];
 }
 
 static double
@@ -59,19 +59,42 @@ count_group(const struct plan *p, uint32_t group, struct survival_group *g)
 	}
 }
 
-/* The bounds of the logarithm; at 0 there is none. */
-static void
-set_bounds(struct survival_point *v, double greenwood)
+void
+survival_bounds(
+    const struct plan *p, double x, double se, double *low, double *high)
 {
-	double reach = Z_95 * sqrt(greenwood);
+	double reach = Z_95 * se;
 
-	if (!(v->survival > 0.0)) {
-		v->se = v->low = v->high = NAN;
+	switch (p->spec.bounds) {
+	case BOUNDS_PLAIN:
+		*low = fmax(0.0, x - reach);
+		*high = fmin(1.0, x + reach);
+		return;
+	case BOUNDS_LOG_LOG:
+		*low = *high = NAN;
+		if (!(x < 1.0))
+			return;
+		/* The derivative of log(-log x) is 1 / (x log x). */
+		reach /= x * fabs(log(x));
+		*low = exp(-exp(log(-log(x)) + reach));
+		*high = exp(-exp(log(-log(x)) - reach));
+		return;
+	case BOUNDS_LOG:
+		*low = exp(log(x) - reach / x);
+		*high = fmin(1.0, exp(log(x) + reach / x));
 		return;
 	}
+}
+
+/* At 0 there are none. */
+static void
+set_bounds(const struct plan *p, struct survival_point *v, double greenwood)
+{
+	v->se = v->low = v->high = NAN;
+	if (!(v->survival > 0.0))
+		return;
 	v->se = v->survival * sqrt(greenwood);
-	v->low = exp(log(v->survival) - reach);
-	v->high = fmin(1.0, exp(log(v->survival) + reach));
+	survival_bounds(p, v->survival, v->se, &v->low, &v->high);
 }
 
 static void
@@ -100,7 +123,7 @@ make_points(const struct plan *p, uint32_t group, struct survival_group *g)
 				.hazard = h,
 				.hazard_se = sqrt(h_var),
 			};
-			set_bounds(v, greenwood);
+			set_bounds(p, v, greenwood);
 		}
 		if (g->n_points > 0)
 			g->points[g->n_points - 1].censored +=
@@ -214,7 +237,7 @@ add_interval(struct ranks *r, const double *at_risk, uint32_t interval,
 
 /* The weight is the stratum's survival just before, to the power of rho. */
 static void
-add_stratum(struct ranks *r, int rho)
+add_stratum(struct ranks *r, double rho)
 {
 	const struct plan *p = r->p;
 	uint32_t groups = p->spec.n_terms, first = r->stratum * groups;
@@ -232,8 +255,7 @@ add_stratum(struct ranks *r, int rho)
 			d += cell_count(p, i, first + a, 1);
 		}
 		if (d > 0.0) {
-			add_interval(
-			    r, at_risk, i, n, d, rho == 1 ? survival : 1.0);
+			add_interval(r, at_risk, i, n, d, pow(survival, rho));
 			survival *= (n - d) / n;
 		}
 		for (uint32_t a = 0; a < groups; a++)
@@ -278,7 +300,7 @@ set_tests(const struct plan *p, struct survival *s)
 		struct ranks r = { .p = p };
 
 		for (; r.stratum < p->spec.n_strata; r.stratum++)
-			add_stratum(&r, rho);
+			add_stratum(&r, rho == 0 ? 0.0 : p->spec.rho);
 		for (uint32_t a = 0; a < p->spec.n_terms; a++) {
 			s->group[a].observed[rho] = r.observed[a];
 			s->group[a].expected[rho] = r.expected[a];
@@ -390,7 +412,7 @@ survival_json(const struct survival *s, const struct plan *p, struct json *j)
 		if (!t->there)
 			continue;
 		json_object(j, NULL);
-		json_int(j, "rho", rho);
+		json_real(j, "rho", rho == 0 ? 0.0 : p->spec.rho);
 		json_real(j, "chi2", t->chi2);
 		json_int(j, "df", t->df);
 		json_real(j, "p", t->p);
@@ -464,9 +486,11 @@ text_curve(struct canon *out, const char *name, const struct survival_group *g)
 void
 survival_text(const struct survival *s, const struct plan *p, struct canon *out)
 {
-	static const char *const names[] = { "Log-rank test",
-		"Peto-Peto test" };
+	char names[2][64] = { "Log-rank test", "Peto-Peto test" };
 
+	if (p->spec.rho != 1.0)
+		snprintf(names[1], sizeof(names[1]), "Fleming-Harrington %g",
+		    p->spec.rho);
 	report_print(out, "%-24s %8s %8s %10s %10s %10s", "group", "n",
 	    "events", "median", "95% low", "95% high");
 	if (p->spec.rmst_until > 0.0)
@@ -490,8 +514,8 @@ survival_text(const struct survival *s, const struct plan *p, struct canon *out)
 	report_print(out, "\n");
 }
 
-static void
-warn_of_intervals(const struct plan *p, struct result *r)
+void
+survival_warn(const struct plan *p, struct result *r)
 {
 	if (p->grid.n > 0 && p->grid.step > 1)
 		result_warn(r,
@@ -545,7 +569,7 @@ const struct report_kind report_km = {
 	.kind = "km",
 	.heading = "Survival by groups, Kaplan-Meier",
 	.per_term = "events",
-	.warn = warn_of_intervals,
+	.warn = survival_warn,
 	.json = json_body,
 	.text = text_body,
 };

@@ -17,12 +17,13 @@ struct canon;
 struct err;
 struct json;
 struct plan;
+struct result;
 
 /* One interval of one group.  NAN where there is no such number. */
 struct survival_point {
 	double time; /* where the interval begins */
 	uint64_t at_risk, events, censored; /* until the next one */
-	double survival, se, low, high; /* 95%, log transform */
+	double survival, se, low, high; /* 95%, by spec.bounds */
 	double hazard, hazard_se; /* Nelson-Aalen */
 };
 
@@ -33,11 +34,11 @@ struct survival_group {
 	struct survival_point *points; /* intervals with an event */
 	double median, median_low, median_high; /* NAN: not reached */
 	double rmst, rmst_se; /* NAN if the study asks for none */
-	/* Of the tests with rho = 0 and rho = 1. */
+	/* Of the tests. */
 	double observed[2], expected[2];
 };
 
-/* Harrington and Fleming's; rho = 0 is the log-rank test. */
+/* Harrington and Fleming's; rho = 0 is the log-rank test; then spec.rho's. */
 struct survival_test {
 	bool there; /* two groups or more that can be compared */
 	double chi2, p;
@@ -47,12 +48,19 @@ struct survival_test {
 struct survival {
 	size_t n_groups;
 	struct survival_group group[MODEL_TERMS_MAX];
-	struct survival_test test[2]; /* rho = 0 and 1 */
+	struct survival_test test[2];
 };
 
 /* The plan must be done.  NULL with ERR_SYSTEM. */
 struct survival *survival_read(const struct plan *plan, struct err *err);
 void survival_free(struct survival *s); /* NULL is fine */
+
+/* 95% bounds of a chance x, 0 < x <= 1, as the study wants them. */
+void survival_bounds(
+    const struct plan *p, double x, double se, double *low, double *high);
+
+/* What result.txt has to say of times and groups; cuminc too. */
+void survival_warn(const struct plan *p, struct result *r);
 
 /* Keys "groups" and "tests" of an object that is open. */
 void survival_json(

@@ -218,7 +218,9 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
 	if (glm)
 		memcpy(d->y, v, n * sizeof(*v));
 	for (size_t i = 0; i < n; i++)
-		d->event[i] = !glm && v[i] != 0;
+		d->event[i] = m->kind == STUDY_CUMINC
+		    ? (uint8_t)study_cause(s, v[i])
+		    : !glm && v[i] != 0;
 	if (cox) {
 		v = values_of(t, s, m->time);
 		for (size_t i = 0; i < n; i++)

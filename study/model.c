@@ -37,7 +37,7 @@ check_key(struct draft *d, const char *key, const char *value, bool wanted,
     struct err *err)
 {
 	static const char *const kinds[] = { "cox", "logistic", "glm", "km",
-		"summary", "recoding" };
+		"summary", "recoding", "cuminc" };
 	const char *kind = kinds[d->s->model.kind];
 
 	if (value != NULL && !wanted)
@@ -273,32 +273,73 @@ check_number(struct draft *d, struct err *err)
 	return 0;
 }
 
-/* Kaplan-Meier and summary have groups, the first of them no terms. */
+/* Curves and summary have groups, the first of them no terms. */
 static int
-check_km(struct draft *d, struct err *err)
+check_curves(struct draft *d, struct err *err)
 {
 	const struct draft_model *dm = &d->model;
-	const struct study_model *m = &d->s->model;
-	bool km = m->kind == STUDY_KM, summary = m->kind == STUDY_SUMMARY;
+	struct study_model *m = &d->s->model;
+	bool curves = study_has_curves(d->s),
+	     summary = m->kind == STUDY_SUMMARY;
+	const char *at = d->s->columns[0].name;
 
-	if (!km && !summary && dm->groups.n > 0)
+	if (!curves && !summary && dm->groups.n > 0)
 		return ini_error(d->ini, dm->groups.items[0], err,
-		    "groups: only kind = km and kind = summary have them");
+		    "groups: only kind = km, cuminc and summary have them");
 	if (!summary && m->summary_bins != 0)
-		return ini_error(d->ini, d->s->columns[0].name, err,
-		    "bins: only kind = summary has them");
+		return ini_error(
+		    d->ini, at, err, "bins: only kind = summary has them");
 	if (summary && m->feasibility != STUDY_NO)
-		return ini_error(d->ini, d->s->columns[0].name, err,
+		return ini_error(d->ini, at, err,
 		    "feasibility: a summary says itself how many there are");
-	if (!km && m->rmst_until != 0)
-		return ini_error(d->ini, d->s->columns[0].name, err,
-		    "rmst-until: only kind = km has it");
-	if (km && dm->terms.n > 0)
+	if (m->kind != STUDY_KM && (m->rmst_until != 0 || m->rho >= 0))
+		return ini_error(d->ini, at, err,
+		    "rmst-until, rho: only kind = km has them");
+	if (!curves && m->bounds != STUDY_LOG_BOUNDS)
+		return ini_error(d->ini, at, err,
+		    "bounds: only kind = km and kind = cuminc have them");
+	if (curves && dm->terms.n > 0)
 		return ini_error(d->ini, dm->terms.items[0], err,
-		    "terms: kind = km has none; use groups");
-	if (km && m->ties != -1)
-		return ini_error(d->ini, d->s->columns[0].name, err,
-		    "ties: kind = km has none");
+		    "terms: kind = %s has none; use groups",
+		    m->kind == STUDY_KM ? "km" : "cuminc");
+	if (curves && m->ties != -1)
+		return ini_error(
+		    d->ini, at, err, "ties: only kind = cox has them");
+	if (m->rho < 0)
+		m->rho = 1;
+	return 0;
+}
+
+/* Which level of a cuminc study's event is none; the others are causes. */
+static int
+check_causes(struct draft *d, struct err *err)
+{
+	struct study_model *m = &d->s->model;
+	const struct study_column *c = &d->s->columns[m->event];
+	const char *text = d->model.censored;
+
+	if (d->model.event_level != NULL)
+		return ini_error(d->ini, d->model.event_level, err,
+		    "event-level: kind = cuminc has none; use censored");
+	if (c->type != STUDY_LEVELS || c->n_recodes != 0)
+		return ini_error(d->ini, d->model.event, err,
+		    "event: column \"%s\" must have type = levels and no "
+		    "hierarchy",
+		    c->name);
+	if (text == NULL)
+		return ini_error(d->ini, d->model.event, err,
+		    "[model] has no key \"censored\", which kind = cuminc "
+		    "needs: the level of \"%s\" that means no event",
+		    c->name);
+	m->event_level = study_level(c, text, strlen(text));
+	if (m->event_level == STUDY_NONE)
+		return ini_error(d->ini, text, err,
+		    "censored: \"%.60s\" is no level of \"%s\"", text, c->name);
+	if (c->n_levels < 2 || c->n_levels > 1 + MODEL_CAUSES_MAX)
+		return ini_error(d->ini, d->model.event, err,
+		    "event: %zu levels of \"%s\", expected 2 to %d: no event, "
+		    "and causes",
+		    c->n_levels, c->name, 1 + MODEL_CAUSES_MAX);
 	return 0;
 }
 
@@ -340,7 +381,10 @@ check_outcome(struct draft *d, struct err *err)
 	bool time = study_has_time(d->s);
 	bool describes = m->kind == STUDY_SUMMARY || m->kind == STUDY_RECODING;
 
-	if (check_family(d, err) < 0 || check_km(d, err) < 0 ||
+	if (dm->censored != NULL && m->kind != STUDY_CUMINC)
+		return ini_error(d->ini, dm->censored, err,
+		    "censored: only kind = cuminc has it; use event-level");
+	if (check_family(d, err) < 0 || check_curves(d, err) < 0 ||
 	    check_key(d, "time", dm->time, time, err) < 0 ||
 	    check_key(d, "event", dm->event, time, err) < 0 ||
 	    check_key(d, "outcome", dm->outcome, !time && !describes, err) < 0)
@@ -379,6 +423,8 @@ check_outcome(struct draft *d, struct err *err)
 		0 ||
 	    check_time(d, err) < 0)
 		return -1;
+	if (m->kind == STUDY_CUMINC)
+		return check_causes(d, err);
 	return check_event(d, "event", dm->event, m->event, err);
 }
 
@@ -494,9 +540,9 @@ check_strata(struct draft *d, struct err *err)
 	if (!none && !study_has_time(d->s))
 		return ini_error(d->ini, l->items[0], err,
 		    "strata: only models of time have them; use a feature");
-	if (site && m->kind == STUDY_KM)
+	if (site && study_has_curves(d->s))
 		return ini_error(d->ini, l->items[0], err,
-		    "strata: kind = km has none by site");
+		    "strata: kind = km and kind = cuminc have none by site");
 	if (site) {
 		m->strata = STUDY_STRATA_SITE;
 		d->s->n_strata = 0;
@@ -505,7 +551,7 @@ check_strata(struct draft *d, struct err *err)
 		if (cross(d, "strata", l, &d->s->n_strata, err) < 0)
 			return -1;
 	}
-	if (m->kind == STUDY_KM || m->kind == STUDY_SUMMARY) {
+	if (study_has_curves(d->s) || m->kind == STUDY_SUMMARY) {
 		if (check_groups(d, err) < 0)
 			return -1;
 		d->s->n_strata *= d->s->n_groups;
@@ -613,7 +659,7 @@ check_terms(struct draft *d, struct err *err)
 		    expand(d, l->items[i], at, err) < 0)
 			return -1;
 	}
-	if (s->model.kind == STUDY_KM)
+	if (study_has_curves(s))
 		return 0;
 	for (size_t i = 0; l->n == 0 && i < s->n_columns; i++) {
 		if (s->columns[i].use == STUDY_FEATURE &&
@@ -638,9 +684,9 @@ take_formula(struct draft *d, struct err *err)
 
 	if (text == NULL)
 		return 0;
-	if (d->s->model.kind == STUDY_KM || d->s->model.kind == STUDY_SUMMARY)
+	if (study_has_curves(d->s) || d->s->model.kind == STUDY_SUMMARY)
 		return ini_error(d->ini, text, err,
-		    "formula: kind = km and kind = summary have none; use "
+		    "formula: kind = km, cuminc and summary have none; use "
 		    "groups");
 	if (dm->terms.n > 0 || dm->outcome != NULL || dm->time != NULL ||
 	    dm->event != NULL || dm->entry != NULL)
@@ -737,7 +783,21 @@ study_time(const struct study *s, size_t index)
 bool
 study_has_time(const struct study *s)
 {
-	return s->model.kind == STUDY_COX || s->model.kind == STUDY_KM;
+	return s->model.kind == STUDY_COX || study_has_curves(s);
+}
+
+bool
+study_has_curves(const struct study *s)
+{
+	return s->model.kind == STUDY_KM || s->model.kind == STUDY_CUMINC;
+}
+
+size_t
+study_cause(const struct study *s, double level)
+{
+	size_t i = (size_t)level, none = s->model.event_level;
+
+	return i == none ? 0 : i < none ? i + 1 : i;
 }
 
 bool
@@ -766,7 +826,7 @@ bool
 study_is_event(const struct study *s, size_t column)
 {
 	return column != STUDY_NONE && column == study_outcome(s) &&
-	    !study_has_y(s);
+	    !study_has_y(s) && s->model.kind != STUDY_CUMINC;
 }
 
 bool
@@ -827,9 +887,22 @@ kind_of(const struct study_model *m)
 		return families[m->family];
 	return m->kind == STUDY_COX     ? MODEL_COX
 	    : m->kind == STUDY_KM       ? MODEL_KM
+	    : m->kind == STUDY_CUMINC   ? MODEL_CUMINC
 	    : m->kind == STUDY_SUMMARY  ? MODEL_SUMMARY
 	    : m->kind == STUDY_RECODING ? MODEL_RECODING
 					: MODEL_LOGISTIC;
+}
+
+static void
+set_causes(const struct study *s, struct model_spec *spec)
+{
+	const struct study_column *c = &s->columns[s->model.event];
+
+	for (size_t i = 0; i < c->n_levels; i++) {
+		if (i != s->model.event_level)
+			snprintf(spec->causes[spec->n_causes++],
+			    MODEL_NAME_SIZE, "%s", c->levels[i].label);
+	}
 }
 
 /* Its groups are the plan's terms by name. */
@@ -839,6 +912,12 @@ set_groups(const struct study *s, struct model_spec *spec)
 	spec->n_terms = (uint32_t)s->n_groups;
 	spec->n_strata = (uint32_t)(s->n_strata / s->n_groups);
 	spec->rmst_until = s->model.rmst_until;
+	spec->rho = s->model.rho;
+	spec->bounds = s->model.bounds == STUDY_LOG_LOG_BOUNDS ? BOUNDS_LOG_LOG
+	    : s->model.bounds == STUDY_PLAIN_BOUNDS            ? BOUNDS_PLAIN
+							       : BOUNDS_LOG;
+	if (s->model.kind == STUDY_CUMINC)
+		set_causes(s, spec);
 	for (size_t i = 0; i < s->n_groups; i++)
 		snprintf(
 		    spec->terms[i].name, MODEL_NAME_SIZE, "%s", s->groups[i]);

@@ -15,7 +15,8 @@
 #define SECONDS_MAX (30 * 86400)
 
 static const char *const kind_words[] = { "cox", "logistic", "glm", "km",
-	"summary", "recoding", NULL };
+	"summary", "recoding", "cuminc", NULL };
+static const char *const bounds_words[] = { "log", "log-log", "plain", NULL };
 static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 	"quasipoisson", "gamma", "negative-binomial", "quasibinomial", NULL };
 static const char *const yes_words[] = { "no", "yes", NULL };
@@ -200,6 +201,9 @@ static const struct ini_field model_fields[] = {
 	{ "ties", ini_word, MODEL(m.ties), .words = ties_words },
 	{ "strata", ini_items, MODEL(strata), .min = 1, .max = 16 },
 	{ "groups", ini_items, MODEL(groups), .min = 1, .max = 16 },
+	{ "censored", parse_raw, MODEL(censored) },
+	{ "bounds", ini_word, MODEL(m.bounds), .words = bounds_words },
+	{ "rho", ini_real, MODEL(m.rho), .min = 0, .max = 10 },
 	{ "rmst-until", ini_real, MODEL(m.rmst_until), .min = 1e-9,
 	    .max = 1e9 },
 	{ "formula", parse_raw, MODEL(formula_text) },
@@ -388,6 +392,7 @@ defaults(struct draft *d)
 		.weights = STUDY_NONE,
 		.concordance_bins = 4096,
 		.summary_bins = 0, /* not said */
+		.rho = -1, /* not said */
 	};
 }
 

@@ -44,7 +44,8 @@ enum study_kind {
 	STUDY_GLM,
 	STUDY_KM,
 	STUDY_SUMMARY,
-	STUDY_RECODING
+	STUDY_RECODING,
+	STUDY_CUMINC
 };
 enum study_family {
 	STUDY_GAUSSIAN,
@@ -54,6 +55,11 @@ enum study_family {
 	STUDY_GAMMA,
 	STUDY_NEGBIN,
 	STUDY_QUASIBINOMIAL
+};
+enum study_bounds {
+	STUDY_LOG_BOUNDS,
+	STUDY_LOG_LOG_BOUNDS,
+	STUDY_PLAIN_BOUNDS
 };
 enum study_ties { STUDY_BRESLOW, STUDY_EFRON };
 enum study_strata {
@@ -215,6 +221,8 @@ struct study {
 		int robust;
 		int ph_test, baseline; /* Cox: enum study_yes */
 		double rmst_until; /* km; 0: no restricted mean */
+		int bounds; /* km, cuminc: enum study_bounds */
+		double rho; /* km: of the weighted test; -1: not said */
 		size_t summary_bins; /* summary: of a number's range */
 		/* Only to count who could take part: enum study_yes. */
 		int feasibility;
@@ -227,7 +235,7 @@ struct study {
 		size_t offset, weights; /* columns, or STUDY_NONE */
 		bool offset_is_log; /* the logarithm of offset is added */
 		size_t event_level; /* the level of event or outcome that
-				       means 1 */
+				       means 1; cuminc: that means none */
 		size_t concordance_bins;
 		int strata; /* enum study_strata */
 		size_t *strata_columns; /* km, summary: and those of the
@@ -327,6 +335,10 @@ int study_model_spec(const struct study *s, size_t n_sites,
     struct model_spec *spec, struct err *err);
 /* The index of a column, or STUDY_NONE. */
 size_t study_find(const struct study *s, const char *column);
+/* Km and cuminc: are there groups of patients, and no terms? */
+bool study_has_curves(const struct study *s);
+/* The cause of a cuminc study's event, from 1 on; 0: there was none. */
+size_t study_cause(const struct study *s, double level);
 /* Does it have a time and an event? */
 bool study_has_time(const struct study *s);
 /* Is it the event or the outcome that the table holds as 0 or 1? */

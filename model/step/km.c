@@ -1,9 +1,10 @@
 /*
- * Kaplan-Meier: the deterministic half of it.  The trainer's half is
- * model/km.c; both follow the layouts here.  What is made of the counts is in
- * model/survival.h.
+ * Kaplan-Meier, and cumulative incidence of competing causes: the deterministic
+ * half of it.  The trainer's half is model/km.c; both follow the layouts here.
+ * What is made of the counts is in model/survival.h and model/cuminc_report.c.
  *
- * A cell is a group in a stratum, number stratum * n_groups + group.
+ * A cell is a group in a stratum, number stratum * n_groups + group.  It has
+ * plan_width() counts: who leaves, and by an event of each cause.
  */
 #include <stdlib.h>
 
@@ -11,12 +12,18 @@
 #include "common/macros.h"
 #include "model/step/kind.h"
 
-/* Leavers and events of each cell. */
+/* Leavers, then events of each cause, n numbers each. */
+static void
+each_layout(const struct plan *p, struct layout *l, size_t n)
+{
+	for (uint32_t k = 0; k < plan_width(p); k++)
+		layout_counts(l, n, p->spec.rows_per_site);
+}
+
 static void
 counts_layout(const struct plan *p, struct layout *l)
 {
-	layout_counts(l, plan_cells(p), p->spec.rows_per_site);
-	layout_counts(l, plan_cells(p), p->spec.rows_per_site);
+	each_layout(p, l, plan_cells(p));
 }
 
 /* None, or enough that they are not about single patients. */
@@ -26,14 +33,34 @@ is_enough(uint64_t n, uint32_t step)
 	return n == 0 || n >= step;
 }
 
+/* Leavers (k = 0), events of cause k. */
+static uint64_t
+total(const struct plan *p, uint32_t cell, uint32_t k)
+{
+	return p->cells[(size_t)cell * plan_width(p) + k];
+}
+
+/* Nobody or enough left by each cause, and without an event. */
+static bool
+may_be_shown(const uint64_t *v, uint32_t width, uint32_t step)
+{
+	uint64_t events = 0;
+
+	for (uint32_t k = 1; k < width; k++) {
+		if (!is_enough(v[k], step))
+			return false;
+		events += v[k];
+	}
+	return is_enough(v[0] - events, step);
+}
+
 bool
 plan_cell_kept(const struct plan *p, uint32_t cell)
 {
-	uint64_t leavers = p->cells[2 * cell], events = p->cells[2 * cell + 1];
-	uint32_t step = p->spec.risk_set_step;
+	uint32_t step = p->spec.risk_set_step, width = plan_width(p);
 
-	return leavers >= step && is_enough(events, step) &&
-	    is_enough(leavers - events, step);
+	return total(p, cell, 0) >= step &&
+	    may_be_shown(p->cells + (size_t)cell * width, width, step);
 }
 
 static uint32_t
@@ -50,30 +77,34 @@ static int
 counts_step(struct plan *p, const uint64_t *sum)
 {
 	const struct group *g = p->next.groups;
-	uint32_t cells = plan_cells(p);
-	uint64_t total = 0, kept_events = 0;
+	uint32_t cells = plan_cells(p), width = plan_width(p);
+	uint64_t all = 0, kept_events = 0;
 
 	free(p->cells);
-	p->n_cells = 2 * (size_t)cells;
+	p->n_cells = (size_t)width * cells;
 	if ((p->cells = calloc(p->n_cells, sizeof(*p->cells))) == NULL)
 		return -1;
 	p->n_events = 0;
 	for (uint32_t c = 0; c < cells; c++) {
-		p->cells[2 * c] = sum_count(&g[0], sum, c);
-		p->cells[2 * c + 1] = sum_count(&g[1], sum, c);
-		if (p->cells[2 * c + 1] > p->cells[2 * c])
+		uint64_t *v = p->cells + (size_t)c * width, events = 0;
+
+		for (uint32_t k = 0; k < width; k++) {
+			v[k] = sum_count(&g[k], sum, c);
+			events += k > 0 ? v[k] : 0;
+		}
+		if (events > v[0])
 			return 1;
-		total += p->cells[2 * c];
-		p->n_events += p->cells[2 * c + 1];
+		all += v[0];
+		p->n_events += events;
 		if (plan_cell_kept(p, c)) {
-			p->n_used += p->cells[2 * c];
-			kept_events += p->cells[2 * c + 1];
-		} else if (p->cells[2 * c] > 0) {
-			p->n_out += p->cells[2 * c];
+			p->n_used += v[0];
+			kept_events += events;
+		} else if (v[0] > 0) {
+			p->n_out += v[0];
 			p->n_strata_out++;
 		}
 	}
-	if (total != p->n)
+	if (all != p->n)
 		return 1;
 	p->phase = PHASE_TIMES;
 	if (p->n_events == 0)
@@ -87,24 +118,21 @@ counts_step(struct plan *p, const uint64_t *sum)
 static void
 times_layout(const struct plan *p, struct layout *l)
 {
-	size_t n = (size_t)n_kept(p) * p->spec.n_times;
-
-	layout_counts(l, n, p->spec.rows_per_site);
-	layout_counts(l, n, p->spec.rows_per_site);
+	each_layout(p, l, (size_t)n_kept(p) * p->spec.n_times);
 }
 
 /* Intervals from the last to the first while they are made. */
 struct maker {
 	const struct plan *p;
-	uint32_t cells, n; /* intervals so far */
+	uint32_t cells, width, n; /* intervals so far */
 	uint32_t *start; /* (n) */
-	uint64_t *counts; /* (n + 1, cells, 2): the last one is open */
+	uint64_t *counts; /* (n + 1, cells, width): the last one is open */
 };
 
 static uint64_t *
 counts_of(const struct maker *m, uint32_t interval)
 {
-	return m->counts + (size_t)interval * 2 * m->cells;
+	return m->counts + (size_t)interval * m->width * m->cells;
 }
 
 /*
@@ -118,14 +146,13 @@ may_stand(const struct maker *m, uint32_t interval)
 	uint32_t step = m->p->spec.risk_set_step, groups = m->p->spec.n_terms;
 
 	for (uint32_t g = 0; g < groups; g++) {
-		uint64_t leavers = 0, events = 0;
+		uint64_t in_group[1 + MODEL_CAUSES_MAX] = { 0 };
 
 		for (uint32_t c = g; c < m->cells; c += groups) {
-			leavers += v[2 * c];
-			events += v[2 * c + 1];
+			for (uint32_t k = 0; k < m->width; k++)
+				in_group[k] += v[c * m->width + k];
 		}
-		if (!is_enough(events, step) ||
-		    !is_enough(leavers - events, step))
+		if (!may_be_shown(in_group, m->width, step))
 			return false;
 	}
 	return true;
@@ -138,7 +165,7 @@ join(struct maker *m, uint32_t interval)
 	uint64_t *from = counts_of(m, interval);
 	uint64_t *to = counts_of(m, interval - 1);
 
-	for (uint32_t k = 0; k < 2 * m->cells; k++)
+	for (uint32_t k = 0; k < m->width * m->cells; k++)
 		to[k] += from[k];
 	m->start[interval - 1] = m->start[interval];
 }
@@ -158,10 +185,12 @@ add_time(struct maker *m, const uint64_t *sum, uint32_t t, uint64_t *leavers,
 
 		if (!plan_cell_kept(m->p, c))
 			continue;
-		open[2 * c] += sum_count(&g[0], sum, at);
-		open[2 * c + 1] += sum_count(&g[1], sum, at);
-		*leavers += sum_count(&g[0], sum, at);
-		*events += sum_count(&g[1], sum, at);
+		for (uint32_t i = 0; i < m->width; i++) {
+			uint64_t n = sum_count(&g[i], sum, at);
+
+			open[c * m->width + i] += n;
+			*(i == 0 ? leavers : events) += n;
+		}
 		k++;
 	}
 }
@@ -211,19 +240,26 @@ is_consistent(const struct plan *p, const uint64_t *sum)
 	size_t at = 0;
 
 	for (uint32_t c = 0; c < plan_cells(p); c++) {
-		uint64_t leavers = 0, events = 0;
+		uint64_t in_cell[1 + MODEL_CAUSES_MAX] = { 0 };
 
 		if (!plan_cell_kept(p, c))
 			continue;
 		for (uint32_t t = 0; t < p->spec.n_times; t++, at++) {
-			if (sum_count(&g[1], sum, at) >
-			    sum_count(&g[0], sum, at))
-				return false;
-			leavers += sum_count(&g[0], sum, at);
-			events += sum_count(&g[1], sum, at);
+			uint64_t leavers = sum_count(&g[0], sum, at);
+
+			for (uint32_t k = 0; k < plan_width(p); k++) {
+				uint64_t n = sum_count(&g[k], sum, at);
+
+				in_cell[k] += n;
+				if (k > 0 && n > leavers)
+					return false;
+				leavers -= k > 0 ? n : 0;
+			}
 		}
-		if (leavers != p->cells[2 * c] || events != p->cells[2 * c + 1])
-			return false;
+		for (uint32_t k = 0; k < plan_width(p); k++) {
+			if (in_cell[k] != total(p, c, k))
+				return false;
+		}
 	}
 	return true;
 }
@@ -232,7 +268,7 @@ is_consistent(const struct plan *p, const uint64_t *sum)
 static int
 keep(struct plan *p, const struct maker *m)
 {
-	size_t row = 2 * (size_t)m->cells;
+	size_t row = (size_t)m->width * m->cells;
 	uint64_t *cells = calloc(row * (m->n + 1), sizeof(*cells));
 
 	grid_free(&p->grid);
@@ -252,7 +288,7 @@ keep(struct plan *p, const struct maker *m)
 		v->start = m->start[m->n - 1 - i];
 		for (size_t k = 0; k < row; k++) {
 			cells[(i + 1) * row + k] = from[k];
-			if (k % 2 == 0)
+			if (k % m->width == 0)
 				v->leavers += from[k];
 			else
 				v->events += from[k];
@@ -268,15 +304,18 @@ keep(struct plan *p, const struct maker *m)
 static uint32_t
 times_with_events(const struct plan *p, const uint64_t *sum)
 {
-	const struct group *g = &p->next.groups[1];
 	uint32_t kept = n_kept(p), n = 0;
 
 	for (uint32_t t = 0; t < p->spec.n_times; t++) {
 		bool any = false;
 
-		for (uint32_t k = 0; k < kept && !any; k++)
-			any = sum_count(
-				  g, sum, (size_t)k * p->spec.n_times + t) > 0;
+		for (uint32_t i = 1; i < plan_width(p); i++) {
+			const struct group *g = &p->next.groups[i];
+
+			for (uint32_t k = 0; k < kept && !any; k++)
+				any = sum_count(g, sum,
+					  (size_t)k * p->spec.n_times + t) > 0;
+		}
 		n += any;
 	}
 	return n;
@@ -285,7 +324,9 @@ times_with_events(const struct plan *p, const uint64_t *sum)
 static int
 times_step(struct plan *p, const uint64_t *sum)
 {
-	struct maker m = { .p = p, .cells = plan_cells(p) };
+	struct maker m = {
+		.p = p, .cells = plan_cells(p), .width = plan_width(p)
+	};
 	size_t most;
 	int ret = -1;
 
@@ -293,7 +334,7 @@ times_step(struct plan *p, const uint64_t *sum)
 		return 1;
 	most = (size_t)times_with_events(p, sum) + 1;
 	m.start = calloc(most, sizeof(*m.start));
-	m.counts = calloc(most * 2 * m.cells, sizeof(*m.counts));
+	m.counts = calloc(most * m.width * m.cells, sizeof(*m.counts));
 	if (m.start == NULL || m.counts == NULL)
 		goto out;
 	make_intervals(&m, sum);
@@ -311,7 +352,16 @@ check(const struct model_spec *s, struct err *err)
 	uint64_t cells = (uint64_t)s->n_terms * s->n_strata;
 
 	if (s->strata == STRATA_SITE)
-		return err_set(err, ERR_CONFIG, "km has no strata by site");
+		return err_set(err, ERR_CONFIG,
+		    "a %s model has no strata by site",
+		    model_kind_name(s->kind));
+	if (s->kind == MODEL_CUMINC &&
+	    (s->n_causes < 1 || s->n_causes > MODEL_CAUSES_MAX))
+		return err_set(err, ERR_CONFIG, "%u causes, expected 1 to %d",
+		    s->n_causes, MODEL_CAUSES_MAX);
+	if (s->bounds > BOUNDS_PLAIN || !(s->rho >= 0.0 && s->rho <= 10.0))
+		return err_set(err, ERR_CONFIG,
+		    "unknown confidence bounds, or rho beyond 0 to 10");
 	if (cells > MODEL_STRATA_MAX || cells * s->n_times > MODEL_TIMES_MAX)
 		return err_set(err, ERR_CONFIG,
 		    "%u groups in %u strata with %u possible times each are "
@@ -326,22 +376,37 @@ check(const struct model_spec *s, struct err *err)
 static size_t
 n_cells(const struct plan *p)
 {
-	return 2 * (size_t)plan_cells(p) * (1 + (size_t)p->grid.n);
+	return (size_t)plan_width(p) * plan_cells(p) * (1 + (size_t)p->grid.n);
 }
 
 /* Leavers, at most all rows; events, at most the leavers. */
 static bool
 cells_are_sane(const struct plan *p)
 {
+	uint32_t width = plan_width(p);
+	uint64_t left = 0;
+
 	for (size_t i = 0; i < p->n_cells; i++) {
-		if (p->cells[i] > (i % 2 == 0 ? p->n : p->cells[i - 1]))
+		if (p->cells[i] > (i % width == 0 ? p->n : left))
 			return false;
+		left = i % width == 0 ? p->cells[i] : left - p->cells[i];
 	}
 	return true;
 }
 
 const struct plan_kind plan_km = {
 	.name = "km",
+	.has_time = true,
+	.has_groups = true,
+	.check = check,
+	.rounds = { [PHASE_COUNTS] = { "counts", counts_layout, counts_step },
+	    [PHASE_TIMES] = { "times", times_layout, times_step } },
+	.n_cells = n_cells,
+	.cells_are_sane = cells_are_sane,
+};
+
+const struct plan_kind plan_cuminc = {
+	.name = "cuminc",
 	.has_time = true,
 	.has_groups = true,
 	.check = check,

@@ -76,8 +76,9 @@ struct plan {
 	struct grid grid; /* cox, unless strata = site; km: all cells' */
 
 	/*
-	 * The kind's own numbers.  Km: leavers and events of each cell, then of
-	 * each interval's cells, (1 + grid.n, plan_cells(), 2).
+	 * The kind's own numbers.  Km, cuminc: leavers and events of each cell,
+	 * then of each interval's cells, (1 + grid.n, plan_cells(),
+	 * plan_width()).
 	 */
 	uint64_t *cells;
 	size_t n_cells; /* numbers in it; 0 before the first sum */
@@ -159,6 +160,13 @@ static inline uint32_t
 plan_cells(const struct plan *p)
 {
 	return p->spec.n_strata * p->spec.n_terms;
+}
+
+/* Numbers of a cell: who leaves; by an event, of each cause. */
+static inline uint32_t
+plan_width(const struct plan *p)
+{
+	return 1 + (p->spec.kind == MODEL_CUMINC ? p->spec.n_causes : 1);
 }
 
 /* Large enough for its times to be summed?  From the first sum on. */

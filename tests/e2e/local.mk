@@ -1,6 +1,6 @@
 # Whole runs by consilium-local.
 E2E = %D%/again.sh %D%/bad-input.sh %D%/birthwt.sh %D%/breast-cancer.sh \
-	%D%/cox.sh \
+	%D%/cox.sh %D%/cuminc.sh \
 	%D%/formula.sh %D%/glm.sh %D%/km.sh %D%/learning.sh %D%/lung.sh %D%/robust.sh \
 	%D%/recoding.sh %D%/renewal.sh %D%/replay.sh %D%/summary.sh
 check_SCRIPTS += $(E2E)

@@ -166,6 +166,7 @@ spec_for(const struct rows *r, enum model_kind kind, uint32_t n_sites)
 		s.weight_max = fmax(s.weight_max, r->weight[i]);
 	}
 	s.theta = 1.5;
+	s.rho = 1.0;
 	s.has_entry = r->entry != NULL;
 	if (kind == MODEL_COX)
 		s.n_times = (uint32_t)last + 1;

@@ -26,12 +26,14 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += \
-	%D%/test_robust %D%/test_cox %D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km \
+	%D%/test_cuminc %D%/test_robust %D%/test_cox %D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km \
 	%D%/test_learn %D%/test_plan %D%/test_result %D%/test_textbook
 %C%_test_cox_SOURCES = %D%/test_cox.c
 %C%_test_cox_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_effects_SOURCES = %D%/test_effects.c
 %C%_test_effects_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_cuminc_SOURCES = %D%/test_cuminc.c
+%C%_test_cuminc_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_robust_SOURCES = %D%/test_robust.c
 %C%_test_robust_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_families_SOURCES = %D%/test_families.c
@@ -60,10 +62,12 @@ check_PROGRAMS += %D%/test_disclosure %D%/test_summary
 %C%_test_summary_LDADD = %D%/libdescribed.a $(MODEL_TEST_LIBS)
 
 EXTRA_DIST += \
+	tests/reference/README.md \
 	tests/reference/auc_sklearn.py \
 	tests/reference/cox.R \
 	tests/reference/diabetes.py \
 	tests/reference/effects.R \
+	tests/reference/cuminc.R tests/reference/km_bounds.R \
 	tests/reference/families.R \
 	tests/reference/ridge.R tests/reference/ridge.py \
 	tests/reference/robust.R \
@@ -94,6 +98,10 @@ EXTRA_DIST += \
 	tests/vectors/model/families_insurance.csv \
 	tests/vectors/model/families_lung.csv \
 	tests/vectors/model/families_quine.csv \
+	tests/vectors/model/km_bounds.csv tests/vectors/model/km_rho.csv \
+	tests/vectors/model/cuminc_curves.csv \
+	tests/vectors/model/cuminc_mgus2.csv \
+	tests/vectors/model/cuminc_tests.csv \
 	tests/vectors/model/ridge.csv tests/vectors/model/ridge_fit.csv \
 	tests/vectors/model/ridge_sklearn.csv \
 	tests/vectors/model/robust.csv \

@@ -228,6 +228,75 @@ breast_and_colon_cancer_are_as_in_r(void **state)
 	run("colon.csv", "colon", "stratum", 1, 1826, 5);
 }
 
+static const char *const bounds_names[] = {
+	[BOUNDS_LOG] = "log",
+	[BOUNDS_LOG_LOG] = "log-log",
+	[BOUNDS_PLAIN] = "plain",
+};
+
+static void
+check_bounds(const struct survival *s, const char *type)
+{
+	FILE *f = open_vectors("km_bounds.csv");
+	size_t at[2] = { 0 };
+	char **c;
+
+	while ((c = next_line(f, type)) != NULL) {
+		size_t g = strtoul(c[1], NULL, 10);
+		const struct survival_point *v = &s->group[g].points[at[g]++];
+
+		is_like("time", v->time, c[2]);
+		is_like("low", v->low, c[3]);
+		is_like("high", v->high, c[4]);
+		is_like("median low", s->group[g].median_low, c[5]);
+		is_like("median high", s->group[g].median_high, c[6]);
+	}
+	fclose(f);
+	assert_int_equal(at[0], s->group[0].n_points);
+	assert_int_equal(at[1], s->group[1].n_points);
+}
+
+static void
+bounds_and_weights_are_as_in_r(void **state)
+{
+	FILE *f = open_vectors("km_rho.csv");
+	struct rows r = rows_read("lung.csv");
+	struct model_spec spec;
+	char line[64];
+
+	(void)state;
+	for (size_t i = 0; i < r.n; i++) {
+		for (size_t k = 0; k < r.n_terms; k++) {
+			if (strcmp(r.names[k], "sex") == 0)
+				r.stratum[i] =
+				    (uint32_t)r.x[i * r.n_terms + k] - 1;
+		}
+	}
+	r.n_terms = 0;
+	spec = km_spec(&r, 2, 1, 3);
+	assert_non_null(fgets(line, sizeof(line), f));
+	for (int type = BOUNDS_LOG; type <= BOUNDS_PLAIN; type++) {
+		struct consortium c;
+		struct survival *s;
+		double rho = 1.0, chi2 = NAN;
+
+		if (fgets(line, sizeof(line), f) != NULL)
+			assert_int_equal(
+			    sscanf(line, "%lf,%lf", &rho, &chi2), 2);
+		spec.bounds = (enum model_bounds)type;
+		spec.rho = rho;
+		consortium_open(&c, &spec, &r, deal_in_turn);
+		s = survival_of(&c);
+		check_bounds(s, bounds_names[type]);
+		if (!isnan(chi2))
+			close_to("chi2", s->test[1].chi2, chi2, chi2);
+		survival_free(s);
+		consortium_close(&c);
+	}
+	fclose(f);
+	rows_free(&r);
+}
+
 /* 60 patients in group 0, 40 in 1, and in 2 as many as are asked for. */
 static struct rows
 three_groups(size_t n_third)
@@ -440,6 +509,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lung_is_as_in_r),
 		cmocka_unit_test(a_stratified_test_is_as_in_r),
+		cmocka_unit_test(bounds_and_weights_are_as_in_r),
 		cmocka_unit_test(breast_and_colon_cancer_are_as_in_r),
 		cmocka_unit_test(the_times_of_a_small_group_are_never_summed),
 		cmocka_unit_test(no_number_of_a_curve_is_about_few_patients),
