@@ -1,5 +1,6 @@
 #include "crypto/round_coord.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +25,8 @@ coord_phase_name(enum coord_phase phase)
 		[COORD_ABORTED] = "aborted",
 	};
 
-	return (size_t)phase < nitems(names) && names[phase] != NULL
-	    ? names[phase]
-	    : "unknown";
+	assert(phase >= COORD_READY && phase <= COORD_ABORTED);
+	return names[phase];
 }
 
 struct coord_round *

@@ -199,6 +199,7 @@ coord_round_load(const void *bytes, size_t len, struct err *err)
 
 		c->m[i].id = canon_get_u16(&in);
 		marks = canon_get_u8(&in);
+		in.failed |= marks > 3;
 		c->u2[i] = marks & 1;
 		c->u3[i] = marks >> 1 & 1;
 		for (size_t k = 0; k < PART_N; k++)

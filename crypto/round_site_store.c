@@ -73,10 +73,13 @@ load_roster(struct site_round *s, struct canon_in *in, struct err *err)
 static int
 load_rest(struct site_round *s, struct canon_in *in, struct err *err)
 {
+	uint8_t secrets;
+
 	canon_get_raw(in, s->digest, ROUND_DIGEST);
 	for (size_t j = 0; j < s->roster.p.n; j++) {
 		uint8_t marks = canon_get_u8(in);
 
+		in->failed |= marks > 3;
 		s->u2[j] = marks & 1;
 		s->u3[j] = marks >> 1 & 1;
 	}
@@ -84,17 +87,21 @@ load_rest(struct site_round *s, struct canon_in *in, struct err *err)
 	canon_get_raw(in, s->u3_hash, ROUND_DIGEST);
 	canon_get_raw(in, s->root, ROUND_DIGEST);
 	for (size_t i = 0; i < ASKED_N && !in->failed; i++) {
+		uint8_t given = canon_get_u8(in);
 		const uint8_t *p;
 		size_t len;
 
-		s->answers[i].given = canon_get_u8(in) != 0;
+		in->failed |= given > 1;
+		s->answers[i].given = given != 0;
 		canon_get_raw(in, s->answers[i].question, HASH_LEN);
 		p = canon_get_bytes(in, 0, ROUND_MESSAGE_MAX, &len);
 		canon_raw(&s->answers[i].bytes, p, p != NULL ? len : 0);
 		if (s->answers[i].bytes.failed)
 			return msg_no_memory(err);
 	}
-	if (canon_get_u8(in) == 0)
+	secrets = canon_get_u8(in);
+	in->failed |= secrets > 1;
+	if (secrets == 0)
 		return 0;
 	if ((s->x = site_secrets_new(err)) == NULL)
 		return -1;

@@ -880,6 +880,154 @@ takes_the_sum_of_the_roster_that_others_were_shown(void **state)
 	world_free(other);
 }
 
+/* One message too early, and one that it has: neither changes it. */
+static void
+the_coordinator_takes_each_message_in_its_phase(void **state)
+{
+	static const enum round_type types[] = { ROUND_READY, ROUND_SHARES,
+		ROUND_UPLOAD, ROUND_CONFIRM, ROUND_UNMASK };
+	struct world *all = world_at(4, COORD_DONE);
+
+	(void)state;
+	for (enum coord_phase at = COORD_SHARES; at <= COORD_DONE; at++) {
+		struct world *w = world_at(4, at);
+		struct canon before = { 0 }, after = { 0 };
+
+		coord_round_save(w->coord, &before);
+		for (size_t k = 0; k < nitems(types); k++) {
+			enum coord_phase its =
+			    COORD_READY + (enum coord_phase)k;
+			int rv;
+
+			if (its == at)
+				continue;
+			rv = world_add(w, 1, &all->site[1].sent[types[k]]);
+			if (its < at && rv != 0)
+				fail_msg("again: %s", w->err.msg);
+			if (its > at) {
+				assert_int_equal(rv, -1);
+				assert_true(w->err.code == ERR_REFUSED ||
+				    w->err.code == ERR_PEER);
+			}
+		}
+		coord_round_save(w->coord, &after);
+		assert_int_equal(before.len, after.len);
+		assert_memory_equal(before.data, after.data, before.len);
+		canon_free(&before);
+		canon_free(&after);
+		world_free(w);
+	}
+	world_free(all);
+}
+
+static void
+the_coordinator_ends_each_phase_once(void **state)
+{
+	static int (*const ends[])(struct coord_round *,
+	    const struct round_ctx *, struct err *) = { coord_round_roster,
+		coord_round_shareset, coord_round_list,
+		coord_round_certificate };
+
+	(void)state;
+	for (enum coord_phase at = COORD_SHARES; at <= COORD_UNMASKS; at++) {
+		struct world *w = world_at(4, at);
+		struct round_uploads uploads = world_uploaded(w);
+		uint64_t sum[5];
+
+		for (size_t k = 0; k < nitems(ends); k++) {
+			if (COORD_READY + (enum coord_phase)k == at)
+				continue;
+			assert_int_equal(
+			    ends[k](w->coord, &w->ctx, &w->err), -1);
+			assert_int_equal(w->err.code, ERR_REFUSED);
+			assert_non_null(strstr(w->err.msg, "the round is at"));
+		}
+		if (at != COORD_UNMASKS) {
+			assert_int_equal(coord_round_finish(w->coord, &w->ctx,
+					     &uploads, sum, &w->err),
+			    -1);
+			assert_int_equal(w->err.code, ERR_REFUSED);
+		}
+		world_free(w);
+	}
+}
+
+static void
+masks_no_vector_of_another_length(void **state)
+{
+	struct world *w = world_at(4, COORD_UPLOADS);
+	struct world_site *s = &w->site[0];
+	struct canon msg = owed(w, ROUND_SHARESET, 0), out = { 0 };
+	uint64_t words[6] = { 1, 2, 3, 4, 5, 6 };
+	uint16_t liar;
+
+	(void)state;
+	assert_int_equal(site_round_shareset(s->round, &s->ctx, msg.data,
+			     msg.len, &liar, &out, &w->err),
+	    0);
+	assert_int_equal(
+	    site_round_upload(s->round, &s->ctx, words, 6, &out, &w->err), -1);
+	assert_int_equal(w->err.code, ERR_FORMAT);
+	assert_int_equal(words[0], 1);
+	assert_int_equal(
+	    site_round_upload(s->round, &s->ctx, words, 5, &out, &w->err), 0);
+	canon_free(&msg);
+	canon_free(&out);
+	world_free(w);
+}
+
+/* What a changed byte still makes a round of is that round: it is saved as the
+   same bytes. */
+static void
+a_stored_round_is_what_it_says_or_nothing(void **state)
+{
+	struct canon again = { 0 };
+
+	(void)state;
+	for (enum coord_phase at = COORD_SHARES; at <= COORD_DONE; at++) {
+		struct world *w = world_at(3, at);
+		struct canon site = { 0 }, coord = { 0 };
+
+		site_round_save(w->site[0].round, &site);
+		coord_round_save(w->coord, &coord);
+		for (size_t i = 0; i < site.len; i += i < 80 ? 1 : 17) {
+			struct site_round *s;
+
+			site.data[i] ^= 1u << i % 4;
+			s = site_round_load(site.data, site.len, &w->err);
+			if (s != NULL) {
+				site_round_save(s, &again);
+				assert_int_equal(again.len, site.len);
+				assert_memory_equal(
+				    again.data, site.data, site.len);
+				canon_free(&again);
+			} else {
+				assert_int_equal(w->err.code, ERR_FORMAT);
+			}
+			site_round_free(s);
+			site.data[i] ^= 1u << i % 4;
+		}
+		for (size_t i = 0; i < coord.len; i += i < 80 ? 1 : 41) {
+			struct coord_round *c;
+
+			coord.data[i] ^= 1u << i % 4;
+			c = coord_round_load(coord.data, coord.len, &w->err);
+			if (c != NULL) {
+				coord_round_save(c, &again);
+				assert_int_equal(again.len, coord.len);
+				assert_memory_equal(
+				    again.data, coord.data, coord.len);
+				canon_free(&again);
+			}
+			coord_round_free(c);
+			coord.data[i] ^= 1u << i % 4;
+		}
+		canon_free(&site);
+		canon_free(&coord);
+		world_free(w);
+	}
+}
+
 int
 main(void)
 {
@@ -902,6 +1050,11 @@ main(void)
 		cmocka_unit_test(a_certified_round_is_not_aborted),
 		cmocka_unit_test(gives_up_without_keeping_a_secret),
 		cmocka_unit_test(refuses_damaged_stored_rounds),
+		cmocka_unit_test(
+		    the_coordinator_takes_each_message_in_its_phase),
+		cmocka_unit_test(the_coordinator_ends_each_phase_once),
+		cmocka_unit_test(masks_no_vector_of_another_length),
+		cmocka_unit_test(a_stored_round_is_what_it_says_or_nothing),
 		cmocka_unit_test(
 		    takes_the_sum_of_the_roster_that_others_were_shown),
 	};
