@@ -421,6 +421,8 @@ write_table(struct job *j, struct err *err)
 		(const double *const *)j->columns, j->result->n_kept,
 		err) == -1)
 		return -1;
+	matrix_free(j->columns, j->s->n_table, j->result->n_kept);
+	j->columns = NULL;
 	if (fsync(j->p->table_fd) == -1)
 		return err_sys(err, "the table");
 	return measure_file(j, err);

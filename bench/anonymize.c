@@ -3,6 +3,7 @@
  * loses least: what `consiliumctl study recode` and the hospital's reader do,
  * in one process.  STUDY SOURCE FOLDER; the columns held to k must be ignored
  * by the model, since its terms are made for the levels that the study says.
+ * "prepare" takes these levels, and is what the reader does alone.
  */
 #include <fcntl.h>
 #include <malloc.h>
@@ -42,8 +43,17 @@ choose(struct study *s, const char *source, struct err *err)
 	}
 	printf("Loss %.10f, %zu of %zu combinations looked at\n", r.best.loss,
 	    r.visited, r.nodes);
-	for (size_t q = 0; q < s->n_quasi; q++)
-		s->columns[s->quasi[q]].level = r.best.level[q];
+	printf("levels");
+	for (size_t q = 0; q < s->n_quasi; q++) {
+		struct study_column *c = &s->columns[s->quasi[q]];
+
+		c->level = r.best.level[q];
+		if (c->level == c->n_recodes)
+			printf(" top");
+		else
+			printf(" %zu", c->level);
+	}
+	printf("\n");
 	return rows;
 }
 
@@ -61,12 +71,13 @@ run(const struct study *s, struct rows *rows, const char *source,
     const char *folder, struct err *err)
 {
 	static const uint8_t digest[TABLE_DIGEST_LEN];
+	int fd = rows == NULL ? open(source, O_RDONLY | O_CLOEXEC) : -1;
 	struct prepare_result r;
 	const struct prepare p = {
 		.study = s,
 		.study_digest = digest,
 		.site = "bench",
-		.source_fd = -1,
+		.source_fd = fd,
 		.source = source,
 		.rows = rows,
 		.smallest_k = 1,
@@ -75,7 +86,8 @@ run(const struct study *s, struct rows *rows, const char *source,
 		.html_fd = out(folder, "report.html"),
 	};
 
-	if (p.table_fd == -1 || p.json_fd == -1 || p.html_fd == -1) {
+	if ((rows == NULL && fd == -1) || p.table_fd == -1 || p.json_fd == -1 ||
+	    p.html_fd == -1) {
 		rows_free(rows);
 		return err_sys(err, "open %s", folder);
 	}
@@ -123,20 +135,23 @@ main(int argc, char **argv)
 	struct rusage used;
 	struct study *s;
 	bool is_local = argc == 4 && strcmp(argv[1], "local") == 0;
+	bool is_prepare = argc == 5 && strcmp(argv[1], "prepare") == 0;
 	int r = -1;
 
 	/* As the reader. */
 	mallopt(M_MMAP_THRESHOLD, 32 << 20);
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	if (argc != 4) {
+	if (argc != 4 && !is_prepare) {
 		fprintf(stderr,
 		    "usage: anonymize STUDY SOURCE FOLDER\n"
+		    "       anonymize prepare STUDY SOURCE FOLDER\n"
 		    "       anonymize local STUDY SOURCE\n");
 		return 2;
 	}
-	if ((s = study_load(argv[is_local ? 2 : 1], &err)) != NULL)
-		r = is_local ? local(s, argv[3], &err)
-			     : whole(s, argv[2], argv[3], &err);
+	if ((s = study_load(argv[argc > 4 || is_local ? 2 : 1], &err)) != NULL)
+		r = is_local     ? local(s, argv[3], &err)
+		    : is_prepare ? run(s, NULL, argv[3], argv[4], &err)
+				 : whole(s, argv[2], argv[3], &err);
 	if (r == -1)
 		fprintf(stderr, "%s\n", err.msg);
 	study_free(s);

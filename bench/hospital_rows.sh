@@ -66,6 +66,17 @@ column() {
 	column emergency 2 ""
 } >"$work/study"
 
+# figures NAME ROWS START END: of what was run last.
+figures() {
+	awk -v name="$1" -v rows="$2" -v start="$3" -v end="$4" '/^processor/ {
+		printf "anonymize_hosp%s_s %.2f\n", name, end - start
+		printf "anonymize_hosp%s_cpu_s %.2f\n", name, $2 / 1000
+		printf "anonymize_hosp%s_mb %.0f\n", name, $5
+		printf "anonymize_hosp%s_a_row %.1f us of the processor, " \
+		    "%.0f bytes\n", name, 1000 * $2 / rows, 1048576 * $5 / rows
+	}' "$work/out"
+}
+
 for rows in ${HOSPITAL_ROWS:-10000 100000 200000 1000000}; do
 	awk -v rows="$rows" 'BEGIN {
 		srand(20261123)
@@ -86,14 +97,23 @@ for rows in ${HOSPITAL_ROWS:-10000 100000 200000 1000000}; do
 	"$builddir/bench/anonymize" "$work/study" "$work/rows.csv" "$work" \
 	    >"$work/out"
 	end=$(date +%s.%N)
+	sed '/^levels/d; /^processor/d' "$work/out"
+	figures "$((rows / 1000))k_k11_s2" "$rows" "$start" "$end"
+
+	# What the reader does at these levels, all columns in the table.
+	awk 'NR == FNR && /^levels/ { split($0, level, " ") }
+	    NR == FNR { next }
+	    /^privacy = quasi-identifier/ {
+		print
+		print level[++n + 1] == "top" ? "use = ignored" : "use = feature"
+		next
+	    }
+	    n > 0 && /^level = / { print "level = " level[n + 1]; next }
+	    { print }' "$work/out" "$work/study" >"$work/levels"
+	start=$(date +%s.%N)
+	"$builddir/bench/anonymize" prepare "$work/levels" "$work/rows.csv" \
+	    "$work" >"$work/out"
+	end=$(date +%s.%N)
+	figures "$((rows / 1000))k_prepare" "$rows" "$start" "$end"
 	rm "$work/rows.csv"
-	head -n 2 "$work/out"
-	awk -v rows="$rows" -v start="$start" -v end="$end" '/^processor/ {
-		k = rows / 1000
-		printf "anonymize_hosp%dk_k11_s2_s %.2f\n", k, end - start
-		printf "anonymize_hosp%dk_cpu_s %.2f\n", k, $2 / 1000
-		printf "anonymize_hosp%dk_mb %.0f\n", k, $5
-		printf "anonymize_hosp%dk_a_row %.1f us of the processor, " \
-		    "%.0f bytes\n", k, 1000 * $2 / rows, 1048576 * $5 / rows
-	}' "$work/out"
 done

@@ -442,6 +442,7 @@ refuses_a_k_above_the_rows(void **state)
 	assert_non_null(l);
 	assert_int_equal(lattice_search(l, &node, &err), -1);
 	assert_int_equal(err.code, ERR_REFUSED);
+	assert_string_equal(err.msg, "150 rows cannot be made classes of 151");
 	lattice_free(l);
 	free_table(&t);
 }
