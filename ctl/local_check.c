@@ -110,6 +110,7 @@ make_model(struct check *c, struct err *err)
 		};
 	for (size_t i = 0; !cells && i < s->n_terms; i++) {
 		c->terms[i].n_factors = s->terms[i].n_factors;
+		c->terms[i].piece = s->terms[i].piece;
 		for (size_t k = 0; k < s->terms[i].n_factors; k++)
 			c->terms[i].factors[k] =
 			    factor_of(s, &s->terms[i].factors[k]);
@@ -145,6 +146,8 @@ make_model(struct check *c, struct err *err)
 		c->model.n_events = s->columns[m->event].n_levels;
 		c->model.censored = m->event_level;
 	}
+	c->model.cuts = m->cuts;
+	c->model.n_cuts = m->n_cuts;
 	c->model.theta = m->theta;
 	c->model.ridge = m->ridge;
 	c->model.errors = m->robust == STUDY_ROBUST_SITE ? POOLED_BY_SITE
@@ -224,7 +227,7 @@ read_grid(struct check *c, struct err *err)
 		n_lasts = n;
 		c->grids[c->n_grids++] =
 		    (struct pooled_grid){ .starts = starts, .n = n };
-		if (c->model.entry != NULL &&
+		if ((c->model.entry != NULL || c->model.n_cuts > 0) &&
 		    read_numbers(
 			&strata->items[i], "lasts", &lasts, &n_lasts, err) < 0)
 			return -1;

@@ -281,6 +281,40 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 	return 0;
 }
 
+/* Cut a row in stretches; terms of a piece are 0 in all others. */
+static int
+split_row(struct pooled *p, struct err *err)
+{
+	const struct pooled_model *m = p->model;
+	struct row *r = &p->rows[p->n - 1];
+
+	for (size_t piece = 0; piece <= m->n_cuts; piece++) {
+		double end = piece < m->n_cuts ? m->cuts[piece] : INFINITY;
+		bool more = r->time > end;
+		struct row rest = *r;
+
+		if (r->after >= end)
+			continue;
+		if (more) {
+			rest.x = calloc(m->n_terms + 1, sizeof(*rest.x));
+			if (rest.x == NULL)
+				return err_sys(err, "pooled fit");
+			memcpy(rest.x, r->x, m->n_terms * sizeof(*rest.x));
+			rest.after = r->time = end;
+			r->event = false;
+		}
+		for (size_t k = 0; k < m->n_terms; k++)
+			if (m->terms[k].piece != 0 &&
+			    m->terms[k].piece != piece)
+				r->x[k] = 0;
+		if (!more)
+			break;
+		p->rows[p->n++] = rest;
+		r = &p->rows[p->n - 1];
+	}
+	return 0;
+}
+
 int
 pooled_add(struct pooled *p, size_t site, const char *path, struct err *err)
 {
@@ -299,14 +333,16 @@ pooled_add(struct pooled *p, size_t site, const char *path, struct err *err)
 	if (load(&t, path, err) < 0 || parse(&t, path, err) < 0 ||
 	    find_all(m, &t, path, &c, err) < 0)
 		goto out;
-	rows = realloc(p->rows, (p->n + t.n_rows + 1) * sizeof(*rows));
+	rows = realloc(
+	    p->rows, (p->n + t.n_rows * (m->n_cuts + 1) + 1) * sizeof(*rows));
 	if (rows == NULL) {
 		err_sys(err, "pooled fit");
 		goto out;
 	}
 	p->rows = rows;
 	for (size_t i = 0; i < t.n_rows; i++)
-		if (add_row(p, site, &t, &c, i, err) < 0)
+		if (add_row(p, site, &t, &c, i, err) < 0 ||
+		    (m->n_cuts > 0 && split_row(p, err) < 0))
 			goto out;
 	rv = 0;
 out:
@@ -585,7 +621,8 @@ evaluate(struct work *w, const long double *beta)
 		w->e.info[a] = 0;
 	if (w->model->cox)
 		cox(w->rows, w->n, w->p, w->model->efron,
-		    w->model->entry != NULL, beta, &w->risk, &w->deaths, &w->e);
+		    w->model->entry != NULL || w->model->n_cuts > 0, beta,
+		    &w->risk, &w->deaths, &w->e);
 	else if (w->model->family == POOLED_BINOMIAL)
 		logistic(w->rows, w->n, w->p, beta, &w->e);
 	else
@@ -794,7 +831,7 @@ prepare(struct work *w, const struct pooled *p, const struct pooled_grid *grids,
 			if (r.stratum >= n_grids)
 				return err_set(err, ERR_FORMAT,
 				    "stratum %zu has no grid", r.stratum);
-			if (p->model->entry != NULL)
+			if (p->model->entry != NULL || p->model->n_cuts > 0)
 				r.after =
 				    snap_entry(&grids[r.stratum], r.after);
 			if (snap(&grids[r.stratum], &r.time) < 0)

@@ -33,6 +33,7 @@ struct pooled_factor {
 struct pooled_term {
 	struct pooled_factor factors[POOLED_FACTORS_MAX];
 	size_t n_factors;
+	size_t piece; /* cox: it is 0 but in this stretch between two cuts */
 };
 
 /* A column that rows are stratified by, and how many levels it has. */
@@ -62,6 +63,8 @@ struct pooled_model {
 	bool efron; /* else Breslow */
 	const char *time; /* cox, km */
 	const char *entry; /* cox: at risk after it; or NULL */
+	const double *cuts; /* (n_cuts) cox: where terms of a piece change */
+	size_t n_cuts;
 	const char *event; /* or the outcome */
 	double theta; /* POOLED_NEGBIN */
 	const char *offset, *weights; /* columns, or NULL */

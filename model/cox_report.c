@@ -361,6 +361,7 @@ text_ph(struct canon *out, const struct result *r)
 	for (size_t e = 0; e < r->n_effects; e++)
 		text_ph_line(out, r, r->effects[e].name, width, e);
 	text_ph_line(out, r, "all", width, r->n_effects);
+	report_print(out, "\n");
 }
 
 #define TEXT_STEPS 12
@@ -369,7 +370,7 @@ text_ph(struct canon *out, const struct result *r)
 static void
 text_baseline(struct canon *out, const struct result_hazard *steps, size_t n)
 {
-	report_print(out, "\n%-12s %10s %8s %11s %9s\n", "baseline", "time",
+	report_print(out, "%-12s %10s %8s %11s %9s\n", "baseline", "time",
 	    "at risk", "hazard", "survival");
 	for (size_t from = 0, to; from < n; from = to) {
 		size_t count;

@@ -233,7 +233,8 @@ table_design(const struct table *t, const struct study *s, struct model_data *d,
 	    copy_column(t, s, m->weights, &d->weight) == 0) {
 		for (size_t i = 0; m->offset_is_log && i < n; i++)
 			d->offset[i] = log(d->offset[i]);
-		return 0;
+		if (m->n_cuts == 0 || table_split(s, d) == 0)
+			return 0;
 	}
 	table_design_free(d);
 	return err_sys(err, "table: %zu rows", n);

@@ -26,7 +26,7 @@ struct draft_model {
 	char *time, *entry, *event, *outcome, *event_level, *censored, *offset,
 	    *weights, *formula_text;
 	struct formula *formula; /* NULL: a list of terms */
-	struct ini_list terms, strata, groups;
+	struct ini_list terms, strata, groups, varying, cuts;
 };
 
 struct draft {
@@ -48,6 +48,11 @@ int recode_compile(struct draft *d, struct draft_column *dc,
 /* Outcome, strata and terms, and which columns the table has. */
 int model_check(struct draft *d, struct err *err);
 
+/* One more term; at: where errors point to. */
+int draft_term(
+    struct draft *d, const char *at, struct study_term t, struct err *err);
+/* The differences of terms that vary with time, once all others are there. */
+int cox_vary(struct draft *d, struct err *err);
 /* What a Cox model says beside its coefficients. */
 int cox_check(struct draft *d, struct err *err);
 

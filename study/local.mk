@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libstudy.a
 	%D%/formula.c %D%/formula.h \
 	%D%/model.c \
 	%D%/recode.c \
+	%D%/split.c \
 	%D%/study.c %D%/study.h \
 	%D%/table.c %D%/table.h \
 	%D%/term.c \

@@ -720,7 +720,7 @@ model_check(struct draft *d, struct err *err)
 	if (take_formula(d, err) < 0 || check_outcome(d, err) < 0 ||
 	    cox_check(d, err) < 0 || check_row_numbers(d, err) < 0 ||
 	    check_errors(d, err) < 0 || check_strata(d, err) < 0 ||
-	    check_terms(d, err) < 0)
+	    check_terms(d, err) < 0 || cox_vary(d, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->n_terms; i++) {
 		const struct study_term *t = &s->terms[i];
@@ -1039,7 +1039,14 @@ study_model_spec(const struct study *s, size_t n_sites, struct model_spec *spec,
 	spec->ph_test = m->ph_test == STUDY_YES;
 	spec->baseline = m->baseline == STUDY_YES;
 	spec->ridge = m->ridge;
-	spec->has_entry = m->entry != STUDY_NONE;
+	spec->has_entry = m->entry != STUDY_NONE || m->n_cuts > 0;
+	if (m->n_cuts > 0) /* rows are split there (study/split.c) */
+		spec->rows_per_site *= (uint32_t)m->n_cuts + 1;
+	if (m->n_cuts > 0 && m->entry == STUDY_NONE) {
+		/* A point before the first time, at which all enter. */
+		spec->time_min -= spec->time_step;
+		spec->n_times++;
+	}
 	spec->has_offset = m->offset != STUDY_NONE;
 	if (spec->has_offset)
 		spec->offset_max = largest_offset(s);

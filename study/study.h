@@ -24,6 +24,7 @@ struct model_spec;
 #define STUDY_COLUMN_NAME_MAX 63 /* bytes */
 #define STUDY_LEVELS_MAX 4096 /* of one column */
 #define STUDY_KNOTS_MAX 10 /* of a spline */
+#define STUDY_CUTS_MAX 8 /* of the time, for terms that vary with it */
 #define STUDY_HIERARCHY_MAX 9 /* levels, beside 0 (as it is) and the top */
 
 #define STUDY_PSEUDONYM_MAX 0xfffffffffffffp0 /* 2^52 - 1 */
@@ -202,6 +203,9 @@ struct study_term {
 	struct study_factor *factors; /* (n_factors) it is the product of */
 	size_t n_factors;
 	size_t effect; /* which of study->effects it is part of */
+	/* It is 0 but from time cut number piece (from 1) to the next; 0: it
+	   is what it is all the time. */
+	size_t piece;
 	double min, max; /* bounds that the codebook and the recoding prove */
 };
 
@@ -228,6 +232,8 @@ struct study {
 		int feasibility;
 		size_t time, event; /* Cox, km: columns */
 		size_t entry; /* Cox: column, or STUDY_NONE */
+		double *cuts; /* (n_cuts), Cox: points of the grid */
+		size_t n_cuts;
 		size_t n_times; /* Cox, km: points of the grid */
 		size_t outcome; /* logistic, glm: column */
 		double theta; /* glm, negative binomial; 0: not said */

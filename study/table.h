@@ -75,6 +75,8 @@ const double *table_column(const struct table *t, size_t i);
  */
 int table_design(const struct table *t, const struct study *s,
     struct model_data *d, struct err *err);
+/* Rows where terms vary with time, one per stretch.  -1: no memory. */
+int table_split(const struct study *s, struct model_data *d);
 void table_design_free(struct model_data *d); /* leaves all zeros */
 
 #endif

@@ -125,6 +125,10 @@ study_term_bounds(const struct study *s, struct study_term *t)
 		t->min = MIN(MIN(v[0], v[1]), MIN(v[2], v[3]));
 		t->max = MAX(MAX(v[0], v[1]), MAX(v[2], v[3]));
 	}
+	if (t->piece > 0) {
+		t->min = MIN(t->min, 0.0);
+		t->max = MAX(t->max, 0.0);
+	}
 	if (t->n_factors == 1 && t->factors[0].fn <= STUDY_LEVEL)
 		return; /* the codebook's own */
 	slack = 1e-9 * MAX(MAX(t->max, -t->min), 1e-9);
@@ -132,8 +136,9 @@ study_term_bounds(const struct study *s, struct study_term *t)
 	t->max += slack;
 }
 
-static int
-add_term(struct draft *d, const char *at, struct study_term t, struct err *err)
+int
+draft_term(
+    struct draft *d, const char *at, struct study_term t, struct err *err)
 {
 	struct study *s = d->s;
 
@@ -284,7 +289,7 @@ term_expand(struct draft *d, const struct formula_effect *e, bool formula,
 			more = factor_name(d, &t.factors[i], formula, err);
 			t.name = i == 0 ? more : joined(d, t.name, more, err);
 		}
-		if (add_term(d, e->atoms[0].at, t, err) < 0)
+		if (draft_term(d, e->atoms[0].at, t, err) < 0)
 			return -1;
 	}
 	if (n > 0)

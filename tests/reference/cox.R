@@ -109,6 +109,20 @@ for (d in list(list("heart", h, ""), list("cgd", g, ""),
 		    num(m$loglik[2]), num(m$score), sep = ","))
 	}
 }
+# Treatment with another effect from day 150 and from day 250 on.
+s <- survSplit(Surv(entry, time, event) ~ ., g, cut = c(150, 250),
+    episode = "piece")
+s$treat2 <- s$treat * (s$piece == 2)
+s$treat3 <- s$treat * (s$piece == 3)
+text <- paste("Surv(entry, time, event) ~ treat + age + inherit + steroids +",
+    "treat2 + treat3")
+for (ties in c("breslow", "efron")) {
+	add("cgd_time", ties, text, s, list(patient = s$patient))
+	m <- cox(text, s, ties)
+	entries <- c(entries, paste("cgd_time", ties, names(coef(m)),
+	    num(coef(m)), num(sqrt(diag(vcov(m)))), num(m$loglik[1]),
+	    num(m$loglik[2]), num(m$score), sep = ","))
+}
 writeLines(entries, file.path(dir, "cox_entry.csv"))
 writeLines(robust, file.path(dir, "cox_robust.csv"))
 writeLines(tests, file.path(dir, "cox_tests.csv"))

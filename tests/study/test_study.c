@@ -375,6 +375,16 @@ static const struct {
 	{ "strata = sex\n", "entry = t\n",
 	    "s:14:9: entry: column \"t\" must be a number or an interval, and "
 	    "not the time" },
+	{ "strata = sex\n", "time-varying = age\n",
+	    "s:14:16: time-varying and time-cuts: neither goes without the "
+	    "other" },
+	{ "strata = sex\n", "time-varying = age\ntime-cuts = 5, 5\n",
+	    "s:15:16: time-cuts: expected each larger than the one before, on "
+	    "the grid of times" },
+	{ "strata = sex\n", "time-varying = age\ntime-cuts = 1000\n",
+	    "s:15:13: time-cuts: expected numbers within the range of \"t\"" },
+	{ "strata = sex\n", "time-varying = zip\ntime-cuts = 5\n",
+	    "s:14:16: time-varying: \"zip\" is no effect of the model" },
 	{ "kind = cox\n", "kind = km\nentry = t\n",
 	    "s:12:9: entry: only kind = cox has it" },
 	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n",

@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "common/macros.h"
 #include "model/data.h"
+#include "model/spec.h"
 #include "study/study.h"
 #include "study/table.h"
 #include "tests/study/small.h"
@@ -273,6 +274,73 @@ no_cut_and_no_changed_header_is_accepted(void **state)
 	}
 }
 
+/* Rows are split at 10 and 20: a stretch has its later end. */
+static void
+rows_are_split_where_terms_vary_with_time(void **state)
+{
+	static const struct {
+		uint32_t from, to, row;
+		size_t piece;
+		bool event;
+	} want[] = {
+		{ 0, 6, 0, 0, true },
+		{ 0, 11, 1, 0, true },
+		{ 0, 11, 2, 0, false },
+		{ 11, 21, 2, 1, false },
+		{ 21, 26, 2, 2, true },
+	};
+	static const uint32_t times[] = { 5, 10, 25 };
+	char *text = small_with("strata = sex\n",
+	    "strata = sex\ntime-varying = age\ntime-cuts = 10, 20\n");
+	struct model_data d = { .n_rows = 3, .n_terms = 6 };
+	struct model_spec spec;
+	struct err err;
+	struct study *s = study_parse("s", text, strlen(text), &err);
+
+	(void)state;
+	free(text);
+	assert_non_null(s);
+	assert_int_equal(s->n_terms, 6);
+	assert_string_equal(s->terms[4].name, "age:10-20");
+	assert_string_equal(s->terms[5].name, "age:20+");
+	assert_string_equal(s->effects[s->n_effects - 1], "age:time");
+	assert_true(s->terms[4].min == 0.0);
+	assert_int_equal(study_model_spec(s, 3, &spec, &err), 0);
+	assert_true(spec.has_entry && spec.time_min == -1.0);
+	assert_int_equal(spec.n_times, 1002);
+	assert_int_equal(spec.rows_per_site, 300);
+	d.x = calloc(18, sizeof(*d.x));
+	d.event = calloc(3, sizeof(*d.event));
+	d.time_index = calloc(3, sizeof(*d.time_index));
+	d.stratum = calloc(3, sizeof(*d.stratum));
+	assert_true(d.x && d.event && d.time_index && d.stratum);
+	for (size_t i = 0; i < 3; i++) {
+		for (size_t k = 0; k < 6; k++)
+			d.x[6 * i + k] = 100.0 + (double)i;
+		d.event[i] = 1;
+		d.time_index[i] = times[i];
+		d.stratum[i] = (uint32_t)i % 2;
+	}
+	assert_int_equal(table_split(s, &d), 0);
+	assert_int_equal(d.n_rows, nitems(want));
+	assert_int_equal(d.n_patients, 3);
+	for (size_t i = 0; i < nitems(want); i++) {
+		const double *x = d.x + 6 * i;
+		double full = 100.0 + want[i].row;
+
+		assert_int_equal(d.entry[i], want[i].from);
+		assert_int_equal(d.time_index[i], want[i].to);
+		assert_int_equal(d.patient[i], want[i].row);
+		assert_int_equal(d.stratum[i], want[i].row % 2);
+		assert_int_equal(d.event[i], want[i].event);
+		assert_true(x[0] == full && x[3] == full);
+		assert_true(x[4] == (want[i].piece == 1 ? full : 0.0));
+		assert_true(x[5] == (want[i].piece == 2 ? full : 0.0));
+	}
+	table_design_free(&d);
+	study_free(s);
+}
+
 int
 main(void)
 {
@@ -285,6 +353,7 @@ main(void)
 		cmocka_unit_test(more_rows_than_the_study_allows_are_refused),
 		cmocka_unit_test(what_cannot_be_written_is_said),
 		cmocka_unit_test(no_cut_and_no_changed_header_is_accepted),
+		cmocka_unit_test(rows_are_split_where_terms_vary_with_time),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
