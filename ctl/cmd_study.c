@@ -545,10 +545,21 @@ ctl_study_check(const struct ctl_args *a, struct err *err)
 	print_columns(s, "quasi-identifiers", STUDY_QUASI);
 	print_columns(s, "sensitive", STUDY_SENSITIVE);
 	print_columns(s, "plain", STUDY_PLAIN);
-	printf("%-19s k = %zu, at most %g of the rows suppressed, risk sets "
-	       "by steps of %zu\n",
+	printf("%-19s k = %zu, at most %g of the %s suppressed, risk sets by "
+	       "steps of %zu\n",
 	    "privacy", s->privacy.k, s->privacy.suppression_limit,
+	    s->privacy.patient == STUDY_NONE ? "rows" : "patients",
 	    s->privacy.smallest_risk_set_step);
+	if (s->privacy.patient != STUDY_NONE)
+		printf("%-19s %s%s\n", "rows of a patient",
+		    s->columns[s->privacy.patient].name,
+		    s->privacy.pseudonym == STUDY_YES
+			? ", linked by a pseudonym in the table"
+			: "");
+	if (s->privacy.date_shift > 0)
+		printf("%-19s shifted, all of a patient alike, by at most %zu "
+		       "days\n",
+		    "dates", s->privacy.date_shift);
 	rv = find(a, s, err);
 	study_free(s);
 	return rv;

@@ -78,6 +78,10 @@ levels = no, yes
 privacy = sensitive
 use = outcome
 END
+"$ctl" study check visits.study >said
+grep -q 'at most 0.1 of the patients suppressed' said || fail "of what?"
+grep -q '^rows of a patient *mrn, linked' said || fail "which rows are one's?"
+grep -q '^dates *shifted, .* at most 60 days' said || fail "what of dates?"
 awk 'BEGIN {
 	srand(11)
 	print "mrn,age,seen,left,back"
