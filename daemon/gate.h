@@ -64,7 +64,7 @@ struct gate {
 	int64_t last_trainer; /* numbers of trainer jobs, from 2^32 up */
 	uint64_t last_tag;
 	/* gate_counter.c */
-	uint64_t answers, answers_kept; /* stored; on disk outside of it */
+	struct store_counter stored, kept; /* there; on disk outside of it */
 	bool restored; /* nothing is answered */
 	uint64_t checkpoint; /* lines of the audit log that are countersigned */
 };

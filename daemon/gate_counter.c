@@ -1,8 +1,9 @@
 /*
- * Is our database the newest one that there was?  A copy of the number of
- * stored answers lies outside of it, in a folder that backups leave out, and is
- * on disk before an answer leaves.  A database that has counted less has been
- * restored: answers have left this house that it does not know.
+ * Is our database the newest one that there was?  A copy of the numbers of
+ * stored answers and of steps lies outside of it, in a folder that backups leave
+ * out, and is on disk before an answer leaves.  A database that has counted fewer
+ * answers has been restored: answers have left this house that it does not know,
+ * on states that are at most as many steps further as it has counted fewer.
  */
 #include "daemon/gate.h"
 
@@ -16,11 +17,12 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/log_events.h"
+#include "common/macros.h"
 #include "crypto/audit.h"
 
 /* bford.info/cachedir: tools that make backups leave such a folder out. */
 #define TAG "Signature: 8a477f597d28d172789f06886806bc55\n"
-#define ROUND_ANSWERS 5 /* fewest stored answers to unmask another state */
+#define UNKNOWN UINT64_MAX
 
 static void
 counter_path(const struct gate *g, const char *name, char out[600])
@@ -28,62 +30,83 @@ counter_path(const struct gate *g, const char *name, char out[600])
 	snprintf(out, 600, "%s/spool/%s", g->state_dir, name);
 }
 
+/* Neither number ever becomes smaller. */
 static int
-write_count(struct gate *g, uint64_t count, struct err *err)
+write_count(struct gate *g, uint64_t answers, uint64_t steps, struct err *err)
 {
-	char path[600], text[32];
-	int n = snprintf(text, sizeof(text), "%" PRIu64 "\n", count);
+	char path[600], text[64];
+	int n = snprintf(
+	    text, sizeof(text), "%" PRIu64 " %" PRIu64 "\n", answers, steps);
 
 	counter_path(g, "answers", path);
 	if (file_write(path, text, (size_t)n, 0600, err) < 0)
 		return -1;
-	g->answers_kept = count;
+	g->kept.answers = answers;
+	g->kept.steps = steps;
 	return 0;
 }
 
-/* 1, or 0 if there is none. */
-static int
-read_count(struct gate *g, uint64_t *count, struct err *err)
+/* What the database alone has is more than what was ever lost of it, or less. */
+static uint64_t
+most_steps(const struct gate *g)
 {
-	char path[600], *end;
+	return g->kept.steps == UNKNOWN ? g->stored.steps
+					: MAX(g->stored.steps, g->kept.steps);
+}
+
+/* 1, or 0 if there is none.  Steps are UNKNOWN where an older release wrote. */
+static int
+read_count(struct gate *g, struct store_counter *kept, struct err *err)
+{
+	char path[600], *end, *more;
 	uint8_t *text;
 	size_t len;
+	int rv = 1;
 
 	counter_path(g, "answers", path);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	if ((text = file_read(path, 32, &len, err)) == NULL)
+	if ((text = file_read(path, 64, &len, err)) == NULL)
 		return -1;
-	*count = strtoull((char *)text, &end, 10);
-	if (end == (char *)text || *end != '\n')
-		err_set(err, ERR_FORMAT, "%s: not a number", path);
-	else
-		len = 0;
+	kept->answers = strtoull((char *)text, &end, 10);
+	kept->steps = UNKNOWN;
+	more = end;
+	if (*end == ' ')
+		kept->steps = strtoull(end + 1, &more, 10);
+	if (end == (char *)text || more == end + 1 || *more != '\n')
+		rv =
+		    err_set(err, ERR_FORMAT, "%s: not two whole numbers", path);
 	free(text);
-	return len == 0 ? 1 : -1;
+	return rv;
 }
 
 int
 gate_count(struct gate *g, struct err *err)
 {
-	return store_count_answer(g->store, &g->answers, err);
+	return store_count_answer(g->store, &g->stored, err);
 }
 
 int
 gate_keep_count(struct gate *g, struct err *err)
 {
-	return g->answers == g->answers_kept ? 0
-					     : write_count(g, g->answers, err);
+	if (g->stored.answers == g->kept.answers)
+		return 0;
+	return write_count(g, g->stored.answers, most_steps(g), err);
 }
 
 static int
-found_restored(struct gate *g, bool known, uint64_t count, struct err *err)
+found_restored(struct gate *g, bool known, struct err *err)
 {
-	uint64_t lost = known ? count - g->answers : UINT64_MAX;
-	uint64_t steps =
-	    known ? (lost - 1) / ROUND_ANSWERS + 1 : (uint64_t)UINT32_MAX;
+	const struct store_counter *kept = &g->kept, *have = &g->stored;
+	uint64_t lost = known ? kept->answers - have->answers : UNKNOWN;
+	uint64_t steps = UNKNOWN;
 	char text[24] = "unknown";
 
+	/* The last answer may have been on the state after the lost steps. */
+	if (known && kept->steps != UNKNOWN)
+		steps = kept->steps > have->steps
+		    ? kept->steps - have->steps + 1
+		    : 1;
 	if (known)
 		snprintf(text, sizeof(text), "%" PRIu64, lost);
 	if (audit_event(g->audit, err, "backup-found", "lost-answers", text,
@@ -101,7 +124,6 @@ found_restored(struct gate *g, bool known, uint64_t count, struct err *err)
 int
 gate_check_count(struct gate *g, struct err *err)
 {
-	uint64_t count = 0;
 	char path[600];
 	int rv;
 
@@ -109,17 +131,17 @@ gate_check_count(struct gate *g, struct err *err)
 	if (access(path, F_OK) < 0 &&
 	    file_write(path, TAG, sizeof(TAG) - 1, 0600, err) < 0)
 		return -1;
-	if (store_get_counter(g->store, &g->answers, &g->restored, err) < 0 ||
-	    (rv = read_count(g, &count, err)) < 0)
+	if (store_get_counter(g->store, &g->stored, &g->restored, err) < 0 ||
+	    (rv = read_count(g, &g->kept, err)) < 0)
 		return -1;
-	g->answers_kept = count;
 	if (!g->restored) {
 		/* What the database alone has, has not left: a crash. */
-		if (rv == 1 && g->answers >= count)
-			return gate_keep_count(g, err);
-		if (rv == 0 && g->answers == 0)
-			return write_count(g, 0, err);
-		if (found_restored(g, rv == 1, count, err) < 0)
+		if (rv == 1 && g->stored.answers >= g->kept.answers)
+			return write_count(
+			    g, g->stored.answers, most_steps(g), err);
+		if (rv == 0 && g->stored.answers == 0)
+			return write_count(g, 0, g->stored.steps, err);
+		if (found_restored(g, rv == 1, err) < 0)
 			return -1;
 	}
 	log_event(EVENT_RESTORED, LOG_ERR, NULL, 0,
@@ -132,13 +154,12 @@ gate_check_count(struct gate *g, struct err *err)
 int
 gate_accept_restored(struct gate *g, struct err *err)
 {
-	uint64_t count =
-	    g->answers > g->answers_kept ? g->answers : g->answers_kept;
+	uint64_t count = MAX(g->stored.answers, g->kept.answers);
 
 	if (audit_event(g->audit, err, "restored", NULL) < 0 ||
 	    store_clear_restored(g->store, count, err) < 0)
 		return -1;
-	g->answers = count;
+	g->stored.answers = count;
 	g->restored = false;
-	return write_count(g, count, err);
+	return write_count(g, count, most_steps(g), err);
 }

@@ -598,27 +598,30 @@ store_drop_rounds(
  */
 
 int
-store_count_answer(struct store *s, uint64_t *answers, struct err *err)
+store_count_answer(struct store *s, struct store_counter *c, struct err *err)
 {
 	bool restored;
 
 	if (db_run(s->db, err, "UPDATE counter SET answers = answers + 1", "") <
 	    0)
 		return -1;
-	return store_get_counter(s, answers, &restored, err);
+	return store_get_counter(s, c, &restored, err);
 }
 
 int
 store_get_counter(
-    struct store *s, uint64_t *answers, bool *restored, struct err *err)
+    struct store *s, struct store_counter *c, bool *restored, struct err *err)
 {
-	struct db_query *q =
-	    db_query(s->db, err, "SELECT answers, restored FROM counter", "");
+	struct db_query *q = db_query(s->db, err,
+	    "SELECT answers, restored,"
+	    " (SELECT count(*) FROM step WHERE idx > 0) FROM counter",
+	    "");
 
 	if (db_row(q, err) != 1)
 		return -1;
-	*answers = (uint64_t)db_int(q, 0);
+	c->answers = (uint64_t)db_int(q, 0);
 	*restored = db_int(q, 1) != 0;
+	c->steps = (uint64_t)db_int(q, 2);
 	db_done(q);
 	return 0;
 }

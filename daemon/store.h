@@ -172,10 +172,15 @@ int store_spent(
  * database before it leaves (daemon/gate_counter.c).
  */
 #define STORE_LOST_MAX ((int64_t)1 << 24)
+struct store_counter {
+	uint64_t answers;
+	uint64_t steps; /* of all studies */
+};
 /* One more; inside the caller's transaction. */
-int store_count_answer(struct store *s, uint64_t *answers, struct err *err);
+int store_count_answer(
+    struct store *s, struct store_counter *c, struct err *err);
 int store_get_counter(
-    struct store *s, uint64_t *answers, bool *restored, struct err *err);
+    struct store *s, struct store_counter *c, bool *restored, struct err *err);
 /*
  * The database is an old one: lost answers are missing in it.  All prekeys and
  * open rounds go, and the next steps states of every study are not answered, nor

@@ -104,18 +104,21 @@ pump_for(int64_t ms)
 		pump(20);
 }
 
+/* away: for the first three sums, which it then takes from their results
+   without an answer of its own. */
 static void
-abuse_17_a_restored_backup_answers_nothing_again(void **state)
+restore_a_backup(bool away)
 {
 	struct site *s = &h.sites[3];
 	size_t sent, uploads;
 
-	(void)state;
 	held = true;
 	h.to_site = four_sums;
 	begin();
 	kill_site(s);
 	shell(s, "cp db/gate.db backup");
+	if (away)
+		wait_for_audit(h.sites[0].name, "sum", "study", 2);
 	start_site(s);
 	wait_until_ready_for_the_fifth(s);
 	kill_site(s);
@@ -156,6 +159,20 @@ abuse_17_a_restored_backup_answers_nothing_again(void **state)
 	assert_string_equal(cell("answers-from-step"), "never");
 }
 
+static void
+abuse_17_a_restored_backup_answers_nothing_again(void **state)
+{
+	(void)state;
+	restore_a_backup(false);
+}
+
+static void
+abuse_17_also_where_it_had_followed_without_an_answer(void **state)
+{
+	(void)state;
+	restore_a_backup(true);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -163,6 +180,9 @@ main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(
 		    abuse_17_a_restored_backup_answers_nothing_again, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    abuse_17_also_where_it_had_followed_without_an_answer,
+		    setup, teardown),
 		cmocka_unit_test(abuse_25_a_gate_killed_at_every_write),
 		cmocka_unit_test(abuse_25_rounds_killed_at_every_write),
 		cmocka_unit_test(abuse_25_a_gate_loses_power_at_every_write),
