@@ -483,15 +483,37 @@ lattice_search(struct lattice *l, struct lattice_node *best, struct err *err)
 	return measure(l, &s.best, best, err) == -1 ? -1 : 0;
 }
 
+static struct rollup_node
+node_of(const struct lattice *l, const uint8_t *level)
+{
+	struct rollup_node node = { 0 };
+
+	for (size_t a = 0; a < l->m; a++)
+		node = rollup_with(l->rollup, &node, a, level[a]);
+	return node;
+}
+
 int
 lattice_measure(struct lattice *l, const uint8_t *level,
     struct lattice_node *node, struct err *err)
 {
-	struct rollup_node p = { 0 };
+	struct rollup_node p = node_of(l, level);
 
-	for (size_t a = 0; a < l->m; a++)
-		p = rollup_with(l->rollup, &p, a, level[a]);
 	return measure(l, &p, node, err);
+}
+
+int
+lattice_count(struct lattice *l, const uint8_t *level, size_t *suppressed,
+    struct err *err)
+{
+	struct rollup_node p = node_of(l, level);
+	const struct rollup_classes *t = rollup_at(l->rollup, &p);
+	size_t n_failed;
+
+	if (t == NULL)
+		return no_memory(err);
+	n_failed = list_failed(l, t, models_hold, suppressed);
+	return fits(l, t->n - n_failed, *suppressed);
 }
 
 /*

@@ -81,4 +81,8 @@ int lattice_search(
 int lattice_measure(struct lattice *l, const uint8_t *level,
     struct lattice_node *node, struct err *err);
 
+/* The same, but no more than how many rows it suppresses. */
+int lattice_count(struct lattice *l, const uint8_t *level, size_t *suppressed,
+    struct err *err);
+
 #endif

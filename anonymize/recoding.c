@@ -79,16 +79,22 @@ add_attribute(struct job *j, size_t q, struct err *err)
 	return 0;
 }
 
-static int
-search(struct job *j, struct recoding *r, struct err *err)
+static struct lattice_input
+input_of(const struct job *j)
 {
-	const struct lattice_input in = {
+	return (struct lattice_input){
 		.attributes = j->attributes,
 		.n_attributes = j->n,
 		.n_rows = j->rows->n,
 		.models = &j->rules.models,
 		.suppression_limit = j->s->privacy.suppression_limit,
 	};
+}
+
+static int
+search(struct job *j, struct recoding *r, struct err *err)
+{
+	const struct lattice_input in = input_of(j);
 	uint8_t now[LATTICE_ATTRIBUTES_MAX];
 	struct lattice *l = lattice_new(&in, err);
 	int fits, rv = -1;
@@ -343,24 +349,18 @@ leaves_under(const struct job *j, size_t q, size_t level)
 static int
 measure_nodes(struct job *j, uint64_t *item, struct err *err)
 {
-	const struct lattice_input in = {
-		.attributes = j->attributes,
-		.n_attributes = j->n,
-		.n_rows = j->rows->n,
-		.models = &j->rules.models,
-		.suppression_limit = j->s->privacy.suppression_limit,
-	};
+	const struct lattice_input in = input_of(j);
 	uint8_t level[LATTICE_ATTRIBUTES_MAX] = { 0 };
 	struct lattice *l = lattice_new(&in, err);
-	struct lattice_node node;
+	size_t suppressed;
 	int fits, r = -1;
 
 	if (l == NULL)
 		return -1;
 	do {
-		if ((fits = lattice_measure(l, level, &node, err)) == -1)
+		if ((fits = lattice_count(l, level, &suppressed, err)) == -1)
 			goto out;
-		*item++ = node.suppressed;
+		*item++ = suppressed;
 		*item++ = fits == 0;
 	} while (next_node(j, level));
 	r = 0;

@@ -407,19 +407,22 @@ rolls_up_what_sorting_the_rows_finds(void **state)
 	/* In an order that jumps: 97 is prime to the number of nodes. */
 	assert_true(size % 97 != 0);
 	for (size_t i = 0; i < size; i++) {
-		size_t number = i * 97 % size, classes, lost;
+		size_t number = i * 97 % size, classes, lost, counted;
 		uint8_t level[ATTRIBUTES];
 		struct lattice_node node;
+		int fits;
 
 		for (size_t a = 0; a < ATTRIBUTES; a++) {
 			level[a] = (uint8_t)(number % t.h[a].n_levels);
 			number /= t.h[a].n_levels;
 		}
-		assert_int_not_equal(
-		    lattice_measure(l, level, &node, &err), -1);
+		fits = lattice_measure(l, level, &node, &err);
+		assert_int_not_equal(fits, -1);
 		sort_rows(&t, leaf, level, m.k, &classes, &lost);
 		assert_int_equal(node.classes, classes);
 		assert_int_equal(node.suppressed, lost);
+		assert_int_equal(lattice_count(l, level, &counted, &err), fits);
+		assert_int_equal(counted, lost);
 	}
 	lattice_free(l);
 	free_table(&t);
