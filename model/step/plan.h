@@ -50,7 +50,8 @@ void plan_save(const struct plan *plan, struct canon *out);
 
 const struct model_spec *plan_spec(const struct plan *plan);
 uint32_t plan_index(const struct plan *plan); /* rounds summed so far */
-/* "counts", "times", "moments", "newton", "evaluation", "gradient" or "done" */
+/* "counts", "times", "moments", "newton", "residuals", "evaluation", "gradient" or
+   "done" */
 const char *plan_kind(const struct plan *plan);
 bool plan_done(const struct plan *plan);
 
