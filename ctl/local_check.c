@@ -59,7 +59,7 @@ family_of(const struct study_model *m)
 {
 	static const enum pooled_family families[] = {
 		[STUDY_GAUSSIAN] = POOLED_GAUSSIAN,
-		[STUDY_BINOMIAL] = POOLED_BINOMIAL,
+		[STUDY_BINOMIAL] = POOLED_TRIALS,
 		[STUDY_POISSON] = POOLED_POISSON,
 		[STUDY_QUASIPOISSON] = POOLED_QUASIPOISSON,
 		[STUDY_GAMMA] = POOLED_GAMMA,

@@ -263,6 +263,8 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 	if (m->offset_is_log)
 		r->offset = log(r->offset);
 	r->weight = m->weights != NULL ? table_value(t, c->weights, i) : 1;
+	if (m->family == POOLED_TRIALS && r->weight > 0)
+		r->y /= r->weight;
 	r->stratum = m->strata_by_site ? site : 0;
 	r->site = site;
 	for (size_t k = 0; k < m->n_strata; k++)
@@ -502,6 +504,7 @@ variance(const struct pooled_model *m, long double mu)
 	case POOLED_NEGBIN:
 		return mu + mu * mu / m->theta;
 	case POOLED_QUASIBINOMIAL:
+	case POOLED_TRIALS:
 		return mu * (1 - mu);
 	default:
 		return mu;
@@ -520,6 +523,9 @@ log_density(const struct pooled_model *m, long double y, long double mu)
 		return y * logl(mu) - (y + m->theta) * logl(m->theta + mu);
 	case POOLED_QUASIBINOMIAL:
 		return logl(y != 0 ? mu : 1 - mu);
+	case POOLED_TRIALS:
+		return (y > 0 ? y * logl(mu) : 0) +
+		    (y < 1 ? (1 - y) * logl(1 - mu) : 0);
 	default:
 		return y * logl(mu) - mu;
 	}
@@ -531,7 +537,8 @@ mean_of(const struct pooled_model *m, long double eta, long double *mu,
 {
 	*mu = m->family == POOLED_GAUSSIAN ? eta : expl(eta);
 	*slope = m->family == POOLED_GAUSSIAN ? 1 : *mu;
-	if (m->family == POOLED_QUASIBINOMIAL || m->family == POOLED_BINOMIAL) {
+	if (m->family == POOLED_QUASIBINOMIAL || m->family == POOLED_TRIALS ||
+	    m->family == POOLED_BINOMIAL) {
 		*mu = 1 / (1 + expl(-eta));
 		*slope = *mu * (1 - *mu);
 	}
@@ -672,7 +679,8 @@ start(struct work *w)
 		return;
 	for (size_t i = 0; i < w->n; i++)
 		sum += w->rows[i].y;
-	if (w->model->family != POOLED_QUASIBINOMIAL)
+	if (w->model->family != POOLED_QUASIBINOMIAL &&
+	    w->model->family != POOLED_TRIALS)
 		w->beta[0] = w->model->family == POOLED_GAUSSIAN
 		    ? sum / w->n
 		    : logl(sum / w->n);
@@ -714,7 +722,8 @@ dispersion(const struct work *w)
 
 	if (w->model->cox || w->model->family == POOLED_BINOMIAL ||
 	    w->model->family == POOLED_POISSON ||
-	    w->model->family == POOLED_NEGBIN)
+	    w->model->family == POOLED_NEGBIN ||
+	    w->model->family == POOLED_TRIALS)
 		return 1;
 	for (size_t a = 0; a < w->p; a++)
 		left -= 1 - w->e.info[a * w->p + a] * w->penalty[a];

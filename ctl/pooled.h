@@ -50,6 +50,7 @@ enum pooled_family { /* of a model with an intercept before the terms */
 	POOLED_GAMMA, /* log link */
 	POOLED_NEGBIN, /* log link, variance mu + mu^2 / theta */
 	POOLED_QUASIBINOMIAL, /* logit link */
+	POOLED_TRIALS, /* logit link, successes of as many as weights says */
 };
 
 struct pooled_model {

@@ -18,6 +18,8 @@ weight_of(const struct work *w, size_t row)
 static double
 outcome_of(const struct work *w, size_t row)
 {
+	if (w->plan->spec.kind == MODEL_BINOMIAL) /* the share of trials */
+		return w->data->y[row] / w->data->weight[row];
 	if (!plan_kind_of(w->plan->spec.kind)->has_y)
 		return w->data->event[row];
 	return w->data->y[row];
@@ -103,6 +105,28 @@ count_binomial(struct work *w, double y, double weight)
 	count_weights(w, 1, y, weight);
 }
 
+/* x log(share), 0 where x is. */
+static double
+times_log(double x, double share)
+{
+	return x > 0.0 ? x * log(share) : 0.0;
+}
+
+static void
+count_trials(struct work *w, double share, double trials)
+{
+	double y = rint(share * trials), failures = trials - y;
+
+	work_group(w, 0)[0] += y > 0.0;
+	work_group(w, 0)[1] += failures > 0.0;
+	*work_group(w, 1) += y;
+	*work_group(w, 2) +=
+	    lgamma(trials + 1.0) - lgamma(y + 1.0) - lgamma(failures + 1.0);
+	*work_group(w, 3) +=
+	    times_log(y, share) + times_log(failures, failures / trials);
+	count_weights(w, 4, share, trials);
+}
+
 /* What one row adds, but for its z and its weight. */
 struct row_part {
 	double loglik, pearson, residual, weight, expected;
@@ -146,6 +170,7 @@ gamma_part(const struct work *w, double y, double eta)
 	return (struct row_part){ -ratio - eta, r * r, r, ratio, 1.0 };
 }
 
+/* y is 0 or 1, or a share of trials. */
 static struct row_part
 binomial_part(const struct work *w, double y, double eta)
 {
@@ -153,12 +178,18 @@ binomial_part(const struct work *w, double y, double eta)
 	/* y - p, from the side that does not cancel */
 	double p = eta > 0.0 ? 1.0 / q : e / q;
 	double not_p = eta > 0.0 ? e / q : 1.0 / q;
-	double against = y == 1.0 ? -eta : eta, softplus;
+	double r = y * not_p - (1.0 - y) * p, pearson;
+	double against = eta > 0.0 ? (1.0 - y) * eta : -y * eta;
 
 	(void)w;
-	softplus = log1p(e) + (against > 0.0 ? against : 0.0);
-	return (struct row_part){ -softplus, y == 1.0 ? not_p / p : p / not_p,
-		y == 1.0 ? not_p : -p, p * not_p, p * not_p };
+	if (y == 1.0)
+		pearson = not_p / p;
+	else if (y == 0.0)
+		pearson = p / not_p;
+	else
+		pearson = r * r / (p * not_p);
+	return (struct row_part){ -log1p(e) - against, pearson, r, p * not_p,
+		p * not_p };
 }
 
 static bool
@@ -180,7 +211,7 @@ is_large(double y, double eta)
 static bool
 is_refuted(double y, double eta)
 {
-	return (y == 1.0 ? -eta : eta) > ETA_CAP;
+	return (y > 0.0 && -eta > ETA_CAP) || (y < 1.0 && eta > ETA_CAP);
 }
 
 static const struct family {
@@ -197,6 +228,7 @@ static const struct family {
 	[MODEL_GAMMA] = { count_gamma, gamma_part, is_large, true },
 	[MODEL_QUASIBINOMIAL] = { count_binomial, binomial_part, is_refuted,
 	    false },
+	[MODEL_BINOMIAL] = { count_trials, binomial_part, is_refuted, false },
 };
 
 static int
@@ -296,6 +328,16 @@ check_count(const struct work *w, size_t row)
 	return floor(y) != y ? "the outcome is not a count" : NULL;
 }
 
+static const char *
+check_trials(const struct work *w, size_t row)
+{
+	double y = w->data->y[row], n = w->data->weight[row];
+
+	if (floor(y) != y || floor(n) != n)
+		return "the outcome or the trials are not a count";
+	return y > n ? "more successes than trials" : NULL;
+}
+
 #define GLM                                                                    \
 	.find_intervals = find_intervals,                                      \
 	.rounds = {                                                            \
@@ -315,4 +357,6 @@ const struct contribute_kind contribute_quasipoisson = {
 	.check_row = check_count, GLM
 };
 const struct contribute_kind contribute_negbin = { .check_row = check_count,
+	GLM };
+const struct contribute_kind contribute_binomial = { .check_row = check_trials,
 	GLM };

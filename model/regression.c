@@ -992,3 +992,25 @@ const struct report_kind report_quasibinomial = {
 	.events = "with the outcome",
 	.has_dispersion = true,
 };
+
+static void
+trials_warn(const struct plan *p, struct result *r)
+{
+	if (p->n_used > 0 && p->n_used < p->n)
+		result_warn(r,
+		    "%" PRIu64 " patients have no trial and are not in the fit",
+		    p->n - p->n_used);
+}
+
+const struct report_kind report_binomial = {
+	REGRESSION,
+	.kind = "glm",
+	.family = "binomial",
+	.warn = trials_warn,
+	.link = "logit",
+	.heading = "Logistic regression of successes by trials",
+	.per_term = "patients with a success, or with a failure,",
+	.ratio = "OR",
+	.events = "successes",
+	.has_likelihood = true,
+};

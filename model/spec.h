@@ -51,7 +51,8 @@ struct err;
 	KIND(SUMMARY, summary) /* descriptive statistics, by groups */         \
 	KIND(FEASIBILITY, feasibility) /* how many could take part */          \
 	KIND(RECODING, recoding) /* counts for one recoding of all sites */    \
-	KIND(CUMINC, cuminc) /* incidence of competing causes, by groups */
+	KIND(CUMINC, cuminc) /* incidence of competing causes, by groups */    \
+	KIND(BINOMIAL, binomial) /* successes of trials; logit link */
 
 enum model_kind {
 #define MODEL_CONSTANT(constant, name) MODEL_##constant,
@@ -139,7 +140,8 @@ struct model_spec {
 	 */
 	bool has_offset;
 	double offset_max;
-	/* Glm: prior weights of rows, 0 to weight_max; 0: the row is not used. */
+	/* Glm: prior weights of rows, 0 to weight_max; 0: the row is not used.
+	   Binomial: how many trials. */
 	bool has_weights;
 	double weight_max;
 

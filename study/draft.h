@@ -24,7 +24,7 @@ struct draft_hierarchy {
 struct draft_model {
 	struct study_model m;
 	char *time, *entry, *event, *outcome, *event_level, *censored, *offset,
-	    *weights, *formula_text;
+	    *weights, *trials, *formula_text;
 	struct formula *formula; /* NULL: a list of terms */
 	struct ini_list terms, strata, groups, varying, cuts;
 };

@@ -101,7 +101,7 @@ check_time(struct draft *d, struct err *err)
 	return 0;
 }
 
-/* Binomial with a logit link is logistic regression. */
+/* Binomial with a logit link, but for trials, is logistic regression. */
 static int
 check_family(struct draft *d, struct err *err)
 {
@@ -117,7 +117,13 @@ check_family(struct draft *d, struct err *err)
 		return ini_error(d->ini, d->s->columns[0].name, err,
 		    "theta: family = negative-binomial needs it, no other has "
 		    "it");
-	if (m->family == STUDY_BINOMIAL)
+	if (d->model.trials != NULL && m->family != STUDY_BINOMIAL)
+		return ini_error(d->ini, d->model.trials, err,
+		    "trials: only family = binomial has them");
+	if (d->model.trials != NULL && d->model.weights != NULL)
+		return ini_error(
+		    d->ini, d->model.weights, err, "weights: not with trials");
+	if (m->family == STUDY_BINOMIAL && d->model.trials == NULL)
 		m->kind = STUDY_LOGISTIC;
 	return 0;
 }
@@ -208,12 +214,13 @@ check_row_numbers(struct draft *d, struct err *err)
 	double lo, hi;
 
 	if (check_number_key(d, "offset", dm->offset, &m->offset, err) < 0 ||
-	    check_number_key(d, "weights", dm->weights, &m->weights, err) < 0)
+	    check_number_key(d, "weights", dm->weights, &m->weights, err) < 0 ||
+	    check_number_key(d, "trials", dm->trials, &m->weights, err) < 0)
 		return -1;
 	if (m->offset != STUDY_NONE &&
-	    (m->kind == STUDY_KM || m->kind == STUDY_SUMMARY))
+	    (study_has_curves(d->s) || m->kind == STUDY_SUMMARY))
 		return ini_error(d->ini, dm->offset, err,
-		    "offset: kind = km and kind = summary have none");
+		    "offset: kind = km, cuminc and summary have none");
 	if (m->offset != STUDY_NONE && m->offset_is_log) {
 		study_bounds(&d->s->columns[m->offset], &lo, &hi);
 		if (!(lo >= 1e-100))
@@ -235,6 +242,13 @@ check_row_numbers(struct draft *d, struct err *err)
 		    "weights: only kind = glm has them (for yes or no: "
 		    "family = quasibinomial)");
 	study_bounds(&d->s->columns[m->weights], &lo, &hi);
+	if (dm->trials != NULL &&
+	    (d->s->columns[m->weights].type != STUDY_INTEGER || lo < 0 ||
+		!(hi > 0) || hi > MODEL_COUNT_MAX))
+		return ini_error(d->ini, dm->trials, err,
+		    "trials: column \"%s\" must be a count: type = integer, "
+		    "range within 0..%u",
+		    dm->trials, MODEL_COUNT_MAX);
 	if (lo < 0 || !(hi > 0) || hi > 1e9)
 		return ini_error(d->ini, dm->weights, err,
 		    "weights: the range of \"%s\" is not within 0..1e9",
@@ -875,7 +889,7 @@ kind_of(const struct study_model *m)
 {
 	static const enum model_kind families[] = {
 		[STUDY_GAUSSIAN] = MODEL_GAUSSIAN,
-		[STUDY_BINOMIAL] = MODEL_LOGISTIC,
+		[STUDY_BINOMIAL] = MODEL_BINOMIAL,
 		[STUDY_POISSON] = MODEL_POISSON,
 		[STUDY_QUASIPOISSON] = MODEL_QUASIPOISSON,
 		[STUDY_GAMMA] = MODEL_GAMMA,

@@ -200,6 +200,7 @@ static const struct ini_field model_fields[] = {
 	{ "ridge", ini_real, MODEL(m.ridge), .min = 1e-9, .max = 1e12 },
 	{ "offset", parse_raw, MODEL(offset) },
 	{ "weights", parse_raw, MODEL(weights) },
+	{ "trials", parse_raw, MODEL(trials) },
 	{ "event-level", parse_raw, MODEL(event_level) },
 	{ "ties", ini_word, MODEL(m.ties), .words = ties_words },
 	{ "strata", ini_items, MODEL(strata), .min = 1, .max = 16 },

@@ -50,7 +50,8 @@ enum study_kind {
 };
 enum study_family {
 	STUDY_GAUSSIAN,
-	STUDY_BINOMIAL, /* is STUDY_LOGISTIC once the study is read */
+	/* Without trials it is STUDY_LOGISTIC once the study is read. */
+	STUDY_BINOMIAL,
 	STUDY_POISSON,
 	STUDY_QUASIPOISSON,
 	STUDY_GAMMA,
@@ -238,7 +239,8 @@ struct study {
 		size_t outcome; /* logistic, glm: column */
 		double theta; /* glm, negative binomial; 0: not said */
 		double ridge; /* logistic, glm: lambda; 0: no penalty */
-		size_t offset, weights; /* columns, or STUDY_NONE */
+		size_t offset; /* column, or STUDY_NONE */
+		size_t weights; /* the same; family = binomial: trials */
 		bool offset_is_log; /* the logarithm of offset is added */
 		size_t event_level; /* the level of event or outcome that
 				       means 1; cuminc: that means none */

@@ -6,7 +6,7 @@
  * Gaussian, identity link: the outcome is standardised too, so that the null
  * model is 0 and the variance 1; the log-likelihood is that with variance 1,
  * without its constant.  Poisson, negative binomial, gamma: log link, without
- * what does not depend on the coefficients.  Quasibinomial: logit link.
+ * what does not depend on the coefficients.  Quasibinomial, binomial: logit link.
  *
  * With weights w, each sum is over w times what it is over without.
  */
@@ -222,6 +222,53 @@ binomial_counts(struct plan *p, const uint64_t *sum)
 }
 
 /*
+ * Rows with a success, and with a failure; successes; logarithms of binomial
+ * coefficients and of the saturated model, |both| below trials log 2^24.
+ */
+static void
+trials_counts_layout(const struct plan *p, struct layout *l)
+{
+	const struct model_spec *s = &p->spec;
+	double most = s->rows_per_site * s->weight_max;
+
+	layout_counts(l, 2, s->rows_per_site);
+	layout_counts(l, 1, s->rows_per_site * (uint64_t)s->weight_max);
+	layout_reals(l, 1, num_bits(most * 17.0) + 1);
+	layout_reals(l, 1, num_bits(most * 17.0) + 1);
+	weights_layout(p, l);
+}
+
+static int
+trials_counts(struct plan *p, const uint64_t *sum)
+{
+	const struct group *g = p->next.groups;
+	uint64_t some = sum_count(&g[0], sum, 0);
+	uint64_t not_all = sum_count(&g[0], sum, 1);
+	double y;
+
+	p->n_events = sum_count(&g[1], sum, 0);
+	y = (double)p->n_events;
+	p->y_factorials = -sum_real(&g[2], sum, 0);
+	p->y_saturated = sum_real(&g[3], sum, 0);
+	if (take_weights(p, g + 4, sum, &y))
+		return 0;
+	y = (double)p->n_events;
+	if (some > p->n_used || not_all > p->n_used || y > p->weights ||
+	    p->n_events < some)
+		return 1;
+	if (some == 0 || not_all == 0 || !(y < p->weights)) {
+		plan_end(p, FIT_ONE_CLASS);
+		return 0;
+	}
+	if (MIN(some, not_all) < p->spec.risk_set_step) {
+		plan_end(p, FIT_TOO_FEW);
+		return 0;
+	}
+	p->beta[0] = num_log(y / (p->weights - y));
+	return rounds_counted(p, MIN(some, not_all));
+}
+
+/*
  * The most that a row adds to each kind of sum; weight is of the observed
  * information, expected of the expected one where that is another.
  */
@@ -240,8 +287,8 @@ limits_of(const struct plan *p)
 		y += eta;
 		return (struct limits){ y * y, y * y, y, 1.0, 1.0 };
 	}
-	if (s->kind ==
-	    MODEL_QUASIBINOMIAL) /* p(1-p) <= 1; else see is_refuted */
+	if (s->kind == MODEL_QUASIBINOMIAL ||
+	    s->kind == MODEL_BINOMIAL) /* p(1-p) <= 1; else see is_refuted */
 		return (struct limits){ 2.0 * eta + 1.0,
 			num_pow2((int)(ETA_CAP * 1.4427) + 1), 1.0, 1.0, 1.0 };
 	eta = MIN(eta, ETA_CAP);
@@ -377,6 +424,15 @@ check_counts(const struct model_spec *s, struct err *err)
 }
 
 static int
+check_trials(const struct model_spec *s, struct err *err)
+{
+	if (!s->has_weights || s->weight_max > MODEL_COUNT_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "the trials: counts are 0 to %u", MODEL_COUNT_MAX);
+	return check_counts(s, err);
+}
+
+static int
 check_gamma(const struct model_spec *s, struct err *err)
 {
 	if (!(s->y_min >= GAMMA_MIN && s->y_max <= GAMMA_MAX))
@@ -444,4 +500,11 @@ const struct plan_kind plan_negbin = {
 const struct plan_kind plan_quasibinomial = {
 	.name = "quasibinomial",
 	GLM(binomial_counts_layout, binomial_counts),
+};
+
+const struct plan_kind plan_binomial = {
+	.name = "binomial",
+	.has_y = true,
+	.check = check_trials,
+	GLM(trials_counts_layout, trials_counts),
 };

@@ -51,6 +51,18 @@ for bad in 'theta = 3' 'weights = trt\nfamily = x' 'offset = base'; do
 	grep -q 'bad.study:[0-9]*:[0-9]*: ' bad.txt || fail "no place: $bad"
 done
 
+# Successes by trials: seizures as a share of those before (which are more).
+rm -rf out
+sed 's/= poisson/= binomial\ntrials = base/; s/^terms.*/terms = trt, age/' \
+    "$src/epil.study" >trials.study
+awk -F, -v OFS=, 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; print; next }
+    { if ($at["y"] > $at["base"]) $at["y"] = $at["base"]; print }' \
+    "$vectors/epil.csv" >fewer.csv
+deal fewer.csv 'NR'
+three_sites trials.study
+grep -q '^Logistic regression of successes by trials' run.txt || fail "no heading"
+deal "$vectors/epil.csv" 'NR'
+
 # A count is a whole number; one kind has no keys of another.
 sed '/^\[column y\]/,/^$/s/integer/real/' "$src/epil.study" >real.study
 "$local" --study real.study --site a=site-a.csv --site b=site-b.csv \

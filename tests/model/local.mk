@@ -94,6 +94,7 @@ EXTRA_DIST += \
 	tests/vectors/model/families_birthweight.csv \
 	tests/vectors/model/families_birthwt.csv \
 	tests/vectors/model/families_coef.csv \
+	tests/vectors/model/families_esoph.csv \
 	tests/vectors/model/families_fit.csv \
 	tests/vectors/model/families_insurance.csv \
 	tests/vectors/model/families_lung.csv \

@@ -96,7 +96,8 @@ run(const char *file, const char *model, struct model_spec s, deal_fn deal)
 		without += s.has_weights && r.weight[i] == 0.0;
 	assert_int_equal(got.n_warnings, without > 0);
 	if (without > 0)
-		assert_non_null(strstr(got.warnings[0], "weight of 0"));
+		assert_non_null(strstr(got.warnings[0],
+		    s.kind == MODEL_BINOMIAL ? "no trial" : "weight of 0"));
 	assert_true(got.converged);
 	check_coefficients(&got, model);
 	check_fit(c.plan, &got, model);
@@ -166,6 +167,59 @@ quasibinomial_regression_is_as_in_r(void **state)
 {
 	(void)state;
 	run_each("families_birthwt.csv", "quasibinomial", MODEL_QUASIBINOMIAL);
+}
+
+static void
+successes_by_trials_are_as_in_r(void **state)
+{
+	struct model_spec s = spec_of("families_esoph.csv", MODEL_BINOMIAL, 3);
+
+	(void)state;
+	s.has_weights = true;
+	run("families_esoph.csv", "trials", s, deal_in_turn);
+}
+
+/* Each trial a row of its own: the same coefficients and errors. */
+static void
+trials_are_as_many_rows(void **state)
+{
+	struct rows r = rows_read("families_esoph.csv"), each;
+	struct model_spec s = spec_for(&r, MODEL_BINOMIAL, 3);
+	struct result got[2];
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < r.n; i++)
+		n += (size_t)r.weight[i];
+	each = rows_new(n, r.n_terms);
+	memcpy(each.names, r.names, sizeof(each.names));
+	n = 0;
+	for (size_t i = 0; i < r.n; i++) {
+		for (size_t k = 0; k < (size_t)r.weight[i]; k++, n++) {
+			memcpy(each.x + n * r.n_terms, r.x + i * r.n_terms,
+			    r.n_terms * sizeof(*r.x));
+			each.event[n] = (double)k < r.y[i];
+		}
+	}
+	s.has_weights = true;
+	for (int i = 0; i < 2; i++) {
+		struct consortium c;
+		struct model_spec one = spec_for(&each, MODEL_LOGISTIC, 3);
+
+		consortium_open(
+		    &c, i == 0 ? &s : &one, i == 0 ? &r : &each, deal_in_turn);
+		consortium_run(&c);
+		got[i] = consortium_result(&c);
+		consortium_close(&c);
+	}
+	for (size_t k = 0; k < got[0].n_terms; k++) {
+		close_to(got[0].terms[k].name, got[0].terms[k].estimate,
+		    got[1].terms[k].estimate, got[1].terms[k].se);
+		close_to(got[0].terms[k].name, got[0].terms[k].se,
+		    got[1].terms[k].se, got[1].terms[k].se);
+	}
+	rows_free(&each);
+	rows_free(&r);
 }
 
 static void
@@ -339,6 +393,48 @@ says(struct rows *r, struct model_spec s, const char *words)
 	assert_null(strstr((char *)out.data, "inf "));
 	canon_free(&out);
 	consortium_close(&c);
+}
+
+static void
+impossible_trials_are_refused(void **state)
+{
+	struct rows r = rows_read("families_esoph.csv");
+	struct model_spec s = spec_for(&r, MODEL_BINOMIAL, 2);
+	struct consortium c;
+	struct err err;
+	double *values;
+
+	(void)state;
+	assert_int_equal(model_spec_check(&s, &err), -1);
+	assert_non_null(strstr(err.msg, "the trials"));
+	s.has_weights = true;
+	r.weight[0] = 0.5;
+	r.y[2] = 1.0;
+	r.weight[2] = 0.0;
+	r.weight[4] = 1.5;
+	consortium_open(&c, &s, &r, deal_in_turn);
+	values = calloc(plan_values(c.plan), sizeof(*values));
+	assert_non_null(values);
+	assert_int_equal(contribute(c.plan, &c.site[0], values, &err), -1);
+	assert_string_equal(err.msg,
+	    "row 1 of the table: the outcome or the trials are not a count");
+	c.site[0].weight[0] = 1.0;
+	assert_int_equal(contribute(c.plan, &c.site[0], values, &err), -1);
+	assert_string_equal(
+	    err.msg, "row 2 of the table: more successes than trials");
+	free(values);
+	consortium_close(&c);
+	/* All fail, all succeed. */
+	for (int all = 0; all < 2; all++) {
+		for (size_t i = 0; i < r.n; i++) {
+			r.weight[i] = 3.0;
+			r.y[i] = 3.0 * all;
+		}
+		s.y_min = 0.0;
+		s.y_max = s.weight_max = 3.0;
+		says(&r, s, "the outcome is the same in all patients");
+	}
+	rows_free(&r);
 }
 
 static const enum model_kind all_kinds[] = { MODEL_GAUSSIAN, MODEL_POISSON,
@@ -574,6 +670,9 @@ main(void)
 		cmocka_unit_test(poisson_regression_is_as_in_r),
 		cmocka_unit_test(negative_binomial_regression_is_as_in_r),
 		cmocka_unit_test(quasibinomial_regression_is_as_in_r),
+		cmocka_unit_test(successes_by_trials_are_as_in_r),
+		cmocka_unit_test(trials_are_as_many_rows),
+		cmocka_unit_test(impossible_trials_are_refused),
 		cmocka_unit_test(rates_by_an_offset_are_as_in_r),
 		cmocka_unit_test(an_offset_in_a_cox_model_is_as_in_r),
 		cmocka_unit_test(each_family_is_as_in_the_textbook),

@@ -44,6 +44,15 @@ claims <- save(claims, "families_insurance.csv")
 l <- read.csv(file.path(dir, "lung.csv"))
 lungo <- save(extra(l), "families_lung.csv")
 
+# Cases of oesophageal cancer by age, alcohol and tobacco (esoph of R), and one
+# class that nobody is in.
+e <- esoph
+trials <- save(rbind(data.frame(y = e$ncases, weight = e$ncases + e$ncontrols,
+    age = as.integer(e$agegp), alcohol = as.integer(e$alcgp),
+    tobacco = as.integer(e$tobgp)), data.frame(y = 0, weight = 0, age = 3,
+    alcohol = 2, tobacco = 1)), "families_esoph.csv")
+trials$y <- ifelse(trials$weight > 0, trials$y / trials$weight, 0)
+
 coefs <- "model,term,estimate,se,t,p,ci_low,ci_high"
 fits <- paste0("model,n,df,null_deviance,deviance,null_loglik,loglik,aic,",
     "dispersion,f")
@@ -101,6 +110,7 @@ each("negbin", days, negative.binomial(1.5, link = "log"), FALSE)
 each("quasibinomial", birthwt, quasibinomial, TRUE)
 fit("insurance", claims, poisson, FALSE, offset = TRUE)
 fit("insurance_quasi", claims, quasipoisson, TRUE, TRUE, TRUE)
+fit("trials", trials, binomial, FALSE, weights = TRUE)
 fit("binomial_o", birthwt, binomial, FALSE, offset = TRUE)
 
 for (strata in c("", "+ strata(stratum)")) {
