@@ -49,6 +49,7 @@ struct work {
 	struct model_spec *spec;
 	struct plan *plan;
 	uint8_t state[BOOK_DIGEST];
+	bool is_behind; /* of a site, which was said */
 	uint16_t cohort[BOOK_SITES_MAX];
 	size_t n_cohort;
 	struct coord_round *round; /* the open one; NULL before it starts */

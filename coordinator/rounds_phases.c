@@ -900,10 +900,13 @@ work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
 	if (q->idx > plan_index(w->plan) ||
 	    (q->idx == plan_index(w->plan) &&
 		memcmp(q->state, w->state, BOOK_DIGEST) != 0)) {
-		/* A restored coordinator, or one that has lied to somebody. */
-		log_fields(LOG_ERR, WORK_FIELDS(w),
-		    "site %u stands at step %u of another history than ours",
-		    site, q->idx);
+		if (!w->is_behind)
+			log_fields(LOG_ERR, WORK_FIELDS(w),
+			    "site %u stands at step %u, which this database "
+			    "does not know: it was restored from a backup; the "
+			    "study cannot go on, a new one has to begin",
+			    site, q->idx);
+		w->is_behind = true;
 		return 0;
 	}
 	if (q->idx < plan_index(w->plan)) {

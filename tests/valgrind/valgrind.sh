@@ -1,17 +1,15 @@
 #!/bin/sh
 # Test programs, and one study from the records to the result, under valgrind's
-# memcheck.  A build of its own: its processes are locked in loosely, as
-# valgrind makes system calls that they may not.  TESTS: which (default: all
-# that are no consortium of processes); BUILD: a folder to build in and to keep.
+# memcheck.  The study has a build of its own: its processes are locked in
+# loosely, as valgrind makes system calls that they may not.  TESTS: which test
+# programs (default: all that are no consortium of processes); BUILD: a folder
+# to build in and to keep; STUDY=no: without it.
 set -eu
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-: "${BUILD:=$dir/build}"
-mkdir -p "$BUILD" && cd "$BUILD"
-[ -e Makefile ] || "$top_srcdir/configure" -q CC="${CC:-gcc}" \
-    CPPFLAGS=-DCONSILIUM_LOOSE CFLAGS='-g -O1'
-make -s
+: "${BUILD:=$dir/build}" "${STUDY:=yes}"
+cd "$builddir"
 # Those start daemons and wait for them, or are races of processes.
 : "${TESTS:=$(cd "$top_srcdir" && ls tests/*/test_*.c | sed 's/\.c$//' |
     grep -vE '^tests/(rounds|faults|isolation|privsep|board)/|test_processes|test_door|test_audit_')}"
@@ -28,7 +26,7 @@ memcheck() {
 n=0 bad=0
 for t in $TESTS; do
 	n=$((n + 1))
-	if ! builddir=$BUILD srcdir=$top_srcdir memcheck "./$t" \
+	if ! srcdir=$top_srcdir memcheck "./$t" \
 	    >"$dir/out" 2>&1; then
 		echo "$t: failed"
 		grep -E '^==|FAILED|ERROR' "$dir/out" | head -n 60
@@ -37,7 +35,14 @@ for t in $TESTS; do
 done
 echo "valgrind: $n test programs, $bad with errors"
 
-# Every process of every daemon, also those that are killed at the end.
+[ "$STUDY" = yes ] || exit $((bad > 0))
+
+# Every process of every daemon.
+mkdir -p "$BUILD"
+cd "$BUILD"
+[ -e Makefile ] || "$top_srcdir/configure" -q CC="${CC:-gcc}" \
+    CPPFLAGS=-DCONSILIUM_LOOSE CFLAGS='-g -O1'
+make -s
 cd "$dir"
 for i in 0 1 2; do
 	awk -F, -v i=$i 'NR == 1 || NR % 3 == i' \
