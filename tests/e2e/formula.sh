@@ -73,7 +73,7 @@ refused 'bwt ~ `age' 14:17 'a ` that is not closed'
 with birthweight 'bwt ~ age' | sed 's/^formula.*/&\nterms = age/' >bad.study
 "$local" --study bad.study --site a=site-a.csv --site b=site-b.csv \
     --site c=site-c.csv --out bad >bad.txt 2>&1 && fail "both"
-grep -q 'formula: stands for terms, outcome, time and event' bad.txt ||
+grep -q 'formula: stands for terms, outcome, time, entry and' bad.txt ||
     fail "says something else"
 cd ..
 rm -rf "$dir"
