@@ -319,9 +319,10 @@ look(struct lattice *l, struct search *s, const struct rollup_node *node)
 		uint64_t extra[LATTICE_ATTRIBUTES_MAX];
 
 		n_failed = list_failed(l, t, models_hold, &suppressed);
-		if (suppressed <= l->most)
+		if (suppressed <= l->most) {
 			suppress(l, t, n_failed, extra);
-		loss = loss_with(l, node, extra);
+			loss = loss_with(l, node, extra);
+		}
 	}
 	if (fits(l, t->n - n_failed, suppressed) &&
 	    (loss < s->loss ||

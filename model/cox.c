@@ -175,7 +175,7 @@ risk_sets(struct pass *s)
 		return;
 	events += w->slot != NULL ? n * n_sums : 0;
 	add_event_z(w, events);
-	for (size_t i = 0; w->data->offset != NULL && i < w->data->n_rows;
+	for (size_t i = 0; w->plan->spec.has_offset && i < w->data->n_rows;
 	     i++) {
 		if (w->interval[i] >= 0 && w->data->event[i] == 1)
 			events[w->n_active] += w->data->offset[i];
