@@ -127,9 +127,10 @@ run_until(bool (*until)(void))
 static int
 set_up(void **state)
 {
-	static const struct rpc_service service = {
-		.admit = admit, .request = request, .gone = gone
-	};
+	static const struct rpc_service service = { .admit = admit,
+		.request = request,
+		.gone = gone,
+		.turned_away = turned_away };
 	struct rpc_tls tls = certs_host(&certs);
 	char address[DOOR_ADDRESS_SIZE];
 	struct err err;
