@@ -296,16 +296,6 @@ cox_json(const struct plan *p, const struct result *r, struct json *j,
 	return 0;
 }
 
-static int
-width_of(const char *s)
-{
-	int n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
 static void
 text_ph_line(struct canon *out, const struct result *r, const char *name,
     int width, size_t effect)
@@ -313,7 +303,7 @@ text_ph_line(struct canon *out, const struct result *r, const char *name,
 	const struct result_test *first = NULL;
 	char p[16];
 
-	report_print(out, "%s%*s", name, width - width_of(name), "");
+	report_print(out, "%s%*s", name, width - report_width(name), "");
 	for (size_t k = 0; k < RESULT_PH; k++) {
 		const struct result_ph *ph = &r->ph[k];
 		const struct result_test *t =
@@ -338,7 +328,7 @@ text_ph(struct canon *out, const struct result *r)
 	bool any = false;
 
 	for (size_t i = 0; i < r->n_effects; i++)
-		width = MAX(width, width_of(r->effects[i].name));
+		width = MAX(width, report_width(r->effects[i].name));
 	for (size_t k = 0; k < RESULT_PH; k++)
 		any |= r->ph[k].there;
 	if (!any) {

@@ -607,17 +607,6 @@ json_fit(const struct plan *p, const struct result *r, struct json *j,
 	return 0;
 }
 
-/* Columns that a terminal takes for UTF-8: continuation bytes take none. */
-static int
-width_of(const char *s)
-{
-	int n = 0;
-
-	for (; *s != '\0'; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
 /* A ratio; beyond a million either way its digits say nothing. */
 static const char *
 ratio_text(double log_ratio, char out[24])
@@ -636,7 +625,7 @@ text_term(struct canon *out, const struct report_kind *kind,
 {
 	char p[16], low[24], high[24], ratio[24], ci[56];
 
-	report_print(out, "%s%*s", t->name, width - width_of(t->name), "");
+	report_print(out, "%s%*s", t->name, width - report_width(t->name), "");
 	if (!t->estimated) {
 		report_print(out, "  not estimated, see below\n");
 		return;
@@ -656,7 +645,7 @@ text_term(struct canon *out, const struct report_kind *kind,
 static void
 text_shrunk(struct canon *out, const struct result_term *t, int width)
 {
-	report_print(out, "%s%*s", t->name, width - width_of(t->name), "");
+	report_print(out, "%s%*s", t->name, width - report_width(t->name), "");
 	if (t->estimated)
 		report_print(out, " %11.5g %10.4g\n", t->estimate, t->se);
 	else
@@ -670,7 +659,7 @@ text_terms(
 	int width = 12;
 
 	for (size_t i = 0; i < r->n_terms; i++)
-		width = MAX(width, width_of(r->terms[i].name));
+		width = MAX(width, report_width(r->terms[i].name));
 	if (r->ridge > 0.0)
 		report_print(out, "%-*s %11s %10s\n", width, "term",
 		    "coefficient", "se");
@@ -726,7 +715,7 @@ text_effects(struct canon *out, const struct result *r)
 	char p[16];
 
 	for (size_t i = 0; i < r->n_effects; i++)
-		width = MAX(width, width_of(r->effects[i].name));
+		width = MAX(width, report_width(r->effects[i].name));
 	if (r->n_effects == 0)
 		return;
 	report_print(out, "%-*s %14s %4s %9s %8s\n", width, "effect",
@@ -735,7 +724,7 @@ text_effects(struct canon *out, const struct result *r)
 		const struct result_effect *e = &r->effects[i];
 
 		report_print(
-		    out, "%s%*s", e->name, width - width_of(e->name), "");
+		    out, "%s%*s", e->name, width - report_width(e->name), "");
 		if (e->wald.df == 0) {
 			report_print(out, "  not estimated, see below\n");
 			continue;

@@ -64,6 +64,8 @@ void result_warn(struct result *r, const char *fmt, ...)
 /* printf() to the end of out, at most 2 KiB. */
 void report_print(struct canon *out, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/* Columns that a terminal takes for it: a character, one. */
+int report_width(const char *s);
 
 /* A number, or null. */
 void report_number(struct json *j, const char *key, bool there, double v);

@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/json.h"
 #include "common/macros.h"
+#include "common/utf8.h"
 #include "model/learned.h"
 #include "model/report.h"
 
@@ -386,6 +387,12 @@ report_print(struct canon *out, const char *fmt, ...)
 	if (n < 0)
 		return;
 	canon_raw(out, line, MIN((size_t)n, sizeof(line) - 1));
+}
+
+int
+report_width(const char *s)
+{
+	return (int)utf8_count(s, strlen(s));
 }
 
 const char *
