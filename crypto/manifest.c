@@ -399,6 +399,22 @@ decode(struct manifest *m, struct canon_in *in, struct err *err)
 	return check(m, err);
 }
 
+/* What a manifest begins with, whoever has signed it; in goes on behind it. */
+static int
+peek_roots(const void *object, size_t len, struct canon_in *in,
+    struct manifest_roots *roots, struct err *err)
+{
+	const uint8_t *content;
+	size_t content_len;
+
+	if (signed_peek(object, len, MANIFEST_TYPE, MANIFEST_MAX, &content,
+		&content_len, err) < 0)
+		return -1;
+	*in = canon_in(content, content_len);
+	manifest_roots_get(in, roots);
+	return in->failed ? err_set(err, ERR_FORMAT, "manifest: cut short") : 0;
+}
+
 /* Whose signature is under it, if root is among those that it says have been:
    -1 and the reason if not. */
 static int
@@ -406,17 +422,10 @@ find_signer(const void *object, size_t len, const uint8_t root[KEY_PUBLIC],
     uint8_t signer[KEY_PUBLIC], struct err *err)
 {
 	struct manifest_roots roots;
-	const uint8_t *content;
 	struct canon_in in;
-	size_t content_len;
 
-	if (signed_peek(object, len, MANIFEST_TYPE, MANIFEST_MAX, &content,
-		&content_len, err) < 0)
+	if (peek_roots(object, len, &in, &roots, err) < 0)
 		return -1;
-	in = canon_in(content, content_len);
-	manifest_roots_get(&in, &roots);
-	if (in.failed)
-		return err_set(err, ERR_FORMAT, "manifest: cut short");
 	memcpy(signer, manifest_root(&roots), KEY_PUBLIC);
 	for (size_t k = 0; k <= roots.n; k++)
 		if (memcmp(manifest_root_at(&roots, k), root, KEY_PUBLIC) == 0)
@@ -432,15 +441,10 @@ manifest_peek_epoch(
 	char consortium[MANIFEST_NAME_MAX + 1];
 	uint8_t id[MANIFEST_ID];
 	struct manifest_roots roots;
-	const uint8_t *content;
 	struct canon_in in;
-	size_t content_len;
 
-	if (signed_peek(object, len, MANIFEST_TYPE, MANIFEST_MAX, &content,
-		&content_len, err) < 0)
+	if (peek_roots(object, len, &in, &roots, err) < 0)
 		return -1;
-	in = canon_in(content, content_len);
-	manifest_roots_get(&in, &roots);
 	canon_get_text(&in, consortium, sizeof(consortium));
 	canon_get_raw(&in, id, sizeof(id));
 	*epoch = canon_get_u32(&in);
@@ -501,15 +505,10 @@ struct manifest *
 manifest_open_own(const void *object, size_t len, struct err *err)
 {
 	struct manifest_roots roots;
-	const uint8_t *content;
 	struct canon_in in;
-	size_t content_len;
 
-	if (signed_peek(object, len, MANIFEST_TYPE, MANIFEST_MAX, &content,
-		&content_len, err) < 0)
+	if (peek_roots(object, len, &in, &roots, err) < 0)
 		return NULL;
-	in = canon_in(content, content_len);
-	manifest_roots_get(&in, &roots);
 	return manifest_open(object, len, manifest_root(&roots), err);
 }
 

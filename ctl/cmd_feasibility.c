@@ -12,22 +12,6 @@
 
 #define SUFFIX "-feasibility"
 
-static int
-choose_name(const struct ctl_args *a, const struct study *s,
-    char name[STUDY_NAME_MAX + 1], struct err *err)
-{
-	int n = a->opt[CTL_NAME] != NULL
-	    ? snprintf(name, STUDY_NAME_MAX + 1, "%s", a->opt[CTL_NAME])
-	    : snprintf(name, STUDY_NAME_MAX + 1, "%s" SUFFIX, s->name);
-
-	if (n > STUDY_NAME_MAX)
-		return err_set(err, ERR_CONFIG,
-		    "%s: the name would have more than %d bytes, expected "
-		    "--name NAME",
-		    a->operand, STUDY_NAME_MAX);
-	return 0;
-}
-
 int
 ctl_study_feasibility(const struct ctl_args *a, struct err *err)
 {
@@ -45,7 +29,8 @@ ctl_study_feasibility(const struct ctl_args *a, struct err *err)
 		err_set(err, ERR_CONFIG,
 		    "%s: it only counts already, expected a study with a model",
 		    a->operand);
-	else if (choose_name(a, s, name, err) == 0)
+	else if (study_edit_name(
+		     s, a->operand, a->opt[CTL_NAME], SUFFIX, name, err) == 0)
 		r = study_edit_file(
 		    a->operand, changes, nitems(changes), a->opt[CTL_OUT], err);
 	if (r == 0)

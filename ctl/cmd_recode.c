@@ -365,22 +365,6 @@ put(struct canon *out, const char *fmt, ...)
 	canon_raw(out, text, MIN((size_t)MAX(n, 0), sizeof(text) - 1));
 }
 
-static int
-recoding_name(const struct ctl_args *a, const struct study *s,
-    char name[STUDY_NAME_MAX + 1], struct err *err)
-{
-	int n = a->opt[CTL_NAME] != NULL
-	    ? snprintf(name, STUDY_NAME_MAX + 1, "%s", a->opt[CTL_NAME])
-	    : snprintf(name, STUDY_NAME_MAX + 1, "%s" SUFFIX, s->name);
-
-	if (n > STUDY_NAME_MAX)
-		return err_set(err, ERR_CONFIG,
-		    "%s: the name would have more than %d bytes, expected "
-		    "--name NAME",
-		    a->operand, STUDY_NAME_MAX);
-	return 0;
-}
-
 static void
 put_study(
     struct canon *out, const struct study *s, const char *name, size_t n_items)
@@ -433,7 +417,8 @@ write_study(const struct ctl_args *a, const struct study *s, struct err *err)
 	size_t n;
 	int r = -1;
 
-	if (recoding_name(a, s, name, err) == -1 ||
+	if (study_edit_name(
+		s, a->operand, a->opt[CTL_NAME], SUFFIX, name, err) == -1 ||
 	    recoding_count(s, &n, err) == -1)
 		return -1;
 	put_study(&out, s, name, n);
@@ -505,7 +490,8 @@ write_levels(const struct ctl_args *a, const struct study *s, struct err *err)
 	struct recoding_choice c;
 	int r = -1;
 
-	if (recoding_name(a, s, name, err) == -1 ||
+	if (study_edit_name(
+		s, a->operand, a->opt[CTL_NAME], SUFFIX, name, err) == -1 ||
 	    read_sums(a->opt[CTL_RESULT], name, &sums, err) == -1 ||
 	    recoding_choose_sums(s, &sums, &c, err) == -1)
 		goto out;

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,4 +169,20 @@ done:
 	study_free(s);
 	canon_free(&text);
 	return r;
+}
+
+int
+study_edit_name(const struct study *s, const char *path, const char *wanted,
+    const char *suffix, char name[STUDY_NAME_MAX + 1], struct err *err)
+{
+	int n = wanted != NULL
+	    ? snprintf(name, STUDY_NAME_MAX + 1, "%s", wanted)
+	    : snprintf(name, STUDY_NAME_MAX + 1, "%s%s", s->name, suffix);
+
+	if (n > STUDY_NAME_MAX)
+		return err_set(err, ERR_CONFIG,
+		    "%s: the name would have more than %d bytes, expected "
+		    "--name NAME",
+		    path, STUDY_NAME_MAX);
+	return 0;
 }
