@@ -967,8 +967,10 @@ a_user_does_not_take_all_places(void **state)
 	int fds[8];
 
 	(void)state;
-	if (geteuid() != 0)
-		skip(); /* there is one user only */
+	if (geteuid() != 0) {
+		print_message("needs root: there is one user only\n");
+		skip();
+	}
 	assert_non_null(nogroup);
 	put_operators(nogroup->gr_name);
 	start("");
@@ -1002,8 +1004,10 @@ strangers_do_not_take_the_places_of_others(void **state)
 	char c;
 
 	(void)state;
-	if (geteuid() != 0)
+	if (geteuid() != 0) {
+		print_message("needs root: there is one user only\n");
 		skip();
+	}
 	put_operators("daemon"); /* so that all may connect */
 	start("");
 	await(d.log, "notice: ready", 1);
