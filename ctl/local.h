@@ -106,12 +106,4 @@ int local_run(struct local *l, struct err *err);
  */
 int local_check(struct local *l, struct err *err);
 
-/* How far a summary's or feasibility's numbers are from those of all rows: a
-   mean in its standard errors, counts 0 or infinite. */
-struct json_value;
-struct pooled;
-struct study;
-double local_describe(const struct study *s, const struct json_value *result,
-    const struct pooled *p);
-
 #endif

@@ -1,6 +1,14 @@
 # The independent check: linked by nobody but consilium-local and its test.
 noinst_LIBRARIES += %D%/libpooled.a %D%/liblocal.a
-%C%_libpooled_a_SOURCES = %D%/pooled.c %D%/pooled.h
+%C%_libpooled_a_SOURCES = \
+	%D%/pooled.c %D%/pooled.h \
+	%D%/pooled_curves.c \
+	%D%/pooled_describe.c \
+	%D%/pooled_fit.c \
+	%D%/pooled_grid.c \
+	%D%/pooled_learn.c \
+	%D%/pooled_likelihood.c %D%/pooled_likelihood.h \
+	%D%/pooled_parts.c %D%/pooled_parts.h
 
 %C%_liblocal_a_SOURCES = \
 	%D%/local_proc.c %D%/local_proc.h
@@ -43,9 +51,14 @@ EXTRA_DIST += %D%/README.md
 
 bin_PROGRAMS += %D%/consilium-local
 %C%_consilium_local_SOURCES = \
-	%D%/consilium-local.c %D%/local.h %D%/local_check.c \
+	%D%/consilium-local.c %D%/local.h \
+	%D%/local_check.c %D%/local_check.h \
+	%D%/local_curves.c \
 	%D%/local_describe.c \
-	%D%/local_run.c %D%/local_setup.c
+	%D%/local_learning.c \
+	%D%/local_rows.c \
+	%D%/local_run.c \
+	%D%/local_setup.c
 %C%_consilium_local_LDADD = \
 	%D%/liblocal.a %D%/libpooled.a anonymize/libanonymize.a \
 	common/libjson.a study/libstudy.a crypto/libhash.a common/libcommon.a \

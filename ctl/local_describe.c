@@ -6,13 +6,11 @@
 #include <string.h>
 
 #include "common/json_read.h"
-#include "ctl/local.h"
-#include "ctl/pooled.h"
+#include "ctl/local_check.h"
 #include "study/study.h"
 
-/* Infinite if a number is not there, or not a number. */
-static double
-off(double got, double want, double unit)
+double
+check_off(double got, double want, double unit)
 {
 	double d = fabs(got - want) / unit;
 
@@ -32,9 +30,9 @@ cell_distance(const struct json_value *cell, const struct study_column *c,
 	if (c->type == STUDY_LEVELS || isnan(got)) /* dominated */
 		return worst;
 	if (!(sd > 0))
-		return fmax(worst, off(got, mean, fabs(mean) + 1e-300));
-	worst = fmax(worst, off(got, mean, sd / sqrt((double)n)));
-	return fmax(worst, off(json_get_number(cell, "sd", NAN), sd, sd));
+		return fmax(worst, check_off(got, mean, fabs(mean) + 1e-300));
+	worst = fmax(worst, check_off(got, mean, sd / sqrt((double)n)));
+	return fmax(worst, check_off(json_get_number(cell, "sd", NAN), sd, sd));
 }
 
 static size_t
@@ -137,8 +135,8 @@ recoding_distance(const struct study *s, const struct json_value *result,
 	return 0;
 }
 
-double
-local_describe(const struct study *s, const struct json_value *result,
+static double
+described_distance(const struct study *s, const struct json_value *result,
     const struct pooled *p)
 {
 	const struct json_value *variables = json_get(result, "variables");
@@ -155,4 +153,16 @@ local_describe(const struct study *s, const struct json_value *result,
 		    variable_distance(&variables->items[i],
 			&s->columns[s->variables[i]], p, i));
 	return worst;
+}
+
+int
+check_described(struct check *c, double *worst, struct err *err)
+{
+	struct pooled *p = check_rows(c, false, err);
+
+	if (p == NULL)
+		return -1;
+	*worst = described_distance(c->l->study, c->result, p);
+	pooled_free(p);
+	return 0;
 }
