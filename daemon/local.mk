@@ -38,10 +38,14 @@ pkglibexec_PROGRAMS += %D%/control
 %C%_control_LDADD = privsep/libctl.a privsep/libprivsep.a proto/libproto.a \
 	common/libcommon.a $(PROTOBUFC_LIBS) $(SECCOMP_LIBS)
 
+# How long the uplink waits; apart, for its test.
+noinst_LIBRARIES += %D%/libbackoff.a
+%C%_libbackoff_a_SOURCES = %D%/backoff.c %D%/backoff.h
+
 # The only one of a hospital that links gRPC; it has the TLS key alone.
 pkglibexec_PROGRAMS += %D%/uplink
 %C%_uplink_SOURCES = %D%/uplink.c
-%C%_uplink_LDADD = %D%/libsiteconfig.a rpc/librpcprocess.a rpc/librpc.a \
+%C%_uplink_LDADD = %D%/libbackoff.a %D%/libsiteconfig.a rpc/librpcprocess.a rpc/librpc.a \
 	proto/libproto.a privsep/libprivsep.a study/libstudy.a \
 	crypto/libauthority.a crypto/libhash.a common/libcommon.a \
 	$(PROTOBUFC_LIBS) $(GRPC_LIBS) $(SECCOMP_LIBS) $(CRYPTO_LIBS) \

@@ -3,8 +3,6 @@
  * pump between gate and coordinator: it hands bytes on, reads none of them and
  * keeps nothing.  It holds the TLS key, and no other.
  */
-#include <sys/random.h>
-
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +15,7 @@
 #include "common/log.h"
 #include "common/log_events.h"
 #include "common/macros.h"
+#include "daemon/backoff.h"
 #include "daemon/config.h"
 #include "privsep/lock.h"
 #include "rpc/client.h"
@@ -28,9 +27,6 @@
 
 /* Between two questions that were answered with nothing, at least. */
 #define IDLE_MS 200
-/* After a failure: at least, at most, doubled in between. */
-#define BACKOFF_MIN_MS 500
-#define BACKOFF_MAX_MS 60000
 /* How long the gate may take over a message until it is asked again; doubled
    while the answer to the same question stays the same. */
 #define PAUSE_MIN_MS 500
@@ -65,7 +61,7 @@ struct uplink {
 	struct rpc_op *op;
 	int64_t asked_ms, pause_ms;
 	bool pausing; /* the gate has a message to think about */
-	unsigned failures; /* in a row */
+	struct backoff backoff; /* of the coordinator that is away */
 	char why[WHY_MAX]; /* of the last one, as logged */
 };
 
@@ -78,20 +74,11 @@ ask_later(struct uplink *u, int64_t delay_ms, struct err *err)
 	return rpc_loop_set_timer(u->process.loop, delay_ms, ask, u, err);
 }
 
-static int64_t
-backoff_ms(unsigned failures)
+/* Has the last question failed? */
+static bool
+is_away(const struct uplink *u)
 {
-	int64_t base = BACKOFF_MIN_MS;
-	uint32_t r = 0;
-
-	for (unsigned i = 0; i < failures && base < BACKOFF_MAX_MS; i++)
-		base *= 2;
-	if (base > BACKOFF_MAX_MS)
-		base = BACKOFF_MAX_MS;
-	/* Jitter, so that sites do not come back all at once. */
-	if (getrandom(&r, sizeof(r), 0) != (ssize_t)sizeof(r))
-		r = 0;
-	return base / 2 + (int64_t)(r % (uint32_t)(base / 2 + 1));
+	return u->backoff.most_ms > 0;
 }
 
 /* Say it once, not at every try. */
@@ -122,7 +109,7 @@ static int
 on_failure(
     struct uplink *u, enum rpc_status status, const char *text, struct err *err)
 {
-	int64_t delay = backoff_ms(u->failures++);
+	int64_t delay = backoff_next(&u->backoff, arc4random());
 	const char *outdated = lock_outdated(PROC_UPLINK);
 
 	/* The parent starts all of us afresh, and then it may be read. */
@@ -137,10 +124,10 @@ on_failure(
 static int
 on_success(struct uplink *u, struct err *err)
 {
-	bool was_down = u->failures > 0;
+	bool was_down = is_away(u);
 
-	u->failures = 0;
-	if (u->why[0] == '\0' && !was_down)
+	backoff_reset(&u->backoff);
+	if (!was_down)
 		return 0;
 	u->why[0] = '\0';
 	log_event(EVENT_COORD_HERE, LOG_INFO, NULL, 0, "coordinator reached");
@@ -201,7 +188,7 @@ on_poll(void *self, struct msg *m, struct err *err)
 	struct uplink *u = self;
 	bool same = u->question != NULL && m->len == u->question_len &&
 	    memcmp(m->data, u->question, m->len) == 0;
-	bool away = u->failures > 0 && u->op == NULL;
+	bool away = is_away(u) && u->op == NULL;
 	uint8_t *copy;
 
 	if (same && !u->pausing)
@@ -251,7 +238,7 @@ job_end(struct job *j, enum err_code code, const char *why, struct err *err)
 		return -1;
 	job_free(j);
 	/* What the gate was given to think about is answered. */
-	if (u->jobs == NULL && u->pausing && u->failures == 0)
+	if (u->jobs == NULL && u->pausing && !is_away(u))
 		return ask_later(u, 0, err);
 	return 0;
 }

@@ -1,3 +1,7 @@
+check_PROGRAMS += %D%/test_backoff
+%C%_test_backoff_SOURCES = %D%/test_backoff.c
+%C%_test_backoff_LDADD = daemon/libbackoff.a $(CMOCKA_LIBS)
+
 check_PROGRAMS += %D%/test_config
 %C%_test_config_SOURCES = %D%/test_config.c
 %C%_test_config_LDADD = daemon/libsiteconfig.a study/libstudy.a \
