@@ -230,12 +230,12 @@ on_request(void *self, struct rpc_call *call, enum rpc_method method,
 	struct pending *p;
 	struct err why;
 
-	if (method != RPC_NEXT && l->busy >= BUSY_MAX) {
+	(void)err;
+	if ((method != RPC_NEXT && l->busy >= BUSY_MAX) ||
+	    (p = calloc(1, sizeof(*p))) == NULL) {
 		rpc_call_refuse(call, RPC_UNAVAILABLE, "busy; try again");
 		return 0;
 	}
-	if ((p = calloc(1, sizeof(*p))) == NULL)
-		return err_sys(err, "request");
 	*p = (struct pending){ l->pending, call, method, who, ++l->last_tag };
 	l->pending = p;
 	count_call(l, p, 1);
