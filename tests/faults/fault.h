@@ -1,7 +1,8 @@
 /*
- * Faults of the system under a gate or rounds: the real program, started by
- * tests/faults/gate or rounds with shim.so before it, which counts what changes
- * the disk and has the k-th such call end the process or fail.  Each process
+ * Faults of the system under a gate or rounds (or another process): the real
+ * program, started by tests/faults/gate or rounds with shim.so before it, which
+ * counts what changes the disk and has the k-th such call end the process or
+ * fail.  Each process
  * has a file STATE.fault beside the folder of its state, mapped by the shim and
  * by the test; without that file the shim does nothing but pass calls on.
  *
@@ -35,6 +36,7 @@ enum fault_what {
 	PLACES_DATABASE =
 	    4, /* statements: SQLite says that it was interrupted */
 	PLACES_CHANNEL = 8, /* messages to other processes, sealed memory */
+	PLACES_SYSTEM = 16, /* other calls: files, sockets, limits, threads */
 };
 
 /* What the record has; each is followed by its data. */

@@ -18,3 +18,19 @@ CLEANFILES += %D%/places
 %C%_places_SOURCES = %D%/places.c
 %C%_places_LDADD = $(harness_libs)
 EXTRA_DIST += %D%/places.sh
+
+# The same under the other residents.
+resident_programs = %D%/uplink %D%/listener %D%/control %D%/board
+EXTRA_PROGRAMS += %D%/residents $(resident_programs)
+CLEANFILES += %D%/residents $(resident_programs)
+%C%_uplink_SOURCES = %D%/start.c
+%C%_listener_SOURCES = %D%/start.c
+%C%_control_SOURCES = %D%/start.c
+%C%_board_SOURCES = %D%/start.c
+%C%_residents_SOURCES = %D%/residents.c %D%/fault.c %D%/fault.h \
+	tests/rpc/certs.c tests/rpc/certs.h
+%C%_residents_LDADD = board/libsnapshot.a privsep/libctl.a \
+	privsep/libfamily.a privsep/libprivsep.a proto/libproto.a \
+	crypto/libauthority.a common/libcommon.a $(PROTOBUFC_LIBS) \
+	$(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) \
+	$(CMOCKA_LIBS)

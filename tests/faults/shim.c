@@ -11,6 +11,7 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
 #include <sqlite3.h>
@@ -18,7 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -442,15 +446,25 @@ do_open(const char *path, int flags, mode_t mode)
 		return do_open(path, flags, mode);                             \
 	} while (0)
 
+#define CALLER __builtin_return_address(0)
+#define REAL(f) ((__typeof__(&f))dlsym(RTLD_NEXT, #f))
+#define MAY_FAIL(call)                                                         \
+	do {                                                                   \
+		if (fails_here(PLACES_SYSTEM, call, CALLER))                   \
+			return -1;                                             \
+	} while (0)
+
 int
 open(const char *path, int flags, ...)
 {
+	MAY_FAIL("open");
 	OPEN(path, flags);
 }
 
 int
 open64(const char *path, int flags, ...)
 {
+	MAY_FAIL("open");
 	OPEN(path, flags);
 }
 
@@ -468,9 +482,6 @@ clock_gettime(clockid_t id, struct timespec *t)
  * Only at places
  */
 
-#define CALLER __builtin_return_address(0)
-#define REAL(f) ((__typeof__(&f))dlsym(RTLD_NEXT, #f))
-
 ssize_t
 sendmsg(int fd, const struct msghdr *m, int flags)
 {
@@ -485,6 +496,134 @@ memfd_create(const char *name, unsigned flags)
 	if (fails_here(PLACES_CHANNEL, "memfd_create", CALLER))
 		return -1;
 	return (int)syscall(SYS_memfd_create, name, flags);
+}
+
+int
+openat(int folder, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	MAY_FAIL("openat");
+	va_start(ap, flags);
+	if ((flags & (O_CREAT | O_TMPFILE)) != 0)
+		mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return (int)syscall(SYS_openat, folder, path, flags, mode);
+}
+
+ssize_t
+read(int fd, void *p, size_t n)
+{
+	MAY_FAIL("read");
+	return syscall(SYS_read, fd, p, n);
+}
+
+ssize_t
+pread(int fd, void *p, size_t n, off_t at)
+{
+	MAY_FAIL("pread");
+	return syscall(SYS_pread64, fd, p, n, at);
+}
+
+ssize_t
+recvmsg(int fd, struct msghdr *m, int flags)
+{
+	MAY_FAIL("recvmsg");
+	return syscall(SYS_recvmsg, fd, m, flags);
+}
+
+int
+fcntl(int fd, int command, ...)
+{
+	long arg;
+	va_list ap;
+
+	MAY_FAIL("fcntl");
+	va_start(ap, command);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	return (int)syscall(SYS_fcntl, fd, command, arg);
+}
+
+int
+fstat(int fd, struct stat *st)
+{
+	MAY_FAIL("fstat");
+	return REAL(fstat)(fd, st);
+}
+
+void *
+mmap(void *at, size_t n, int protection, int flags, int fd, off_t from)
+{
+	if (fails_here(PLACES_SYSTEM, "mmap", CALLER))
+		return MAP_FAILED;
+	return (void *)syscall(SYS_mmap, at, n, protection, flags, fd, from);
+}
+
+int
+socket(int family, int type, int protocol)
+{
+	MAY_FAIL("socket");
+	return (int)syscall(SYS_socket, family, type, protocol);
+}
+
+int
+socketpair(int family, int type, int protocol, int fds[2])
+{
+	MAY_FAIL("socketpair");
+	return (int)syscall(SYS_socketpair, family, type, protocol, fds);
+}
+
+int
+getsockopt(int fd, int level, int option, void *p, socklen_t *n)
+{
+	MAY_FAIL("getsockopt");
+	return (int)syscall(SYS_getsockopt, fd, level, option, p, n);
+}
+
+int
+epoll_create1(int flags)
+{
+	MAY_FAIL("epoll_create1");
+	return (int)syscall(SYS_epoll_create1, flags);
+}
+
+int
+epoll_ctl(int epoll, int op, int fd, struct epoll_event *e)
+{
+	MAY_FAIL("epoll_ctl");
+	return (int)syscall(SYS_epoll_ctl, epoll, op, fd, e);
+}
+
+int
+eventfd(unsigned n, int flags)
+{
+	MAY_FAIL("eventfd");
+	return (int)syscall(SYS_eventfd2, n, flags);
+}
+
+int
+getrlimit(__rlimit_resource_t resource, struct rlimit *r)
+{
+	MAY_FAIL("getrlimit");
+	return (int)syscall(SYS_prlimit64, 0, resource, NULL, r);
+}
+
+int
+setrlimit(__rlimit_resource_t resource, const struct rlimit *r)
+{
+	MAY_FAIL("setrlimit");
+	return (int)syscall(SYS_prlimit64, 0, resource, r, NULL);
+}
+
+int
+pthread_create(
+    pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg)
+{
+	if (fails_here(PLACES_SYSTEM, "pthread_create", CALLER))
+		return EAGAIN;
+	return REAL(pthread_create)(t, a, fn, arg);
 }
 
 static int
@@ -604,6 +743,28 @@ realloc(void *p, size_t n)
 	if (no_memory("realloc", __builtin_return_address(0)))
 		return NULL;
 	return __libc_realloc(p, n);
+}
+
+void *
+reallocarray(void *p, size_t n, size_t size)
+{
+	size_t len;
+
+	if (no_memory("reallocarray", __builtin_return_address(0)))
+		return NULL;
+	if (__builtin_mul_overflow(n, size, &len)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return __libc_realloc(p, len);
+}
+
+int
+vasprintf(char **out, const char *format, va_list ap)
+{
+	if (no_memory("vasprintf", __builtin_return_address(0)))
+		return -1;
+	return REAL(vasprintf)(out, format, ap);
 }
 
 static char *

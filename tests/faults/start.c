@@ -1,6 +1,6 @@
 /*
- * Stands where a parent looks for `gate` or `rounds`, and becomes the real one
- * of the build tree with shim.so before it.
+ * Stands where a parent looks for `gate`, `rounds` and so on, and becomes the
+ * real one of the build tree with shim.so before it.
  */
 #include "config.h"
 
@@ -10,6 +10,15 @@
 #include <unistd.h>
 
 extern char **environ;
+
+/* Where it is built. */
+static const char *
+folder_of(const char *name)
+{
+	if (strcmp(name, "rounds") == 0 || strcmp(name, "listener") == 0)
+		return "coordinator";
+	return strcmp(name, "board") == 0 ? "board" : "daemon";
+}
 
 int
 main(int argc, char *argv[])
@@ -29,8 +38,7 @@ main(int argc, char *argv[])
 	if (folder == NULL)
 		return 126;
 	*folder = '\0';
-	snprintf(real, sizeof(real), "%s/%s/%s", self,
-	    strcmp(name, "gate") == 0 ? "daemon" : "coordinator", name);
+	snprintf(real, sizeof(real), "%s/%s/%s", self, folder_of(name), name);
 	setenv("LD_PRELOAD", shim, 1);
 #ifdef CONSILIUM_SANITIZE
 	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
