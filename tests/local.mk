@@ -1,6 +1,6 @@
 # A test program mirrors a module and links its module and what that may use,
 # nothing more: a call in the wrong direction fails to link.
-EXTRA_DIST += %D%/check.h
+EXTRA_DIST += %D%/check.h %D%/leave.h
 TESTS += $(check_PROGRAMS) $(check_SCRIPTS)
 AM_TESTS_ENVIRONMENT = \
 	srcdir='$(srcdir)'; builddir='$(abs_top_builddir)'; \

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "tests/check.h"
+#include "tests/leave.h"
 
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,8 +194,8 @@ outcome_of(enum proc proc, int (*fn)(void))
 		struct err err;
 
 		if (lock_in(proc, &room, &err) < 0)
-			_exit(9);
-		_exit(fn() >= 0 ? 0 : 1);
+			leave(9);
+		leave(fn() >= 0 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (WIFSIGNALED(status))
@@ -249,19 +251,19 @@ nobody_has_capabilities_or_can_get_them(void **unused)
 		int seen = 0;
 
 		if (f == NULL || lock_in(PROC_CONTROL, &room, &err) < 0)
-			_exit(9);
+			leave(9);
 		while (fgets(line, sizeof(line), f) != NULL) {
 			if (strncmp(line, "Cap", 3) == 0 &&
 			    strncmp(line, "CapBnd", 6) != 0) {
 				if (strstr(line, "0000000000000000") == NULL)
-					_exit(2);
+					leave(2);
 				seen++;
 			}
 			if (strcmp(line, "NoNewPrivs:\t1\n") == 0 ||
 			    strcmp(line, "Seccomp:\t2\n") == 0)
 				seen++;
 		}
-		_exit(seen == 6 ? 0 : 3);
+		leave(seen == 6 ? 0 : 3);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
@@ -283,9 +285,9 @@ the_refused_call_can_be_named(void **unused)
 		dup2(out[1], STDERR_FILENO);
 		setenv("CONSILIUM_SECCOMP", "log", 1);
 		if (lock_in(PROC_TRAINER, &room, &err) < 0)
-			_exit(9);
+			leave(9);
 		execute();
-		_exit(0);
+		leave(0);
 	}
 	close(out[1]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -306,10 +308,92 @@ who_has_no_profile_does_not_run(void **unused)
 	if (pid == 0) {
 		struct err err;
 
-		_exit(lock_in(PROC_PARENT, &room, &err) < 0 ? 0 : 1);
+		leave(lock_in(PROC_PARENT, &room, &err) < 0 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+/* The kernel's calls that lock a process in, each refused by a filter of the
+   test's: whose is lock_in()'s failure, and what it says. */
+static const struct refused {
+	enum proc proc;
+	int call;
+	unsigned n_args;
+	struct scmp_arg_cmp arg;
+	const char *words;
+	bool strict; /* not in builds with a sanitizer */
+	bool landlock; /* where the kernel has it, with ports */
+} refused[] = {
+	{ PROC_GATE, SCMP_SYS(prctl), 1,
+	    { 0, SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS, 0 }, "no_new_privs", false,
+	    false },
+	{ PROC_GATE, SCMP_SYS(capset), 0, { 0 }, "drop capabilities", false,
+	    false },
+	{ PROC_GATE, SCMP_SYS(prctl), 1, { 0, SCMP_CMP_EQ, PR_SET_DUMPABLE, 0 },
+	    "make it not dumpable", true, false },
+	{ PROC_GATE, SCMP_SYS(prlimit64), 1, { 2, SCMP_CMP_EQ, 0, 0 },
+	    "getrlimit", false, false },
+	{ PROC_BOARD, SCMP_SYS(prlimit64), 1, { 2, SCMP_CMP_NE, 0, 0 },
+	    "setrlimit", false, false },
+	{ PROC_GATE, SCMP_SYS(fsync), 0, { 0 }, "sync", false, false },
+	{ PROC_GATE, SCMP_SYS(seccomp), 0, { 0 }, "seccomp", false, false },
+	{ PROC_UPLINK, SCMP_SYS(landlock_create_ruleset), 1,
+	    { 1, SCMP_CMP_NE, 0, 0 }, "landlock", false, true },
+	{ PROC_GATE, SCMP_SYS(landlock_add_rule), 0, { 0 },
+	    "landlock rule for ", true, true },
+	{ PROC_UPLINK, SCMP_SYS(landlock_add_rule), 1, { 1, SCMP_CMP_EQ, 2, 0 },
+	    "landlock rule for port 0", false, true },
+	{ PROC_UPLINK, SCMP_SYS(landlock_restrict_self), 0, { 0 }, "landlock",
+	    false, true },
+};
+
+static int
+refuse_call(const struct refused *r)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = ctx == NULL ? -1
+			     : seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EIO),
+				   r->call, r->n_args, &r->arg);
+
+	if (rc == 0)
+		rc = seccomp_load(ctx);
+	seccomp_release(ctx);
+	return rc;
+}
+
+static void
+who_cannot_be_locked_in_does_not_run(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < nitems(refused); i++) {
+		const struct refused *r = &refused[i];
+		int status;
+		pid_t pid;
+
+		if ((LOOSE && r->strict) || (r->landlock && landlock_abi() < 4))
+			continue;
+		if ((pid = fork()) == 0) {
+			char begin[32];
+			struct err err;
+
+			snprintf(begin, sizeof(begin),
+			    "lock in %s: ", proc_name(r->proc));
+			if (refuse_call(r) < 0)
+				leave(9);
+			if (lock_in(r->proc, &room, &err) == 0)
+				leave(1);
+			leave(err.code == ERR_SYSTEM &&
+				    strncmp(err.msg, begin, strlen(begin)) ==
+					0 &&
+				    strstr(err.msg, r->words) != NULL
+				? 0
+				: 2);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (status != 0)
+			fail_msg("%s: wait status %#x", r->words, status);
+	}
 }
 
 /* The uplink, before and after /etc/hosts is another file. */
@@ -321,12 +405,12 @@ look_twice(int said, int replaced)
 	char c = 0;
 
 	if (lock_in(PROC_UPLINK, &room, &err) < 0)
-		_exit(9);
+		leave(9);
 	first = lock_outdated(PROC_UPLINK);
 	if (write(said, &c, 1) != 1 || read(replaced, &c, 1) != 1)
-		_exit(9);
+		leave(9);
 	second = lock_outdated(PROC_UPLINK);
-	_exit(
+	leave(
 	    first == NULL && second != NULL && strcmp(second, "/etc/hosts") == 0
 		? 0
 		: 1);
@@ -342,20 +426,20 @@ replace_hosts(void)
 
 	if (unshare(CLONE_NEWNS | (getuid() == 0 ? 0 : CLONE_NEWUSER)) < 0 ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		_exit(77);
+		leave(77);
 	if (pipe(said) < 0 || pipe(replaced) < 0 || (pid = fork()) < 0)
-		_exit(8);
+		leave(8);
 	if (pid == 0)
 		look_twice(said[1], replaced[0]);
 	if (read(said[0], &c, 1) != 1)
-		_exit(8);
+		leave(8);
 	if (mount(scratch, "/etc/hosts", NULL, MS_BIND, NULL) < 0) {
 		kill(pid, SIGKILL);
-		_exit(77);
+		leave(77);
 	}
 	if (write(replaced[1], &c, 1) != 1 || waitpid(pid, &status, 0) != pid)
-		_exit(8);
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 7);
+		leave(8);
+	leave(WIFEXITED(status) ? WEXITSTATUS(status) : 7);
 }
 
 static void
@@ -417,6 +501,7 @@ main(void)
 		cmocka_unit_test(nobody_has_capabilities_or_can_get_them),
 		cmocka_unit_test(the_refused_call_can_be_named),
 		cmocka_unit_test(who_has_no_profile_does_not_run),
+		cmocka_unit_test(who_cannot_be_locked_in_does_not_run),
 		cmocka_unit_test(a_file_that_was_replaced_is_noticed),
 	};
 
