@@ -10,17 +10,6 @@
 #include "model/data.h"
 #include "model/work.h"
 
-/*
- * The same operations as many at a time as the processor can.  Products
- * are rounded before they are added, so that only the order of an eta's sum is
- * another, which its bound does not depend on.
- */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
-
 /* Rows of z begin at a multiple of four numbers: the products are faster. */
 static size_t
 stride_of(size_t n)
@@ -56,46 +45,6 @@ block_free(struct block *b)
 	free(b);
 }
 
-/* Residuals are of the point that the last sums were taken at. */
-static const double *
-work_beta(const struct work *w)
-{
-	const struct plan *p = w->plan;
-
-	return p->phase == PHASE_RESIDUALS ? p->base : p->beta;
-}
-
-/* z = (x - mean) scale of all terms; returns beta'z. */
-WIDE static double
-standardise(const struct work *w, const double *restrict x, double *restrict z)
-{
-	const double *beta = work_beta(w) + 1;
-	double eta = 0.0;
-
-#pragma omp simd reduction(+ : eta)
-	for (size_t k = 0; k < w->data->n_terms; k++) {
-		double v = (x[k] - w->mean[k]) * w->scale[k];
-
-		z[k] = v;
-		eta += beta[k] * v;
-	}
-	return eta;
-}
-
-static double
-fill_row(const struct work *w, size_t row, double *z)
-{
-	const struct model_data *d = w->data;
-	double eta = 0.0;
-
-	if (w->n_active == d->n_terms)
-		return standardise(w, d->x + row * d->n_terms, z);
-	work_z(w, row, z);
-	for (uint32_t k = 0; k < w->n_active; k++)
-		eta += work_beta(w)[1 + k] * z[k];
-	return eta;
-}
-
 bool
 block_fill(const struct work *w, struct block *b, size_t *at)
 {
@@ -110,7 +59,8 @@ block_fill(const struct work *w, struct block *b, size_t *at)
 		if (w->interval[i] < 0)
 			continue;
 		z[0] = 1.0;
-		eta = work_beta(w)[0] + fill_row(w, i, z + 1);
+		work_fetch(w, i + FETCH_AHEAD);
+		eta = work_beta(w)[0] + work_z(w, i, z + 1);
 		if (w->plan->spec.has_offset)
 			eta += d->offset[i] / unit;
 		b->eta[b->n] = eta;
@@ -157,13 +107,6 @@ products_free(struct products *s)
 	free(s->scaled);
 	free(s->sum);
 	free(s);
-}
-
-WIDE static void
-scale_row(double *restrict out, const double *restrict z, double root, size_t n)
-{
-	for (size_t k = 0; k < n; k++)
-		out[k] = root * z[k];
 }
 
 /* The last column of a row: times sqrt(w) z it is r z. */

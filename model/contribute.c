@@ -159,48 +159,6 @@ work_free(struct work *w)
 	grid_free(&w->own);
 }
 
-void
-work_z(const struct work *w, size_t row, double *z)
-{
-	const double *x = w->data->x + row * w->data->n_terms;
-	uint32_t a = w->n_active;
-
-	if (a == w->data->n_terms) { /* all: a loop without indices */
-		for (uint32_t k = 0; k < a; k++)
-			z[k] = (x[k] - w->mean[k]) * w->scale[k];
-		return;
-	}
-	for (uint32_t k = 0; k < a; k++)
-		z[k] = (x[w->active[k]] - w->mean[k]) * w->scale[k];
-}
-
-/* Not a product of matrices by BLAS: that is slower where they are small. */
-void
-work_eta(const struct work *w, const double *z, size_t n, double *eta)
-{
-	const struct plan *plan = w->plan;
-	/* Residuals are of the point that the last sums were taken at. */
-	const double *beta =
-	    (plan->phase == PHASE_RESIDUALS ? plan->base : plan->beta) +
-	    plan_has_intercept(plan);
-	size_t p = w->n_active;
-
-	for (size_t i = 0; i < n; i++, z += p) {
-		double a = 0.0, b = 0.0, c = 0.0, d = 0.0;
-		size_t k = 0;
-
-		for (; k + 4 <= p; k += 4) {
-			a += beta[k] * z[k];
-			b += beta[k + 1] * z[k + 1];
-			c += beta[k + 2] * z[k + 2];
-			d += beta[k + 3] * z[k + 3];
-		}
-		for (; k < p; k++)
-			a += beta[k] * z[k];
-		eta[i] = (a + b) + (c + d);
-	}
-}
-
 double
 work_unit(const struct work *w)
 {
@@ -224,8 +182,7 @@ predict(struct work *w)
 	if (w->score == NULL)
 		return -1;
 	for (size_t i = 0; i < w->data->n_rows; i++) {
-		work_z(w, i, z);
-		work_eta(w, z, 1, &w->score[i]);
+		w->score[i] = work_z(w, i, z);
 		if (p->spec.has_offset)
 			w->score[i] += w->data->offset[i] / unit;
 	}

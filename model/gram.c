@@ -89,8 +89,7 @@ gram_add_rows(struct gram *g, double *z, const double *root, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		g->w += root[i] * root[i];
-		for (size_t k = 0; k < p; k++)
-			z[i * p + k] *= root[i];
+		scale_row(z + i * p, z + i * p, root[i], p);
 	}
 	if (n == 0 || p == 0)
 		return;

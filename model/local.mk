@@ -46,6 +46,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/residuals.c \
 	%D%/risk_sets.c %D%/risk_sets.h \
 	%D%/robust.c \
+	%D%/rows.c \
 	%D%/summary.c \
 	%D%/work.h
 

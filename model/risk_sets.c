@@ -13,14 +13,6 @@ by_site(const struct work *w)
 	return w->plan->spec.strata == STRATA_SITE;
 }
 
-uint32_t
-stratum_of(const struct work *w, size_t row)
-{
-	if (w->plan->spec.strata != STRATA_COLUMN)
-		return 0;
-	return w->data->stratum[row];
-}
-
 void
 by_interval_free(struct by_interval *by)
 {
@@ -51,7 +43,8 @@ by_interval_make(
 	}
 	if (together)
 		return 0;
-	by->order = calloc(w->data->n_rows + 1, sizeof(*by->order));
+	by->order =
+	    calloc(w->data->n_rows + FETCH_AHEAD + 1, sizeof(*by->order));
 	if (by->order == NULL)
 		return -1;
 	for (size_t g = 0; g + 1 < n; g++) {
@@ -113,9 +106,8 @@ flush(struct pass *s, struct side *side)
 	bool capped = !by_site(w);
 	double root[GRAM_ROWS];
 
-	work_eta(w, side->z, side->n, root);
 	for (size_t k = 0; k < side->n; k++) {
-		double eta = root[k];
+		double eta = side->eta[k];
 
 		if (w->plan->spec.has_offset)
 			eta += w->data->offset[side->rows[k]];
@@ -141,7 +133,9 @@ pass_sum(struct pass *s, const struct by_interval *by, size_t g, bool by_event)
 		struct side *side =
 		    &s->sides[by_event ? w->data->event[i] : CENSORED];
 
-		work_z(w, i, side->z + side->n * w->n_active);
+		work_fetch(w, by_interval_row(by, g, k + FETCH_AHEAD));
+		side->eta[side->n] =
+		    work_z(w, i, side->z + side->n * w->n_active);
 		side->rows[side->n++] = i;
 		if (side->n == GRAM_ROWS)
 			flush(s, side);

@@ -15,7 +15,8 @@
  * rows themselves, where those of an interval stand together.
  */
 struct by_interval {
-	uint32_t *order; /* at most MODEL_ROWS_MAX */
+	/* At most MODEL_ROWS_MAX, and FETCH_AHEAD without a meaning. */
+	uint32_t *order;
 	size_t *first, *n;
 };
 
@@ -29,6 +30,7 @@ size_t by_interval_row(const struct by_interval *by, size_t g, size_t k);
 struct side {
 	struct gram *gram;
 	double *z; /* (GRAM_ROWS, n_active) */
+	double eta[GRAM_ROWS]; /* their linear predictors */
 	size_t rows[GRAM_ROWS], n;
 };
 
@@ -63,7 +65,13 @@ int pass_own(struct pass *s, own_fn fn, void *arg);
 
 /* Is each site a stratum of its own? */
 bool by_site(const struct work *w);
-uint32_t stratum_of(const struct work *w, size_t row);
+
+static inline uint32_t
+stratum_of(const struct work *w, size_t row)
+{
+	return w->plan->spec.strata == STRATA_COLUMN ? w->data->stratum[row]
+						     : 0;
+}
 
 /*
  * Delayed entry: fills w->entry and w->episode, and makes room for w->slot.

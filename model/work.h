@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/data.h"
 #include "model/step/kind.h"
 
 struct err;
 struct gram;
-struct model_data;
 
 struct work {
 	const struct plan *plan;
@@ -40,12 +40,27 @@ struct work {
 /*
  * The standardised active terms of a row, z = (x - mean) scale.  They are made
  * again wherever they are needed: all of them at once would be as large as the
- * table.
+ * table.  Returns their linear predictor beta'z, without intercept and offset.
  */
-void work_z(const struct work *w, size_t row, double *z);
+double work_z(const struct work *w, size_t row, double *z);
+const double *work_beta(const struct work *w);
 
-/* Linear predictors beta'z, without intercept and offset, of z (n, n_active). */
-void work_eta(const struct work *w, const double *z, size_t n, double *eta);
+/*
+ * A row that is due so many rows later, if there is one: it is brought near.
+ * The processor guesses as much, but not beyond a page of memory.
+ */
+#define FETCH_AHEAD 12
+static inline void
+work_fetch(const struct work *w, size_t row)
+{
+	const struct model_data *d = w->data;
+
+	for (size_t k = 0; row < d->n_rows && k < d->n_terms; k += 8)
+		__builtin_prefetch(d->x + row * d->n_terms + k);
+}
+
+/* out (n) = factor z; out may be z. */
+void scale_row(double *out, const double *z, double factor, size_t n);
 
 /* The linear predictor's unit: that of the outcome where it is standardised. */
 double work_unit(const struct work *w);
@@ -94,7 +109,7 @@ int contribute_gradient(struct work *w);
  * Rows that are used, some at a time, so that all that is made of them is made
  * while they are in the cache: of models with an intercept.
  */
-#define BLOCK_ROWS 512
+#define BLOCK_ROWS 192
 struct block {
 	size_t n; /* rows in it */
 	uint32_t p; /* the intercept and the active terms */
