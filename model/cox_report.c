@@ -280,9 +280,6 @@ cox_json(const struct plan *p, const struct result *r, struct json *j,
 	struct result_hazard *steps;
 	size_t n;
 
-	if (r->robust != ROBUST_NO)
-		json_text(
-		    j, "robust", r->robust == ROBUST_SITE ? "site" : "patient");
 	if (!is_kept(p))
 		return 0;
 	if (p->spec.ph_test)

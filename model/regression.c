@@ -290,8 +290,8 @@ set_effect(const struct plan *p, struct result *r, uint32_t effect,
 		all[k + off] = true;
 		df += own;
 	}
-	/* Sites' scores add up to 0: the sandwich has one rank less than sites. */
-	if (df == 0 || (r->robust == ROBUST_SITE && df >= p->spec.n_sites))
+	/* Scores add up to 0: the sandwich has one rank less than clusters. */
+	if (df == 0 || (r->robust != ROBUST_NO && df >= r->clusters))
 		return;
 	chi2 = inverse_form(variance, n, in, beta);
 	whole = log_determinant(of_model, n, in) +
@@ -379,7 +379,8 @@ covariance(const struct plan *p, struct result *r, const double *v,
 	if (meat == NULL)
 		return v;
 	r->robust = p->spec.robust;
-	sandwich(v, meat, plan_parameters(p), s);
+	r->clusters = (uint64_t)meat[0];
+	sandwich(v, meat + 1, plan_parameters(p), s);
 	return s;
 }
 
@@ -424,7 +425,7 @@ set_fit(const struct plan *p, struct result *r)
 	}
 	set_test(&r->lr, 2.0 * (p->loglik - p->null_loglik), n - off);
 	set_test(&r->score, p->score_test, n - off);
-	wald = r->robust == ROBUST_SITE && n - off >= p->spec.n_sites
+	wald = r->robust != ROBUST_NO && n - off >= r->clusters
 	    ? NAN
 	    : wald_of(p, beta, variance);
 	if (p->status == FIT_OK && isfinite(wald))
@@ -577,6 +578,8 @@ json_fit(const struct plan *p, const struct result *r, struct json *j,
 	if (p->spec.robust != ROBUST_NO)
 		json_text(j, "robust",
 		    p->spec.robust == ROBUST_SITE ? "site" : "patient");
+	if (r->robust != ROBUST_NO)
+		json_int(j, "clusters", (int64_t)r->clusters);
 	json_terms(j, r);
 	json_effects(j, r);
 	report_number(j, "loglik", r->fitted, r->loglik);
@@ -780,10 +783,10 @@ text_fit(const struct plan *p, const struct result *r, struct canon *out,
 		    "Ridge penalty", r->ridge, r->edf);
 	if (r->robust != ROBUST_NO)
 		report_print(out,
-		    "%-22s robust, clustered by %s; the model's in "
-		    "result.json\n",
+		    "%-22s robust, clustered by %s (%" PRIu64
+		    "); the model's in result.json\n",
 		    "Standard errors",
-		    r->robust == ROBUST_SITE ? "site" : "patient");
+		    r->robust == ROBUST_SITE ? "site" : "patient", r->clusters);
 	report_print(out, "%-22s %s after %" PRIu32 " Newton rounds\n", "Fit",
 	    r->converged ? "converged" : "NOT converged", r->iterations);
 	return 0;

@@ -319,10 +319,15 @@ contribute_residuals(struct work *w)
 	double *v = work_group(w, 0);
 	int ret = -1;
 
-	r.tests = v + (robust ? PACKED(w->n_active) : 0) + by_site(w);
+	r.tests = v + by_site(w);
+	if (robust)
+		r.tests += PACKED(w->n_active) + (s->robust == ROBUST_PATIENT);
 	if (residuals_new(&r) == -1 || make_intervals(&r) == -1)
 		goto out;
 	if (robust && make_meat(&r, v) == -1)
+		goto out;
+	if (s->robust == ROBUST_PATIENT &&
+	    count_patients(w, v + PACKED(w->n_active)) == -1)
 		goto out;
 	if (s->ph_test) {
 		if (by_site(w))

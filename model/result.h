@@ -132,6 +132,7 @@ struct result {
 	/* Cox: Harrell's C; logistic: area under the ROC curve. */
 	double concordance, concordance_bound; /* |error| is at most that */
 	enum model_robust robust; /* the standard errors */
+	uint64_t clusters; /* how many, with robust ones */
 	struct result_ph ph[RESULT_PH];
 	/*
 	 * With a ridge penalty: estimates and their sampling errors, no tests;

@@ -98,9 +98,32 @@ contribute_robust(struct work *w, residual_fn residual)
 		ret = by_patient(w, b, residual);
 	else if (ret == 0)
 		by_row(w, b, s, residual);
+	if (ret == 0 && w->plan->spec.robust == ROBUST_PATIENT)
+		ret = count_patients(w, work_group(w, PACKED(w->n_active + 1)));
 	products_free(s);
 	block_free(b);
 	return ret;
+}
+
+int
+count_patients(const struct work *w, double *out)
+{
+	const struct model_data *d = w->data;
+	uint8_t *seen = calloc(d->n_patients + 1, sizeof(*seen));
+	size_t n = 0;
+
+	if (seen == NULL)
+		return -1;
+	for (size_t i = 0; i < d->n_rows; i++) {
+		if (w->interval[i] < 0)
+			continue;
+		n += d->patient == NULL || seen[d->patient[i]] == 0;
+		if (d->patient != NULL)
+			seen[d->patient[i]] = 1;
+	}
+	free(seen);
+	*out = (double)n;
+	return 0;
 }
 
 void

@@ -138,6 +138,8 @@ void products_take(const struct products *s, double *score, double *matrix);
    is that times z. */
 typedef double (*residual_fn)(const struct work *w, size_t row, double eta);
 int contribute_robust(struct work *w, residual_fn residual);
+/* Of these, if they are by patient: how many have rows that are used. */
+int count_patients(const struct work *w, double *out);
 /* In the round of counts, if they are by site: 1 if there are rows enough. */
 void count_site(struct work *w, double *out);
 

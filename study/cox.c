@@ -180,11 +180,6 @@ cox_check(struct draft *d, struct err *err)
 			    "ph-test, baseline: only kind = cox has them");
 		return 0;
 	}
-	if (study_links_rows(d->s) && d->s->privacy.pseudonym != STUDY_YES)
-		return ini_error(d->ini, d->s->privacy.patient_name, err,
-		    "patient: entry, time-cuts and robust = patient need "
-		    "pseudonym = yes, so that the table tells which rows are "
-		    "one patient's");
 	if ((m->entry != STUDY_NONE || m->n_cuts > 0) && by_site)
 		return ini_error(d->ini, strata->items[0], err,
 		    "strata = site: not with entry or time-cuts");

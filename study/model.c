@@ -141,10 +141,11 @@ check_errors(struct draft *d, struct err *err)
 	if (m->robust != STUDY_ROBUST_NO && !glm && m->kind != STUDY_COX)
 		return ini_error(d->ini, at, err,
 		    "robust: only kind = cox, logistic and glm have it");
-	if (m->robust == STUDY_ROBUST_PATIENT && glm && r->patient_name != NULL)
-		return ini_error(d->ini, at, err,
-		    "robust = patient: not with kind = logistic or glm where "
-		    "a patient may have several rows ([privacy] patient)");
+	if (study_links_rows(d->s) && r->pseudonym != STUDY_YES)
+		return ini_error(d->ini, r->patient_name, err,
+		    "patient: entry, time-cuts and robust = patient need "
+		    "pseudonym = yes, so that the table tells which rows are "
+		    "one patient's");
 	if (m->robust == STUDY_ROBUST_SITE && n_sites != 0 &&
 	    n_sites < MODEL_CLUSTERS_MIN)
 		return ini_error(d->ini, at, err,

@@ -6,6 +6,7 @@
 #include "common/macros.h"
 #include "model/step/ldl.h"
 #include "model/step/partial.h"
+#include "model/step/robust.h"
 #include "model/step/rounds.h"
 
 static bool
@@ -49,7 +50,7 @@ hazard_reals(const struct plan *p, bool converged)
 		at.meat += HAZARD_TRANSFORMS * test_size(p);
 	at.n = at.meat;
 	if (p->spec.robust != ROBUST_NO)
-		at.n += PACKED(terms);
+		at.n += 1 + PACKED(terms);
 	return at;
 }
 
@@ -67,6 +68,10 @@ hazard_is_sane(const struct plan *p)
 	       after = hazard_reals(p, true).n;
 
 	if (p->n_cells != 0)
+		return false;
+	if (p->spec.robust != ROBUST_NO && p->n_reals == after &&
+	    after != before &&
+	    !robust_may_be_clusters(p, p->reals[hazard_reals(p, true).meat]))
 		return false;
 	switch (p->phase) {
 	case PHASE_COUNTS:
@@ -262,6 +267,7 @@ hazard_layout(const struct plan *p, struct layout *l)
 				plan_z_max(p, active[j])) +
 				1);
 	}
+	robust_clusters_layout(p, l);
 	if (!p->spec.ph_test)
 		return;
 	if (by_site(p)) /* events at time 0 */
@@ -311,7 +317,9 @@ hazard_step(struct plan *p, const uint64_t *sum)
 
 	if (p->spec.robust != ROBUST_NO) {
 		for (size_t i = 0; i < PACKED(plan_parameters(p)); i++)
-			p->reals[at.meat + i] = sum_real(g++, sum, 0);
+			p->reals[at.meat + 1 + i] = sum_real(g++, sum, 0);
+		p->reals[at.meat] = robust_clusters(p, g, sum);
+		g += p->spec.robust == ROBUST_PATIENT;
 	}
 	if (p->spec.ph_test && by_site(p))
 		at_zero = sum_count(g++, sum, 0);

@@ -32,7 +32,7 @@ struct hazard_reals {
 	 * over events of g (z - m) (n_terms); of g V and of g^2 V, packed.
 	 */
 	size_t tests;
-	size_t meat; /* packed: the sum of clusters' U U' */
+	size_t meat; /* clusters; packed: the sum of their U U' */
 	size_t n;
 };
 

@@ -48,8 +48,9 @@ struct plan_kind {
 	size_t (*n_cells)(const struct plan *p);
 	bool (*cells_are_sane)(const struct plan *p);
 	/*
-	 * Robust standard errors: the sum over clusters of U U', packed as
-	 * plan->info, U the sum of a cluster's scores.  NULL: there are none.
+	 * Robust standard errors: how many clusters there are; then the sum over
+	 * them of U U', packed as plan->info, U the sum of a cluster's scores.
+	 * NULL: there are none.
 	 */
 	const double *(*meat)(const struct plan *p);
 };

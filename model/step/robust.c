@@ -24,6 +24,29 @@ robust_layout(const struct plan *p, struct layout *l, double most)
 			    num_bits(u * plan_reach(p, active, i)) +
 				num_bits(u * plan_reach(p, active, j)) + 1);
 	}
+	robust_clusters_layout(p, l);
+}
+
+void
+robust_clusters_layout(const struct plan *p, struct layout *l)
+{
+	if (p->spec.robust == ROBUST_PATIENT)
+		layout_counts(l, 1, p->spec.rows_per_site);
+}
+
+double
+robust_clusters(
+    const struct plan *p, const struct group *g, const uint64_t *sum)
+{
+	if (p->spec.robust == ROBUST_PATIENT)
+		return (double)sum_count(g, sum, 0);
+	return p->spec.n_sites;
+}
+
+bool
+robust_may_be_clusters(const struct plan *p, double n)
+{
+	return n >= 0.0 && n <= (double)MAX(p->n, (uint64_t)p->spec.n_sites);
 }
 
 int
@@ -33,11 +56,12 @@ robust_step(struct plan *p, const uint64_t *sum)
 
 	free(p->reals);
 	p->n_reals = 0;
-	if ((p->reals = calloc(n, sizeof(*p->reals))) == NULL)
+	if ((p->reals = calloc(1 + n, sizeof(*p->reals))) == NULL)
 		return -1;
-	p->n_reals = n;
+	p->n_reals = 1 + n;
+	p->reals[0] = robust_clusters(p, &p->next.groups[n], sum);
 	for (size_t k = 0; k < n; k++)
-		p->reals[k] = sum_real(&p->next.groups[k], sum, 0);
+		p->reals[1 + k] = sum_real(&p->next.groups[k], sum, 0);
 	return 0;
 }
 
@@ -73,5 +97,6 @@ robust_is_sane(const struct plan *p)
 		return false;
 	if (p->spec.robust == ROBUST_NO || !summed)
 		return p->n_reals == 0;
-	return p->n_reals == PACKED(plan_parameters(p));
+	return p->n_reals == 1 + PACKED(plan_parameters(p)) &&
+	    robust_may_be_clusters(p, p->reals[0]);
 }

@@ -14,6 +14,15 @@ void robust_layout(const struct plan *p, struct layout *l, double most);
 /* Keeps the sum; 0, or -1: no memory. */
 int robust_step(struct plan *p, const uint64_t *sum);
 
+/*
+ * Behind the sums, by patient: how many have rows that are used.  g: that group
+ * of the layout; by site, whose number the study says, there is none.
+ */
+void robust_clusters_layout(const struct plan *p, struct layout *l);
+double robust_clusters(
+    const struct plan *p, const struct group *g, const uint64_t *sum);
+bool robust_may_be_clusters(const struct plan *p, double n);
+
 /* By site: how many sites have at least risk_set_step rows that are used; one
    group at the end of the round of counts. */
 void robust_counts_layout(const struct plan *p, struct layout *l);

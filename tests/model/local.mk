@@ -106,6 +106,7 @@ EXTRA_DIST += \
 	tests/vectors/model/ridge.csv tests/vectors/model/ridge_fit.csv \
 	tests/vectors/model/ridge_sklearn.csv \
 	tests/vectors/model/robust.csv \
+	tests/vectors/model/robust_epil.csv \
 	tests/vectors/model/glm_coef.csv \
 	tests/vectors/model/glm_fit.csv \
 	tests/vectors/model/km_curves.csv \

@@ -103,6 +103,78 @@ sandwiches_are_as_in_r(void **state)
 	}
 }
 
+static uint32_t
+deal_by_patient(const struct rows *r, size_t i, uint32_t n_sites)
+{
+	return r->patient[i] % n_sites;
+}
+
+/* Four visits each; in what order a site has its rows is all the same. */
+static void
+visits_of_a_patient_are_as_in_r(void **state)
+{
+	static const struct {
+		const char *name;
+		enum model_kind kind;
+		bool weights, offset;
+	} models[] = {
+		{ "epil_gaussian", MODEL_GAUSSIAN, false, false },
+		{ "epil_poisson", MODEL_POISSON, false, true },
+		{ "epil_quasipoisson_w", MODEL_QUASIPOISSON, true, false },
+		{ "epil_negbin_w", MODEL_NEGBIN, true, true },
+		{ "epil_logistic", MODEL_LOGISTIC, false, false },
+	};
+	struct rows r = rows_read("robust_epil.csv");
+
+	(void)state;
+	for (size_t i = 0; i < nitems(models); i++) {
+		struct model_spec s = spec_for(&r, models[i].kind, 6);
+		struct result got;
+		char model[64];
+
+		s.has_weights = models[i].weights;
+		s.has_offset = models[i].offset;
+		s.robust = ROBUST_PATIENT;
+		got = fit(&r, s, deal_by_patient);
+		snprintf(model, sizeof(model), "%s_patient", models[i].name);
+		print_message("%s\n", model);
+		check_terms(&got, "robust.csv", model);
+		assert_int_equal(got.clusters, 59);
+		assert_int_equal(got.n, r.n);
+	}
+	rows_free(&r);
+}
+
+/* As many terms as patients, though not as rows: no test of all together. */
+static void
+few_patients_with_many_rows_are_said(void **state)
+{
+	struct rows r = rows_read("robust_epil.csv");
+	size_t n = 0;
+	static const enum model_kind kinds[] = { MODEL_LOGISTIC,
+		MODEL_POISSON };
+
+	(void)state;
+	for (size_t i = 0; i < r.n; i++) {
+		r.patient[i] = (uint32_t)(i / 4) % 3;
+		n += r.event[i];
+	}
+	assert_true(n > 10);
+	for (size_t k = 0; k < nitems(kinds); k++) {
+		struct model_spec s = spec_for(&r, kinds[k], 4);
+		struct result got;
+
+		s.robust = ROBUST_PATIENT;
+		got = fit(&r, s, deal_by_patient);
+		assert_int_equal(got.clusters, 3);
+		assert_int_equal(got.wald.df, 0);
+		assert_non_null(
+		    strstr(got.warnings[0], "too few clusters for a Wald"));
+		assert_true(got.terms[1].estimated && got.terms[1].se > 0.0);
+	}
+	rows_free(&r);
+}
+
 /* VIF and the model's own errors stay; what is multiplied by a unit too. */
 static void
 what_is_the_models_stays(void **state)
@@ -419,7 +491,7 @@ scores_of_sites(uint32_t n_sites, double *M, double *U)
 				*m += U[k * P + i] * U[k * P + j];
 			if (n_sites >= MODEL_CLUSTERS_MIN)
 				close_to("M", *m,
-				    c.plan->reals[packed_at(P, i, j)],
+				    c.plan->reals[1 + packed_at(P, i, j)],
 				    1.0 + fabs(*m));
 		}
 	}
@@ -490,6 +562,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sandwiches_are_as_in_r),
+		cmocka_unit_test(visits_of_a_patient_are_as_in_r),
+		cmocka_unit_test(few_patients_with_many_rows_are_said),
 		cmocka_unit_test(what_is_the_models_stays),
 		cmocka_unit_test(
 		    robust_wald_tests_are_those_of_the_robust_errors),

@@ -1,7 +1,8 @@
 # Golden files for tests/model/test_robust.c: robust standard errors of glm() as
 # sandwich has them (vcovHC type HC0; vcovCL by site, type HC0, cadjust = FALSE), and
-# penalized likelihoods by Fisher scoring, with 17 significant digits.  Data: what
-# tests/reference/families.R writes.  Row i (from 0) is at site i mod 6.
+# vcovCL by patient where one has several rows, with 17 significant digits.  Data:
+# what tests/reference/families.R writes, row i (from 0) at site i mod 6; and epil of
+# MASS, four visits of each patient, which it writes as robust_epil.csv.
 #
 #     Rscript tests/reference/robust.R tests/vectors/model
 
@@ -19,9 +20,9 @@ data <- function(name, weights, offset) {
 	d
 }
 
-robust <- function(name, file, family, weights = FALSE, offset = FALSE) {
-	d <- data(file, weights, offset)
-	x <- d[, setdiff(names(d), c("offset", "weight", "site"))]
+robust <- function(name, file, family, weights = FALSE, offset = FALSE,
+    d = data(file, weights, offset)) {
+	x <- d[, setdiff(names(d), c("offset", "weight", "site", "patient"))]
 	m <- NULL
 	for (i in 1:4)
 		m <- glm(y ~ ., family, x, weights = d$weight, offset = d$offset,
@@ -35,14 +36,22 @@ robust <- function(name, file, family, weights = FALSE, offset = FALSE) {
 	bread <- solve(crossprod(xm, d$weight * slope * f$mu.eta(eta) * xm))
 	hc0 <- bread %*% crossprod(score) %*% bread
 	cl <- bread %*% crossprod(rowsum(score, d$site)) %*% bread
+	same <- function(a, b) stopifnot(max(abs(a / b - 1)) < 1e-7)
 	if (!weights) {
-		same <- function(a, b) stopifnot(max(abs(a / b - 1)) < 1e-7)
 		same(hc0, vcovHC(m, type = "HC0"))
 		same(cl, vcovCL(m, cluster = d$site, type = "HC0",
 		    cadjust = FALSE))
 	}
-	for (k in c("rows", "site")) {
-		v <- if (k == "rows") hc0 else cl
+	by <- list(rows = hc0, site = cl)
+	if (!is.null(d$patient)) {
+		u <- rowsum(score, d$patient)
+		by <- list(patient = bread %*% crossprod(u) %*% bread)
+		if (!weights)
+			same(by$patient, vcovCL(m, cluster = d$patient,
+			    type = "HC0", cadjust = FALSE))
+	}
+	for (k in names(by)) {
+		v <- by[[k]]
 		out <<- c(out, paste(paste0(name, "_", k), names(coef(m)),
 		    num(coef(m)), num(sqrt(diag(v))), sep = ","))
 	}
@@ -58,4 +67,25 @@ robust("negbin", "families_quine.csv", negative.binomial(1.5, link = "log"))
 robust("negbin_w", "families_quine.csv", negative.binomial(1.5, link = "log"), TRUE)
 robust("logistic", "families_birthwt.csv", binomial)
 robust("quasibinomial_w", "families_birthwt.csv", quasibinomial, TRUE)
+
+e <- MASS::epil
+e <- data.frame(y = e$y, event = as.integer(e$y > 4), weight = 1 + e$period,
+    offset = log(e$base / 4), patient = e$subject - 1,
+    trt = as.integer(e$trt == "progabide"), lage = log(e$age), V4 = e$V4)
+write.csv(e, file.path(dir, "robust_epil.csv"), row.names = FALSE, quote = FALSE)
+e <- read.csv(file.path(dir, "robust_epil.csv"))
+epil <- function(name, family, weights = FALSE, offset = FALSE, outcome = "y") {
+	d <- e
+	d$y <- d[[outcome]]
+	d$event <- NULL
+	d$site <- d$patient %% 6
+	if (!weights) d$weight <- 1
+	if (!offset) d$offset <- 0
+	robust(name, NULL, family, weights, offset, d)
+}
+epil("epil_gaussian", gaussian)
+epil("epil_poisson", poisson, FALSE, TRUE)
+epil("epil_quasipoisson_w", quasipoisson, TRUE)
+epil("epil_negbin_w", negative.binomial(1.5, link = "log"), TRUE, TRUE)
+epil("epil_logistic", binomial, outcome = "event")
 writeLines(out, file.path(dir, "robust.csv"))

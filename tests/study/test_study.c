@@ -357,6 +357,12 @@ static const struct {
 	    "kind = logistic\noutcome = dead\nridge = 2\nrobust = patient\n",
 	    "s:19:9: ridge: only kind = logistic and kind = glm have one, "
 	    "without robust errors" },
+	{ "kind = cox\ntime = t\nevent = dead\nstrata = sex\n[privacy]\n",
+	    "kind = logistic\noutcome = dead\nrobust = patient\n[privacy]\n"
+	    "patient = name\n",
+	    "s:15:11: patient: entry, time-cuts and robust = patient need "
+	    "pseudonym = yes, so that the table tells which rows are one "
+	    "patient's" },
 	{ "kind = cox\n", "kind = cuminc\n",
 	    "s:13:9: [model] has no key \"censored\", which kind = cuminc "
 	    "needs: the level of \"dead\" that means no event" },
