@@ -170,6 +170,17 @@ gamma_part(const struct work *w, double y, double eta)
 	return (struct row_part){ -ratio - eta, r * r, r, ratio, 1.0 };
 }
 
+/* Inverse link: eta is y_mean / mu. */
+static struct row_part
+gamma_inverse_part(const struct work *w, double y, double eta)
+{
+	double mu = 1.0 / eta, own = y / w->plan->y_mean;
+	double r = own * eta - 1.0;
+
+	return (struct row_part){ log(eta) - own * eta, r * r, mu - own,
+		mu * mu, mu * mu };
+}
+
 /* y is 0 or 1, or a share of trials. */
 static struct row_part
 binomial_part(const struct work *w, double y, double eta)
@@ -207,6 +218,14 @@ is_large(double y, double eta)
 	return fabs(eta) > ETA_CAP;
 }
 
+/* A mean of 0 or less, or far from all others. */
+static bool
+is_no_mean(double y, double eta)
+{
+	(void)y;
+	return !(eta >= 1.0 / INVERSE_CAP && eta <= INVERSE_CAP);
+}
+
 /* The other outcome was all but certain: a Pearson residual beyond bounds. */
 static bool
 is_refuted(double y, double eta)
@@ -226,6 +245,8 @@ static const struct family {
 	[MODEL_QUASIPOISSON] = { count_poisson, poisson_part, is_large, false },
 	[MODEL_NEGBIN] = { count_negbin, negbin_part, is_large, true },
 	[MODEL_GAMMA] = { count_gamma, gamma_part, is_large, true },
+	[MODEL_GAMMA_INVERSE] = { count_gamma, gamma_inverse_part, is_no_mean,
+	    false },
 	[MODEL_QUASIBINOMIAL] = { count_binomial, binomial_part, is_refuted,
 	    false },
 	[MODEL_BINOMIAL] = { count_trials, binomial_part, is_refuted, false },
@@ -350,6 +371,7 @@ check_trials(const struct work *w, size_t row)
 
 const struct contribute_kind contribute_gaussian = { GLM };
 const struct contribute_kind contribute_gamma = { GLM };
+const struct contribute_kind contribute_gamma_inverse = { GLM };
 const struct contribute_kind contribute_quasibinomial = { GLM };
 const struct contribute_kind contribute_poisson = { .check_row = check_count,
 	GLM };

@@ -22,6 +22,22 @@ scales_y(const struct plan *p)
 	return plan_kind_of(p->spec.kind)->scales_y;
 }
 
+/* What a linear predictor of 1 in the plan is in the study's units. */
+static double
+unit_of_eta(const struct plan *p)
+{
+	if (scales_y(p))
+		return p->y_sd;
+	return plan_kind_of(p->spec.kind)->has_inverse_link ? 1.0 / p->y_mean
+							    : 1.0;
+}
+
+static bool
+is_gamma(const struct result *r)
+{
+	return r->kind == MODEL_GAMMA || r->kind == MODEL_GAMMA_INVERSE;
+}
+
 static void
 set_test(struct result_test *t, double chi2, unsigned df)
 {
@@ -58,11 +74,13 @@ set_terms(const struct plan *p, struct result *r, const double *beta,
 	uint32_t off = plan_has_intercept(p), n = a + off;
 	double form[PAR_MAX] = { 1.0 }, intercept = 0.0, df = 0.0;
 	/* The outcome's unit, and what the model's errors are multiplied by. */
-	double unit = scales_y(p) ? p->y_sd : 1.0, of_unit, root;
+	double unit = unit_of_eta(p), of_unit, root;
 
 	if (r->has_dispersion)
 		df = r->df_residual;
 	of_unit = sqrt(r->has_dispersion ? r->dispersion : 1.0);
+	if (!scales_y(p)) /* else the dispersion has it */
+		of_unit *= unit;
 	/* A sandwich has its own dispersion. */
 	root = r->robust == ROBUST_NO ? of_unit : unit;
 
@@ -157,7 +175,7 @@ static int
 set_glm(const struct plan *p, struct result *r)
 {
 	bool dispersed = report_kind_of(p)->has_dispersion;
-	bool own = r->kind == MODEL_GAUSSIAN || r->kind == MODEL_GAMMA;
+	bool own = r->kind == MODEL_GAUSSIAN || is_gamma(r);
 	double n = (double)p->n_used, scale = 1.0;
 
 	if (scales_y(p))
@@ -172,10 +190,13 @@ set_glm(const struct plan *p, struct result *r)
 	if (r->kind == MODEL_GAUSSIAN) {
 		r->loglik = gaussian_loglik(p, r->deviance);
 		r->null_loglik = gaussian_loglik(p, r->null_deviance);
-	} else if (r->kind == MODEL_GAMMA) {
-		r->loglik = gamma_loglik(p, r->deviance, r->loglik);
-		r->null_loglik =
-		    gamma_loglik(p, r->null_deviance, p->null_loglik);
+	} else if (is_gamma(r)) {
+		/* Of the outcome in its own unit. */
+		double logs = weights_of(p) * log(unit_of_eta(p));
+
+		r->loglik = gamma_loglik(p, r->deviance, r->loglik + logs);
+		r->null_loglik = gamma_loglik(
+		    p, r->null_deviance, p->null_loglik + logs);
 	} else {
 		r->loglik -= p->y_factorials;
 		r->null_loglik -= p->y_factorials;
@@ -953,6 +974,18 @@ const struct report_kind report_gamma = {
 	.heading = "Gamma regression (log link)",
 	.per_term = "patients",
 	.ratio = "ratio",
+	.has_dispersion = true,
+	.has_likelihood = true,
+};
+
+const struct report_kind report_gamma_inverse = {
+	REGRESSION,
+	.kind = "glm",
+	.family = "gamma",
+	.warn = glm_warn,
+	.link = "inverse",
+	.heading = "Gamma regression (inverse link)",
+	.per_term = "patients",
 	.has_dispersion = true,
 	.has_likelihood = true,
 };

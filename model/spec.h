@@ -52,7 +52,8 @@ struct err;
 	KIND(FEASIBILITY, feasibility) /* how many could take part */          \
 	KIND(RECODING, recoding) /* counts for one recoding of all sites */    \
 	KIND(CUMINC, cuminc) /* incidence of competing causes, by groups */    \
-	KIND(BINOMIAL, binomial) /* successes of trials; logit link */
+	KIND(BINOMIAL, binomial) /* successes of trials; logit link */         \
+	KIND(GAMMA_INVERSE, gamma_inverse) /* 1 / mu is linear */
 
 enum model_kind {
 #define MODEL_CONSTANT(constant, name) MODEL_##constant,

@@ -117,6 +117,14 @@ check_family(struct draft *d, struct err *err)
 		return ini_error(d->ini, d->s->columns[0].name, err,
 		    "theta: family = negative-binomial needs it, no other has "
 		    "it");
+	if (m->link != -1 && m->family != STUDY_GAMMA)
+		return ini_error(d->ini, d->s->columns[0].name, err,
+		    "link: only family = gamma has more than one");
+	if (m->link == STUDY_INVERSE_LINK &&
+	    (m->ridge != 0 || d->model.offset != NULL))
+		return ini_error(d->ini,
+		    m->ridge == 0 ? d->model.offset : d->s->columns[0].name,
+		    err, "ridge, offset: not with link = inverse");
 	if (d->model.trials != NULL && m->family != STUDY_BINOMIAL)
 		return ini_error(d->ini, d->model.trials, err,
 		    "trials: only family = binomial has them");
@@ -898,6 +906,8 @@ kind_of(const struct study_model *m)
 		[STUDY_QUASIBINOMIAL] = MODEL_QUASIBINOMIAL,
 	};
 
+	if (m->kind == STUDY_GLM && m->link == STUDY_INVERSE_LINK)
+		return MODEL_GAMMA_INVERSE;
 	if (m->kind == STUDY_GLM)
 		return families[m->family];
 	return m->kind == STUDY_COX     ? MODEL_COX

@@ -19,6 +19,7 @@ static const char *const kind_words[] = { "cox", "logistic", "glm", "km",
 static const char *const bounds_words[] = { "log", "log-log", "plain", NULL };
 static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 	"quasipoisson", "gamma", "negative-binomial", "quasibinomial", NULL };
+static const char *const link_words[] = { "log", "inverse", NULL };
 static const char *const yes_words[] = { "no", "yes", NULL };
 static const char *const ties_words[] = { "breslow", "efron", NULL };
 static const char *const robust_words[] = { "no", "patient", "site", NULL };
@@ -189,6 +190,7 @@ static const struct ini_field model_fields[] = {
 	{ "kind", ini_word, MODEL(m.kind), .required = true,
 	    .words = kind_words },
 	{ "family", ini_word, MODEL(m.family), .words = family_words },
+	{ "link", ini_word, MODEL(m.link), .words = link_words },
 	{ "time", parse_raw, MODEL(time) },
 	{ "entry", parse_raw, MODEL(entry) },
 	{ "time-varying", ini_items, MODEL(varying), .min = 1, .max = 16 },
@@ -388,6 +390,7 @@ defaults(struct draft *d)
 	d->model.m = (struct study_model){
 		.ties = -1, /* not said */
 		.family = -1,
+		.link = -1,
 		.time = STUDY_NONE,
 		.entry = STUDY_NONE,
 		.event = STUDY_NONE,

@@ -58,6 +58,7 @@ enum study_family {
 	STUDY_NEGBIN,
 	STUDY_QUASIBINOMIAL
 };
+enum study_link { STUDY_LOG_LINK, STUDY_INVERSE_LINK }; /* gamma */
 enum study_bounds {
 	STUDY_LOG_BOUNDS,
 	STUDY_LOG_LOG_BOUNDS,
@@ -221,6 +222,7 @@ struct study {
 	struct study_model {
 		int kind, ties; /* enum study_kind, study_ties */
 		int family; /* enum study_family; glm */
+		int link; /* enum study_link; -1: not said */
 		double time_step; /* of the grid of times, in time's unit */
 		/* Regressions: enum study_robust. */
 		int robust;

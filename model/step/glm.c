@@ -7,6 +7,8 @@
  * model is 0 and the variance 1; the log-likelihood is that with variance 1,
  * without its constant.  Poisson, negative binomial, gamma: log link, without
  * what does not depend on the coefficients.  Quasibinomial, binomial: logit link.
+ * Gamma, inverse link: the outcome in units of its mean, so that the null model
+ * is 1.
  *
  * With weights w, each sum is over w times what it is over without.
  */
@@ -188,6 +190,24 @@ gamma_counts(struct plan *p, const uint64_t *sum)
 	return rounds_counted(p, p->n_used);
 }
 
+static int
+gamma_inverse_counts(struct plan *p, const uint64_t *sum)
+{
+	const struct group *g = p->next.groups;
+	double y = sum_real(&g[0], sum, 0);
+
+	if (take_weights(p, g + 2, sum, &y))
+		return 0;
+	p->y_mean = y / p->weights;
+	if (!(2.0 * p->y_mean > p->spec.y_min))
+		return 1;
+	p->y_factorials = sum_real(&g[1], sum, 0);
+	p->y_saturated =
+	    p->weights * (num_log(p->y_mean) - 1.0) - p->y_factorials;
+	p->beta[0] = 1.0;
+	return rounds_counted(p, p->n_used);
+}
+
 static void
 binomial_counts_layout(const struct plan *p, struct layout *l)
 {
@@ -291,6 +311,14 @@ limits_of(const struct plan *p)
 	    s->kind == MODEL_BINOMIAL) /* p(1-p) <= 1; else see is_refuted */
 		return (struct limits){ 2.0 * eta + 1.0,
 			num_pow2((int)(ETA_CAP * 1.4427) + 1), 1.0, 1.0, 1.0 };
+	if (s->kind == MODEL_GAMMA_INVERSE) {
+		y = MAX(s->y_max / p->y_mean, 1.0);
+		eta = MIN(eta, INVERSE_CAP);
+		/* |log(eta)| < 12 for eta within 1 / INVERSE_CAP..INVERSE_CAP */
+		return (struct limits){ y * eta + 12.0,
+			(y * eta + 1.0) * (y * eta + 1.0), y + INVERSE_CAP,
+			INVERSE_CAP * INVERSE_CAP, 1.0 };
+	}
 	eta = MIN(eta, ETA_CAP);
 	/* exp(|eta|) <= mu; 1.4427 is beyond 1 / ln 2. */
 	mu = num_pow2((int)(eta * 1.4427) + 1);
@@ -442,6 +470,19 @@ check_gamma(const struct model_spec *s, struct err *err)
 	return 0;
 }
 
+/*
+ * No start is known that is above 0 in each row with an offset; and what a ridge
+ * shrinks would depend on the outcome's unit.
+ */
+static int
+check_gamma_inverse(const struct model_spec *s, struct err *err)
+{
+	if (s->has_offset || s->ridge != 0.0)
+		return err_set(err, ERR_CONFIG,
+		    "ridge, offset: not with the inverse link");
+	return check_gamma(s, err);
+}
+
 static int
 check_negbin(const struct model_spec *s, struct err *err)
 {
@@ -488,6 +529,14 @@ const struct plan_kind plan_gamma = {
 	.has_y = true,
 	.check = check_gamma,
 	GLM(gamma_counts_layout, gamma_counts),
+};
+
+const struct plan_kind plan_gamma_inverse = {
+	.name = "gamma-inverse",
+	.has_y = true,
+	.has_inverse_link = true,
+	.check = check_gamma_inverse,
+	GLM(gamma_counts_layout, gamma_inverse_counts),
 };
 
 const struct plan_kind plan_negbin = {

@@ -36,6 +36,8 @@ struct plan_kind {
 	bool has_weights; /* rows may have prior weights */
 	bool has_ridge; /* its likelihood may be penalized */
 	bool scales_y; /* the outcome is standardised: y_mean, y_sd */
+	/* The linear predictor is y_mean / mu, y_mean that of the outcome. */
+	bool has_inverse_link;
 	/* What model_spec_check() does not check of every kind; or NULL. */
 	int (*check)(const struct model_spec *s, struct err *err);
 	/* The phases that it goes through; the first is PHASE_COUNTS. */

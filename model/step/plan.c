@@ -571,6 +571,9 @@ terms_are_sane(const struct plan *p)
 	}
 	if (plan_kind_of(p->spec.kind)->scales_y && !(p->y_sd > 0.0))
 		return false;
+	if (plan_kind_of(p->spec.kind)->has_inverse_link &&
+	    !(2.0 * p->y_mean > p->spec.y_min))
+		return false;
 	return out != all;
 }
 

@@ -154,6 +154,11 @@ double plan_eta_max(const struct plan *p);
  * and the step is halved: bounds stay small enough for 1e-12 in every sum.
  */
 #define ETA_CAP 20.0
+/*
+ * Inverse link: a row whose mean would be 0 or less, or not within this many times
+ * the mean of all, is flagged likewise.
+ */
+#define INVERSE_CAP 65536.0
 
 /* Km: a cell is a group in a stratum, number stratum * n_groups + group. */
 static inline uint32_t

@@ -149,6 +149,18 @@ gamma_regression_is_as_in_r(void **state)
 }
 
 static void
+gamma_regression_with_the_inverse_link_is_as_in_r(void **state)
+{
+	struct model_spec s =
+	    spec_of("families_birthweight.csv", MODEL_GAMMA_INVERSE, 3);
+
+	(void)state;
+	run("families_birthweight.csv", "gamma_inverse", s, deal_in_turn);
+	s.has_weights = true;
+	run("families_birthweight.csv", "gamma_inverse_w", s, deal_in_turn);
+}
+
+static void
 poisson_regression_is_as_in_r(void **state)
 {
 	(void)state;
@@ -258,6 +270,7 @@ variance_of(const struct model_spec *s, long double mu)
 {
 	switch (s->kind) {
 	case MODEL_GAMMA:
+	case MODEL_GAMMA_INVERSE:
 		return mu * mu;
 	case MODEL_NEGBIN:
 		return mu + mu * mu / s->theta;
@@ -282,6 +295,21 @@ solve(long double *a, size_t n)
 	}
 	for (size_t i = 0; i < n; i++)
 		a[i * (n + 1) + n] /= a[i * (n + 1) + i];
+}
+
+static long double
+smallest_eta(const struct rows *r, const long double *beta)
+{
+	long double least = HUGE_VALL;
+
+	for (size_t i = 0; i < r->n; i++) {
+		long double eta = beta[0];
+
+		for (size_t k = 0; k < r->n_terms; k++)
+			eta += beta[k + 1] * r->x[i * r->n_terms + k];
+		least = fminl(least, eta);
+	}
+	return least;
 }
 
 static void
@@ -310,6 +338,10 @@ textbook(const struct rows *r, const struct model_spec *s, long double *beta)
 				slope = mu * (1 - mu);
 				y = r->event[i];
 			}
+			if (s->kind == MODEL_GAMMA_INVERSE) {
+				mu = 1 / eta;
+				slope = -mu * mu;
+			}
 			v = variance_of(s, mu);
 			w = s->has_weights ? r->weight[i] : 1;
 			for (size_t j = 0; j < n; j++) {
@@ -323,6 +355,14 @@ textbook(const struct rows *r, const struct model_spec *s, long double *beta)
 		solve(a, n);
 		for (size_t k = 0; k < n; k++)
 			beta[k] += a[k * (n + 1) + n];
+		/* As R: half the step until all means are above 0. */
+		while (s->kind == MODEL_GAMMA_INVERSE &&
+		    !(smallest_eta(r, beta) > 0)) {
+			for (size_t k = 0; k < n; k++) {
+				a[k * (n + 1) + n] /= 2;
+				beta[k] -= a[k * (n + 1) + n];
+			}
+		}
 	}
 	free(a);
 }
@@ -367,6 +407,45 @@ each_family_is_as_in_the_textbook(void **state)
 			    (double)beta[j], got.terms[j].se);
 		consortium_close(&c);
 	}
+	rows_free(&r);
+}
+
+/* Newton's first step is to a mean below 0, which no patient can have. */
+static void
+a_step_to_a_mean_below_0_is_halved(void **state)
+{
+	struct rows r = rows_new(90, 2);
+	struct model_spec s;
+	struct consortium c;
+	struct result got;
+	struct err err;
+	long double beta[3] = { 0 }, sum = 0;
+
+	(void)state;
+	for (size_t i = 0; i < r.n; i++) {
+		double x = (double)(i % 15), even = (double)(i % 2);
+
+		r.x[2 * i] = x;
+		r.x[2 * i + 1] = even;
+		r.y[i] = (1.0 + (double)(i * 37 % 11) / 20.0) /
+		    (0.002 + 0.05 * x * (1.0 + 0.1 * even));
+		sum += r.y[i];
+	}
+	beta[0] = (long double)r.n / sum;
+	s = spec_for(&r, MODEL_GAMMA_INVERSE, 3);
+	consortium_open(&c, &s, &r, deal_in_turn);
+	consortium_run(&c);
+	got = consortium_result(&c);
+	assert_true(got.converged);
+	assert_true(got.halvings > 0);
+	textbook(&r, &s, beta);
+	for (size_t j = 0; j < 3; j++)
+		close_to(got.terms[j].name, got.terms[j].estimate,
+		    (double)beta[j], got.terms[j].se);
+	consortium_close(&c);
+	s.has_offset = true;
+	assert_int_equal(model_spec_check(&s, &err), -1);
+	assert_non_null(strstr(err.msg, "not with the inverse link"));
 	rows_free(&r);
 }
 
@@ -438,7 +517,8 @@ impossible_trials_are_refused(void **state)
 }
 
 static const enum model_kind all_kinds[] = { MODEL_GAUSSIAN, MODEL_POISSON,
-	MODEL_QUASIPOISSON, MODEL_NEGBIN, MODEL_GAMMA, MODEL_QUASIBINOMIAL };
+	MODEL_QUASIPOISSON, MODEL_NEGBIN, MODEL_GAMMA, MODEL_GAMMA_INVERSE,
+	MODEL_QUASIBINOMIAL };
 
 static struct rows
 plain_rows(void)
@@ -667,6 +747,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(linear_regression_is_as_in_r),
 		cmocka_unit_test(gamma_regression_is_as_in_r),
+		cmocka_unit_test(
+		    gamma_regression_with_the_inverse_link_is_as_in_r),
 		cmocka_unit_test(poisson_regression_is_as_in_r),
 		cmocka_unit_test(negative_binomial_regression_is_as_in_r),
 		cmocka_unit_test(quasibinomial_regression_is_as_in_r),
@@ -676,6 +758,7 @@ main(void)
 		cmocka_unit_test(rates_by_an_offset_are_as_in_r),
 		cmocka_unit_test(an_offset_in_a_cox_model_is_as_in_r),
 		cmocka_unit_test(each_family_is_as_in_the_textbook),
+		cmocka_unit_test(a_step_to_a_mean_below_0_is_halved),
 		cmocka_unit_test(constant_and_collinear_columns_are_named),
 		cmocka_unit_test(zero_events_and_one_class_are_said),
 		cmocka_unit_test(separation_is_said),

@@ -69,6 +69,8 @@ static const struct {
 	    false },
 	{ "gamma", "families_birthweight.csv", MODEL_GAMMA, false, false },
 	{ "gamma_ow", "families_birthweight.csv", MODEL_GAMMA, true, true },
+	{ "gamma_inverse_w", "families_birthweight.csv", MODEL_GAMMA_INVERSE,
+	    true, false },
 	{ "poisson", "families_quine.csv", MODEL_POISSON, false, false },
 	{ "poisson_o", "families_quine.csv", MODEL_POISSON, false, true },
 	{ "negbin", "families_quine.csv", MODEL_NEGBIN, false, false },

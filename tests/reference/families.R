@@ -105,6 +105,9 @@ each <- function(name, d, family, dispersed) {
 
 each("gaussian", birthweight, gaussian, TRUE)
 each("gamma", birthweight, Gamma("log"), TRUE)
+# Of the weight in grams: means are far from 1.
+fit("gamma_inverse", birthweight, Gamma("inverse"), TRUE)
+fit("gamma_inverse_w", birthweight, Gamma("inverse"), TRUE, weights = TRUE)
 each("poisson", days, poisson, FALSE)
 each("negbin", days, negative.binomial(1.5, link = "log"), FALSE)
 each("quasibinomial", birthwt, quasibinomial, TRUE)
