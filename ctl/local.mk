@@ -8,7 +8,8 @@ noinst_LIBRARIES += %D%/libpooled.a %D%/liblocal.a
 	%D%/pooled_grid.c \
 	%D%/pooled_learn.c \
 	%D%/pooled_likelihood.c %D%/pooled_likelihood.h \
-	%D%/pooled_parts.c %D%/pooled_parts.h
+	%D%/pooled_parts.c %D%/pooled_parts.h \
+	%D%/pooled_robust.c
 
 %C%_liblocal_a_SOURCES = \
 	%D%/local_proc.c %D%/local_proc.h

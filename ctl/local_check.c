@@ -82,19 +82,14 @@ check_terms(const struct check *c, const struct pooled_fit *fit,
 
 /* Over all coefficients and standard errors; NaN counts as infinitely far. */
 static double
-distance(const struct check *c, const struct json_value *terms,
-    const struct pooled_fit *fit)
+distance(const struct json_value *terms, const struct pooled_fit *fit)
 {
-	/* The pooled Cox fit has no robust errors. */
-	const char *key = c->model.cox ? "model_se" : "se";
 	double worst = 0;
 
 	for (size_t i = 0; i < fit->n_coef; i++) {
 		const struct json_value *t = &terms->items[i];
 		double b = json_get_number(t, "estimate", NAN) - fit->coef[i];
-		double own =
-		    json_get_number(t, key, json_get_number(t, "se", NAN));
-		double se = own - fit->se[i];
+		double se = json_get_number(t, "se", NAN) - fit->se[i];
 		double d = fmax(fabs(b), fabs(se)) / fit->se[i];
 
 		if (isnan(b) || isnan(se) || isnan(d))
@@ -172,7 +167,7 @@ check_fit(struct check *c, double *worst, struct err *err)
 	    check_terms(c, &pooled, &terms, err) == 0 &&
 	    fit(c, true, &raw, err) == 0) {
 		print_cost(terms, &raw);
-		*worst = distance(c, terms, &pooled);
+		*worst = distance(terms, &pooled);
 		rv = 0;
 	}
 	pooled_fit_clear(&pooled);

@@ -107,9 +107,12 @@ check_model(struct check *c, struct err *err)
 	c->model.n_cuts = m->n_cuts;
 	c->model.theta = m->theta;
 	c->model.ridge = m->ridge;
+	c->model.inverse_link = m->link == STUDY_INVERSE_LINK;
 	c->model.errors = m->robust == STUDY_ROBUST_SITE ? POOLED_BY_SITE
-	    : m->robust == STUDY_ROBUST_PATIENT          ? POOLED_BY_ROW
+	    : m->robust == STUDY_ROBUST_PATIENT          ? POOLED_BY_PATIENT
 							 : POOLED_OF_MODEL;
+	if (study_links_rows(s))
+		c->model.patient = s->columns[s->privacy.patient].name;
 	c->model.offset_is_log = m->offset_is_log;
 	if (m->offset != STUDY_NONE)
 		c->model.offset = s->columns[m->offset].name;

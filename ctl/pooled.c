@@ -163,7 +163,7 @@ find(const struct file *t, const char *path, const char *name, size_t *column,
 
 /* Where the columns of the model are in a table. */
 struct columns {
-	size_t time, entry, event, offset, weights;
+	size_t time, entry, event, offset, weights, patient;
 	size_t *terms; /* (n_terms, POOLED_FACTORS_MAX) */
 	size_t *strata;
 };
@@ -180,7 +180,9 @@ find_all(const struct pooled_model *m, const struct file *t, const char *path,
 	    (m->offset != NULL &&
 		find(t, path, m->offset, &c->offset, err) < 0) ||
 	    (m->weights != NULL &&
-		find(t, path, m->weights, &c->weights, err) < 0))
+		find(t, path, m->weights, &c->weights, err) < 0) ||
+	    (m->patient != NULL &&
+		find(t, path, m->patient, &c->patient, err) < 0))
 		return -1;
 	for (size_t i = 0; i < m->n_terms; i++) {
 		size_t *at = c->terms + i * POOLED_FACTORS_MAX;
@@ -250,6 +252,8 @@ add_row(struct pooled *p, size_t site, const struct file *t,
 		r->y /= r->weight;
 	r->stratum = m->strata_by_site ? site : 0;
 	r->site = site;
+	r->patient =
+	    m->patient != NULL ? table_value(t, c->patient, i) : (double)i;
 	for (size_t k = 0; k < m->n_strata; k++)
 		r->stratum = r->stratum * m->strata[k].n_levels +
 		    (size_t)table_value(t, c->strata[k], i);

@@ -47,7 +47,7 @@ enum pooled_family { /* of a model with an intercept before the terms */
 	POOLED_GAUSSIAN,
 	POOLED_POISSON,
 	POOLED_QUASIPOISSON,
-	POOLED_GAMMA, /* log link */
+	POOLED_GAMMA, /* log link, or the inverse one */
 	POOLED_NEGBIN, /* log link, variance mu + mu^2 / theta */
 	POOLED_QUASIBINOMIAL, /* logit link */
 	POOLED_TRIALS, /* logit link, successes of as many as weights says */
@@ -68,18 +68,20 @@ struct pooled_model {
 	size_t n_cuts;
 	const char *event; /* or the outcome */
 	double theta; /* POOLED_NEGBIN */
+	bool inverse_link; /* POOLED_GAMMA */
 	const char *offset, *weights; /* columns, or NULL */
 	bool offset_is_log; /* its logarithm is added */
 	/*
-	 * With an intercept: standard errors by the scores of each row, or of
-	 * each site (a sandwich); or lambda of a ridge penalty on terms that
-	 * have a standard deviation of 1.
+	 * Standard errors by the scores of each patient, or of each site (a
+	 * sandwich); or, with an intercept, lambda of a ridge penalty on terms
+	 * that have a standard deviation of 1.
 	 */
 	enum pooled_errors {
 		POOLED_OF_MODEL,
-		POOLED_BY_ROW,
+		POOLED_BY_PATIENT,
 		POOLED_BY_SITE
 	} errors;
+	const char *patient; /* column: whose row it is; NULL: its own */
 	double ridge;
 	const struct pooled_term *terms; /* (n_terms) */
 	size_t n_terms;

@@ -19,7 +19,6 @@ struct work {
 	double *x; /* (n, p) */
 	double *shift; /* (p) */
 	long double *penalty; /* (p) of half the square of a coefficient */
-	long double *u; /* (p) a cluster's scores */
 	long double *meat, *half, *out; /* (p, p) */
 	struct pooled_sums risk, deaths;
 	struct pooled_eval e;
@@ -78,9 +77,9 @@ start(struct work *w)
 		sum += w->rows[i].y;
 	if (w->model->family != POOLED_QUASIBINOMIAL &&
 	    w->model->family != POOLED_TRIALS)
-		w->beta[0] = w->model->family == POOLED_GAUSSIAN
-		    ? sum / w->n
-		    : logl(sum / w->n);
+		w->beta[0] = w->model->family == POOLED_GAUSSIAN ? sum / w->n
+		    : w->model->inverse_link                     ? w->n / sum
+					     : logl(sum / w->n);
 	/* Without an offset that is the model without any term. */
 	for (size_t i = 0; i < w->n; i++)
 		w->beta[0] -= (long double)w->rows[i].offset / w->n;
@@ -249,29 +248,6 @@ prepare(struct work *w, const struct pooled *p, const struct pooled_grid *grids,
 	return 0;
 }
 
-/* U U' of a cluster is added to the sum; U begins anew. */
-static void
-close_cluster(long double *u, size_t p, long double *sum)
-{
-	for (size_t a = 0; a < p; a++) {
-		for (size_t b = 0; b < p; b++)
-			sum[a * p + b] += u[a] * u[b];
-	}
-	for (size_t a = 0; a < p; a++)
-		u[a] = 0;
-}
-
-/* The scores of row i are added to u. */
-static void
-add_scores(const struct work *w, size_t i, long double *u)
-{
-	const struct pooled_row *r = &w->rows[i];
-	long double s = pooled_score(w->model, r, w->beta, w->p);
-
-	for (size_t a = 0; a < w->p; a++)
-		u[a] += s * r->x[a];
-}
-
 /* out is v m v. */
 static void
 both_sides(const long double *v, const long double *m, size_t p,
@@ -290,48 +266,26 @@ both_sides(const long double *v, const long double *m, size_t p,
 				    half[a * p + k] * v[k * p + b];
 }
 
-/* The sum of U U' over rows or over sites. */
-static void
-add_clusters(struct work *w)
-{
-	size_t last = 0;
-
-	if (w->model->errors == POOLED_BY_ROW) {
-		for (size_t i = 0; i < w->n; i++) {
-			add_scores(w, i, w->u);
-			close_cluster(w->u, w->p, w->meat);
-		}
-		return;
-	}
-	for (size_t i = 0; i < w->n; i++)
-		last = w->rows[i].site > last ? w->rows[i].site : last;
-	for (size_t site = 0; site <= last; site++) {
-		for (size_t i = 0; i < w->n; i++)
-			if (w->rows[i].site == site)
-				add_scores(w, i, w->u);
-		close_cluster(w->u, w->p, w->meat);
-	}
-}
-
 /*
  * The covariance of the coefficients takes the place of e.info = v, the inverse
  * of information and penalty P: v - v P v of what is shrunk; or a sandwich.
  */
-static void
-covariance(struct work *w)
+static int
+covariance(struct work *w, struct err *err)
 {
 	size_t p = w->p;
 	long double scale = dispersion(w), *v = w->e.info;
+	bool robust = w->model->errors != POOLED_OF_MODEL;
 
-	bool robust = w->model->errors != POOLED_OF_MODEL && !w->model->cox;
-
-	if (robust)
-		add_clusters(w);
+	if (robust &&
+	    pooled_meat(w->model, w->rows, w->n, p, w->beta, w->meat, err) < 0)
+		return -1;
 	for (size_t a = 0; a < p; a++)
 		w->meat[a * p + a] += w->penalty[a];
 	both_sides(v, w->meat, p, w->half, w->out);
 	for (size_t k = 0; k < p * p; k++)
 		v[k] = robust ? w->out[k] : (v[k] - w->out[k]) * scale;
+	return 0;
 }
 
 /* Coefficients and standard errors; the intercept is moved back. */
@@ -376,7 +330,6 @@ pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
 	w.x = pooled_zeroed(p->n * w.p, sizeof(*w.x), &failed);
 	w.shift = pooled_zeroed(w.p, sizeof(*w.shift), &failed);
 	w.penalty = pooled_zeroed(w.p, sizeof(*w.penalty), &failed);
-	w.u = pooled_zeroed(w.p, sizeof(*w.u), &failed);
 	w.meat = pooled_zeroed(w.p * w.p, sizeof(*w.meat), &failed);
 	w.half = pooled_zeroed(w.p * w.p, sizeof(*w.half), &failed);
 	w.out = pooled_zeroed(w.p * w.p, sizeof(*w.out), &failed);
@@ -393,8 +346,7 @@ pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
 	if (failed)
 		err_sys(err, "pooled fit");
 	else if (prepare(&w, p, grids, n_grids, fit, err) == 0 &&
-	    newton(&w, fit, err) == 0) {
-		covariance(&w);
+	    newton(&w, fit, err) == 0 && covariance(&w, err) == 0) {
 		finish(&w, fit);
 		rv = 0;
 	}
@@ -402,7 +354,6 @@ pooled_fit(const struct pooled *p, const struct pooled_grid *grids,
 	free(w.x);
 	free(w.shift);
 	free(w.penalty);
-	free(w.u);
 	free(w.meat);
 	free(w.half);
 	free(w.out);

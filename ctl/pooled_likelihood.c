@@ -153,7 +153,7 @@ log_density(const struct pooled_model *m, long double y, long double mu)
 	case POOLED_GAUSSIAN:
 		return -(y - mu) * (y - mu) / 2;
 	case POOLED_GAMMA:
-		return -y / mu - logl(mu);
+		return mu > 0 ? -y / mu - logl(mu) : -HUGE_VALL;
 	case POOLED_NEGBIN:
 		return y * logl(mu) - (y + m->theta) * logl(m->theta + mu);
 	case POOLED_QUASIBINOMIAL:
@@ -172,6 +172,10 @@ mean_of(const struct pooled_model *m, long double eta, long double *mu,
 {
 	*mu = m->family == POOLED_GAUSSIAN ? eta : expl(eta);
 	*slope = m->family == POOLED_GAUSSIAN ? 1 : *mu;
+	if (m->inverse_link) {
+		*mu = 1 / eta;
+		*slope = -*mu * *mu;
+	}
 	if (m->family == POOLED_QUASIBINOMIAL || m->family == POOLED_TRIALS ||
 	    m->family == POOLED_BINOMIAL) {
 		*mu = 1 / (1 + expl(-eta));
@@ -233,4 +237,10 @@ pooled_score(const struct pooled_model *m, const struct pooled_row *r,
 	if (m->family == POOLED_BINOMIAL)
 		return r->event - mu;
 	return r->weight * slope / variance(m, mu) * (r->y - mu);
+}
+
+long double
+pooled_risk(const struct pooled_row *r, const long double *beta, size_t p)
+{
+	return expl(predict(r->x, beta, p) + r->offset);
 }

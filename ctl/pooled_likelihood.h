@@ -7,6 +7,8 @@
 
 #include "ctl/pooled_parts.h"
 
+struct err;
+
 /* What one evaluation at beta gives.  p is the number of coefficients. */
 struct pooled_eval {
 	long double loglik;
@@ -35,5 +37,17 @@ void pooled_evaluate(const struct pooled_model *m,
    Not of a Cox model. */
 long double pooled_score(const struct pooled_model *m,
     const struct pooled_row *r, const long double *beta, size_t p);
+
+/* What a row weighs in the risk sets of a Cox model. */
+long double pooled_risk(
+    const struct pooled_row *r, const long double *beta, size_t p);
+
+/*
+ * The sum over clusters of U U', (p, p), U a cluster's sum of the gradients'
+ * parts (of a Cox model: of score residuals), is added to meat.
+ */
+int pooled_meat(const struct pooled_model *m, const struct pooled_row *rows,
+    size_t n, size_t p, const long double *beta, long double *meat,
+    struct err *err);
 
 #endif

@@ -14,6 +14,7 @@ struct pooled_row {
 	bool event;
 	double offset, weight;
 	size_t stratum, site;
+	double patient; /* whose row it is at the site */
 	double *x; /* (n_terms) */
 };
 

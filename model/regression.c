@@ -195,8 +195,8 @@ set_glm(const struct plan *p, struct result *r)
 		double logs = weights_of(p) * log(unit_of_eta(p));
 
 		r->loglik = gamma_loglik(p, r->deviance, r->loglik + logs);
-		r->null_loglik = gamma_loglik(
-		    p, r->null_deviance, p->null_loglik + logs);
+		r->null_loglik =
+		    gamma_loglik(p, r->null_deviance, p->null_loglik + logs);
 	} else {
 		r->loglik -= p->y_factorials;
 		r->null_loglik -= p->y_factorials;

@@ -196,6 +196,26 @@ cox_with_efron_is_r(void **state)
 	pooled_free(p);
 }
 
+/* Institutions of the same number at both sites are two. */
+static void
+cox_with_clusters_is_r(void **state)
+{
+	struct pooled_model m = lung;
+	struct pooled_fit fit;
+	struct pooled *p;
+	struct err err;
+
+	(void)state;
+	m.efron = true;
+	m.errors = POOLED_BY_PATIENT;
+	m.patient = "inst";
+	p = two_sites(&m, "lung.csv", 0);
+	assert_int_equal(pooled_fit(p, NULL, 0, &fit, &err), 0);
+	like_r("cluster", &fit);
+	pooled_fit_clear(&fit);
+	pooled_free(p);
+}
+
 static void
 cox_stratified_by_a_column_is_r(void **state)
 {
@@ -478,6 +498,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cox_with_breslow_is_r),
 		cmocka_unit_test(cox_with_efron_is_r),
+		cmocka_unit_test(cox_with_clusters_is_r),
 		cmocka_unit_test(cox_stratified_by_a_column_is_r),
 		cmocka_unit_test(cox_on_a_grid_is_r_on_moved_times),
 		cmocka_unit_test(cox_stratified_by_site_is_r),

@@ -43,6 +43,17 @@ sed 's/= gaussian/= gamma/; s/^range = 0\.\.\([0-9]*\)$/range = 0..\1/
     "$src/birthweight.study" >gamma.study
 three_sites gamma.study
 grep -q '^Gamma regression' run.txt || fail "no heading"
+rm -r out
+sed 's/^family = gamma/&\nlink = inverse/' gamma.study >inverse.study
+three_sites inverse.study
+grep -q '^Gamma regression (inverse link)' run.txt || fail "no such link"
+grep -q '"link": "inverse",' out/result.json || fail "no link"
+for bad in 'offset = age' 'ridge = 1'; do
+	sed "s/^link.*/&\n$bad/" inverse.study >bad.study
+	"$local" --study bad.study --site a=site-a.csv --site b=site-b.csv \
+	    --site c=site-c.csv --out bad >bad.txt 2>&1 && fail "$bad"
+	grep -q 'ridge, offset: not with link = inverse' bad.txt || fail "$bad"
+done
 deal "$vectors/epil.csv" 'NR'
 for bad in 'theta = 3' 'weights = trt\nfamily = x' 'offset = base'; do
 	sed "s/^terms.*/$bad/" "$src/epil.study" >bad.study

@@ -6,7 +6,7 @@ E2E = %D%/again.sh %D%/bad-input.sh %D%/birthwt.sh %D%/breast-cancer.sh \
 check_SCRIPTS += $(E2E)
 EXTRA_DIST += $(E2E) %D%/README.md %D%/lib.sh %D%/birthwt.study \
 	%D%/birthweight.study %D%/epil.study %D%/learning.study %D%/lung-sex.study %D%/pbc.study \
-	%D%/cgd.study %D%/lung.study
+	%D%/cgd.study %D%/lung.study %D%/visits.study
 
 # A tool of bad-input.sh.
 noinst_PROGRAMS += %D%/expired

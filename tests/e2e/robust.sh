@@ -40,6 +40,27 @@ grep -q '^Ridge penalty  *lambda 3 on standardised terms leaves' run.txt ||
 sed -n '/"terms"/,/^  \]/p' out/result.json | grep -q '"p": null' ||
     fail "a test of what is shrunk"
 
+# Four visits of each patient, all of them at one site, against R.
+golden=$top_srcdir/tests/vectors/model
+deal "$golden/robust_epil.csv" '$5'
+rm -rf out
+three_sites "$src/visits.study" --kill b@upload
+grep -q 'all processes of b were killed' out/sites/b/log ||
+    fail "b was not killed"
+awk -F, '$1 == "epil_poisson_patient" { print $3 }' "$golden/robust.csv" >beta.r
+numbers estimate out/result.json >beta
+near beta.r beta
+awk -F, '$1 == "epil_poisson_patient" { print $4 }' "$golden/robust.csv" >se.r
+numbers se out/result.json >se
+near se.r se
+grep -q '^Standard errors  *robust, clustered by patient (59);' run.txt ||
+    fail "does not say how many patients"
+sed '/^pseudonym/d' "$src/visits.study" >bad.study
+"$local" --study bad.study --site a=site-a.csv --site b=site-b.csv \
+    --site c=site-c.csv --out bad >bad.txt 2>&1 && fail "rows of nobody"
+grep -q 'robust = patient need pseudonym = yes' bad.txt ||
+    fail "says something else"
+
 deal "$vectors/epil.csv" 'NR'
 for bad in 'robust = maybe' 'ridge = -1'; do
 	sed "s/^family.*/&\n$bad/" "$src/epil.study" >bad.study

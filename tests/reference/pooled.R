@@ -43,6 +43,12 @@ cox("inst", xi, "efron")
 # The first third of the rows is one site, the rest the other.
 l$site <- seq_len(nrow(l)) <= nrow(l) %/% 3
 cox("site", update(x, ~ . + strata(site)), "efron", l)
+# Robust errors, clustered by institution within each of the two.
+m <- coxph(x, l, cluster = interaction(site, inst, drop = TRUE),
+    control = coxph.control(eps = 1e-14, iter.max = 50, toler.chol = 1e-15,
+	timefix = FALSE))
+add("cluster", cbind(coef(m), sqrt(diag(vcov(m)))), names(coef(m)), m$loglik[1],
+    m$loglik[2])
 # On a grid of 30 days from day 30 on; earlier rows are at risk nowhere.
 g <- l[l$time >= 30, ]
 g$time <- floor(g$time / 30) * 30
