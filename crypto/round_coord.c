@@ -327,6 +327,7 @@ int
 coord_round_add_ready(struct coord_round *c, const struct round_ctx *ctx,
     const void *msg, size_t len, int64_t now, uint16_t *from, struct err *err)
 {
+	struct coord_member m = { 0 };
 	struct msg_ready ready;
 	size_t i = c->n;
 	int r;
@@ -360,11 +361,15 @@ coord_round_add_ready(struct coord_round *c, const struct round_ctx *ctx,
 		return err_set(err, ERR_REFUSED,
 		    "ready: %d sites are in the round already",
 		    ROUND_SITES_MAX);
-	for (; i > 0 && c->m[i - 1].id > ready.site; i--)
+	m.id = ready.site;
+	m.ready = ready;
+	if (keep(&m.part[PART_READY], msg, len, err) != 0)
+		return -1;
+	for (; i > 0 && c->m[i - 1].id > m.id; i--)
 		c->m[i] = c->m[i - 1];
-	c->m[i] = (struct coord_member){ .id = ready.site, .ready = ready };
+	c->m[i] = m;
 	c->n++;
-	return keep(&c->m[i].part[PART_READY], msg, len, err);
+	return 0;
 }
 
 static int

@@ -181,9 +181,12 @@ a_site_without_memory(void **state)
 	for (size_t i = 0; i < nitems(steps); i++) {
 		step.type = steps[i];
 		step_faults(site_step);
+		if (step.type == ROUND_UPLOAD)
+			every_fault(INSIDE_OPENSSL, site_step, NULL, NULL);
 		site_goes_on(site_step);
 	}
 	step_faults(site_takes_the_sum);
+	every_fault(INSIDE_OPENSSL, site_takes_the_sum, NULL, NULL);
 	/* It has come where the world's own site has. */
 	assert_int_equal(
 	    site_takes_the_sum(NULL, &(struct err){ .code = ERR_NONE }), 0);
@@ -306,6 +309,31 @@ coord_step(void *self, struct err *err)
 	return rv;
 }
 
+/* A failed call changes nothing. */
+static int
+take_ready(void *self, struct err *err)
+{
+	struct coord_round *c = coord_round_load(saved.data, saved.len, err);
+	const struct canon *m = &w->site[1].sent[ROUND_READY];
+	struct canon after = { 0 };
+	uint16_t from;
+	int rv;
+
+	(void)self;
+	if (c == NULL)
+		return -1;
+	rv = coord_round_add_ready(
+	    c, &w->ctx, m->data, m->len, WORLD_NOW, &from, err);
+	if (rv < 0) {
+		coord_round_save(c, &after);
+		assert_int_equal(after.len, saved.len);
+		assert_memory_equal(after.data, saved.data, saved.len);
+		canon_free(&after);
+	}
+	coord_round_free(c);
+	return rv;
+}
+
 static int
 coord_start(void *self, struct err *err)
 {
@@ -329,9 +357,12 @@ a_coordinator_without_memory(void **state)
 	w->ctx.secret = w->sk;
 	step_faults(coord_start);
 	site_goes_on(coord_start);
+	step_faults(take_ready);
 	for (size_t i = 0; i < nitems(steps); i++) {
 		step.type = steps[i];
 		step_faults(coord_step);
+		if (step.type == ROUND_UNMASK)
+			every_fault(INSIDE_OPENSSL, coord_step, NULL, NULL);
 		site_goes_on(coord_step);
 	}
 }
@@ -470,6 +501,7 @@ a_sum_is_checked_without_memory(void **state)
 	    round_result_open(&w->site[0].ctx, NULL, msg->data, msg->len, &err);
 	assert_non_null(result);
 	step_faults(check_sum);
+	every_fault(INSIDE_OPENSSL, check_sum, NULL, NULL);
 	step_faults(vouch);
 	round_result_free(result);
 }
