@@ -11,9 +11,9 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,11 +243,10 @@ static int
 set_random_serial(X509 *cert)
 {
 	uint8_t bytes[16];
-	BIGNUM *n = NULL;
+	BIGNUM *n;
 	int ok;
 
-	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
-		return 0;
+	randombytes_buf(bytes, sizeof(bytes));
 	bytes[0] = (bytes[0] & 0x3f) | 0x40; /* positive, always 16 bytes */
 	n = BN_bin2bn(bytes, sizeof(bytes), NULL);
 	ok = n != NULL &&

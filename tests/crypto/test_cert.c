@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "tests/check.h"
 
 #include <openssl/pem.h>
@@ -11,6 +13,7 @@
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/file.h"
+#include "common/macros.h"
 #include "crypto/cert.h"
 
 #define NOW INT64_C(1795000000) /* November 2026 */
@@ -266,19 +269,154 @@ only_p256_keys_are_taken(void **state)
 	assert_int_equal(out.len, 0);
 }
 
+static X509 *
+parse(const struct canon *c)
+{
+	BIO *bio = BIO_new_mem_buf(c->data, (int)c->len);
+	X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	assert_non_null(x);
+	BIO_free(bio);
+	return x;
+}
+
+/* x is freed. */
+static struct canon
+print(X509 *x)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	struct canon c = { 0 };
+	char *text;
+	long len;
+
+	assert_int_equal(PEM_write_bio_X509(bio, x), 1);
+	len = BIO_get_mem_data(bio, &text);
+	canon_raw(&c, text, (size_t)len);
+	BIO_free(bio);
+	X509_free(x);
+	return c;
+}
+
+static void
+a_key_with_more_behind_it_is_refused(void **state)
+{
+	uint8_t spki[JOIN_SPKI_MAX + 1] = { 0 }, hash[CERT_SPKI];
+	const size_t lens[] = { site.spki_len + 1, sizeof(spki) };
+	struct err err;
+
+	(void)state;
+	memcpy(spki, site.spki, site.spki_len);
+	for (size_t i = 0; i < nitems(lens); i++) {
+		assert_int_equal(cert_spki_hash(spki, lens[i], hash, &err), -1);
+		assert_string_equal(
+		    err.msg, "TLS key: expected a P-256 public key");
+	}
+}
+
+/* A certificate of the CA's for one end of a connection only. */
+static struct canon
+issue_for(const char *purpose)
+{
+	struct canon ca_key = save(ca, purpose);
+	BIO *bio = BIO_new_mem_buf(ca_key.data, (int)ca_key.len);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	X509 *x = parse(&tls_pem);
+	int at = X509_get_ext_by_NID(x, NID_ext_key_usage, -1);
+	X509_EXTENSION *ext =
+	    X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, purpose);
+
+	assert_true(key != NULL && at >= 0 && ext != NULL);
+	X509_EXTENSION_free(X509_delete_ext(x, at));
+	assert_int_equal(X509_add_ext(x, ext, -1), 1);
+	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+	X509_EXTENSION_free(ext);
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	canon_free(&ca_key);
+	return print(x);
+}
+
+static void
+a_certificate_for_one_end_only_is_refused(void **state)
+{
+	static const char *const purposes[] = { "serverAuth", "clientAuth" };
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < nitems(purposes); i++) {
+		struct canon one = issue_for(purposes[i]);
+
+		assert_int_equal(check(&one, &key_pem, &ca_pem, NOW, &err), -1);
+		assert_int_equal(err.code, ERR_CONFIG);
+		assert_string_equal(
+		    err.msg, "tls.crt: not for both ends of a TLS connection");
+		canon_free(&one);
+	}
+}
+
+/* The certificate with the bytes at their only place, or the last one, changed
+   into others. */
+static struct canon
+with(const void *from, size_t len, const void *to)
+{
+	struct canon c;
+	uint8_t *der = NULL, *at, *last = NULL;
+	X509 *x = parse(&tls_pem);
+	int n = i2d_X509(x, &der);
+	const uint8_t *p = der;
+
+	X509_free(x);
+	for (at = der;
+	     (at = memmem(at, (size_t)(der + n - at), from, len)) != NULL; at++)
+		last = at;
+	assert_non_null(last);
+	memcpy(last, to, len);
+	x = d2i_X509(NULL, &p, n);
+	assert_non_null(x);
+	OPENSSL_free(der);
+	c = print(x);
+	return c;
+}
+
+/* What was never signed is read only by who has no CA at hand yet. */
+static void
+times_and_keys_that_are_none_are_refused(void **state)
+{
+	/* The first day of validity in November, the last; P-256's name. */
+	static const struct {
+		const char *from, *to;
+	} changes[] = {
+		{ "261118", "269918" },
+		{ "271118", "279918" },
+		{ "\x2a\x86\x48\xce\x3d\x03\x01\x07",
+		    "\x2a\x86\x48\xce\x3d\x03\x01\x7f" },
+	};
+	struct cert_info info;
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < nitems(changes); i++) {
+		struct canon bad = with(
+		    changes[i].from, strlen(changes[i].from), changes[i].to);
+
+		assert_int_equal(
+		    cert_read(pem("tls.crt", &bad), &info, &err), -1);
+		assert_int_equal(err.code, ERR_CONFIG);
+		assert_string_equal(
+		    err.msg, "tls.crt: a certificate that cannot be read");
+		canon_free(&bad);
+	}
+}
+
 /* libcrypto's own opinion. */
 static bool
 answers_to(const struct canon *cert, const char *name, bool is_ip)
 {
-	BIO *bio = BIO_new_mem_buf(cert->data, (int)cert->len);
-	X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	bool yes;
+	X509 *x = parse(cert);
+	bool yes = (is_ip ? X509_check_ip_asc(x, name, 0)
+			  : X509_check_host(x, name, 0, 0, NULL)) == 1;
 
-	assert_non_null(x);
-	yes = (is_ip ? X509_check_ip_asc(x, name, 0)
-		     : X509_check_host(x, name, 0, 0, NULL)) == 1;
 	X509_free(x);
-	BIO_free(bio);
 	return yes;
 }
 
@@ -323,6 +461,9 @@ main(void)
 		cmocka_unit_test(
 		    a_key_file_is_kept_from_others_and_from_overwriting),
 		cmocka_unit_test(only_p256_keys_are_taken),
+		cmocka_unit_test(a_key_with_more_behind_it_is_refused),
+		cmocka_unit_test(a_certificate_for_one_end_only_is_refused),
+		cmocka_unit_test(times_and_keys_that_are_none_are_refused),
 		cmocka_unit_test(a_coordinator_answers_to_its_host),
 	};
 

@@ -13,7 +13,7 @@ struct err;
 
 enum inside {
 	INSIDE_MEMORY, /* allocations of the program's own */
-	INSIDE_OPENSSL, /* those of libcrypto */
+	INSIDE_OPENSSL, /* those of libcrypto, all of one call of ours */
 	INSIDE_FILES, /* calls on files, with EIO */
 };
 
