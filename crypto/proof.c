@@ -1,5 +1,6 @@
 #include "crypto/proof.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "crypto/hash.h"
@@ -25,7 +26,7 @@ challenge(const uint8_t context[32], const uint8_t pk[GROUP_POINT],
 	group_scalar_reduce(wide, c);
 }
 
-bool
+void
 proof_make(const uint8_t a[GROUP_SCALAR], const uint8_t p[GROUP_POINT],
     const uint8_t context[32], uint8_t proof[PROOF_LEN])
 {
@@ -34,29 +35,28 @@ proof_make(const uint8_t a[GROUP_SCALAR], const uint8_t p[GROUP_POINT],
 	bool ok;
 
 	group_scalar_random(r);
-	ok = group_base(a, pk) && group_mul(a, p, q) && group_base(r, rb) &&
+	ok = group_base(a, pk) & group_mul(a, p, q) & group_base(r, rb) &
 	    group_mul(r, p, rp);
-	if (ok) {
-		challenge(context, pk, p, q, rb, rp, proof);
-		group_scalar_mul(proof, a, s);
-		group_scalar_add(r, s, proof + GROUP_SCALAR);
-	}
+	assert(ok);
+	challenge(context, pk, p, q, rb, rp, proof);
+	group_scalar_mul(proof, a, s);
+	group_scalar_add(r, s, proof + GROUP_SCALAR);
 	group_wipe(r, sizeof(r));
 	group_wipe(s, sizeof(s));
-	return ok;
 }
 
 /* [s]base - [c]image, which is [r]base if all is well. */
-static bool
+static void
 commitment(const uint8_t s[GROUP_SCALAR], const uint8_t base[GROUP_POINT],
     const uint8_t c[GROUP_SCALAR], const uint8_t image[GROUP_POINT],
     uint8_t out[GROUP_POINT])
 {
 	uint8_t left[GROUP_POINT], right[GROUP_POINT];
+	bool ok = base == NULL ? group_base(s, left) : group_mul(s, base, left);
 
-	return (base == NULL ? group_base(s, left)
-			     : group_mul(s, base, left)) &&
-	    group_mul(c, image, right) && group_sub(left, right, out);
+	ok &= group_mul(c, image, right);
+	ok &= group_sub(left, right, out);
+	assert(ok);
 }
 
 bool
@@ -67,9 +67,11 @@ proof_check(const uint8_t pk[GROUP_POINT], const uint8_t p[GROUP_POINT],
 	const uint8_t *c = proof, *s = proof + GROUP_SCALAR;
 	uint8_t rb[GROUP_POINT], rp[GROUP_POINT], again[GROUP_SCALAR];
 
-	if (!group_scalar_ok(c) || !group_scalar_ok(s) ||
-	    !commitment(s, NULL, c, pk, rb) || !commitment(s, p, c, q, rp))
+	if (!group_scalar_ok(c) || !group_scalar_ok(s) || !group_point_ok(pk) ||
+	    !group_point_ok(p) || !group_point_ok(q))
 		return false;
+	commitment(s, NULL, c, pk, rb);
+	commitment(s, p, c, q, rp);
 	challenge(context, pk, p, q, rb, rp, again);
 	return group_equal(c, again);
 }

@@ -14,9 +14,10 @@
 
 #define PROOF_LEN 64 /* challenge and response, two scalars */
 
-/* False if p is no point. */
-bool proof_make(const uint8_t a[GROUP_SCALAR], const uint8_t p[GROUP_POINT],
+/* a is a scalar, p a point. */
+void proof_make(const uint8_t a[GROUP_SCALAR], const uint8_t p[GROUP_POINT],
     const uint8_t context[32], uint8_t proof[PROOF_LEN]);
+/* Whatever they are. */
 bool proof_check(const uint8_t pk[GROUP_POINT], const uint8_t p[GROUP_POINT],
     const uint8_t q[GROUP_POINT], const uint8_t context[32],
     const uint8_t proof[PROOF_LEN]);

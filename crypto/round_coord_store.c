@@ -134,7 +134,7 @@ load_parts(struct coord_round *c, struct err *err)
 		if (roster_read(own[OWN_ROSTER].data, own[OWN_ROSTER].len,
 			&c->roster, err) != 0)
 			return -1;
-		if (c->roster.p.n != c->n)
+		if (c->roster.p.n != c->n || !roster_points_ok(&c->roster))
 			return err_set(err, ERR_FORMAT,
 			    "stored round: not its own roster");
 	}

@@ -1,16 +1,20 @@
 #include "crypto/round_keys.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "crypto/aead.h"
 #include "crypto/hash.h"
 #include "crypto/shamir.h"
 
-bool
+void
 pair_dh(const struct roster *r, size_t other, const uint8_t secret[ROUND_KEY],
     uint8_t dh[ROUND_KEY])
 {
-	return group_mul(secret, r->site[other].prekey.pk, dh);
+	/* A roster that was opened or loaded has points; nobody's secret is 0. */
+	bool ok = group_mul(secret, r->site[other].prekey.pk, dh);
+
+	assert(ok);
 }
 
 /* H(label || suite || consortium || epoch) */

@@ -13,8 +13,8 @@ struct pair {
 	uint16_t a, b;
 };
 
-/* dh = [secret] of the other's prekey; false if that is no good point. */
-bool pair_dh(const struct roster *r, size_t other,
+/* dh = [secret] of the other's prekey. */
+void pair_dh(const struct roster *r, size_t other,
     const uint8_t secret[ROUND_KEY], uint8_t dh[ROUND_KEY]);
 void pair_make(const struct round_ctx *ctx, const struct roster *r, size_t i,
     size_t j, const uint8_t dh[ROUND_KEY], struct pair *p);

@@ -99,6 +99,8 @@ int roster_open(const struct round_ctx *ctx, const void *msg, size_t len,
     int64_t now, struct roster *r, struct err *err);
 /* The place of a site, or SIZE_MAX. */
 size_t roster_index(const struct roster *r, uint16_t id);
+/* Whether all prekeys are points; an opened roster's are. */
+bool roster_points_ok(const struct roster *r);
 /* Whether the marked sites of the roster are exactly ctx's fixed cohort; true
    if there is none (yet).  in may be NULL: all. */
 bool roster_is_cohort(

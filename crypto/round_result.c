@@ -30,8 +30,7 @@ remove_pairs(const struct opened *o, const struct round_ctx *ctx, size_t gone,
 	for (size_t j = 0; j < o->roster.p.n && r == 0; j++) {
 		if (!o->u3[j])
 			continue;
-		if (!pair_dh(&o->roster, j, o->secret[gone], dh))
-			return err_set(err, ERR_PEER, "not a usable prekey");
+		pair_dh(&o->roster, j, o->secret[gone], dh);
 		pair_make(ctx, &o->roster, gone, j, dh, &p);
 		key_mask(&p, &o->roster, o->u2_hash, TENSOR, key);
 		/* j added it if j came first. */

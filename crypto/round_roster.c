@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -252,6 +253,15 @@ roster_open(const struct round_ctx *ctx, const void *msg, size_t len,
 	return 0;
 }
 
+bool
+roster_points_ok(const struct roster *r)
+{
+	for (size_t i = 0; i < r->p.n; i++)
+		if (!group_point_ok(r->site[i].prekey.pk))
+			return false;
+	return true;
+}
+
 size_t
 roster_index(const struct roster *r, uint16_t id)
 {
@@ -313,10 +323,12 @@ prekey_make(const struct round_ctx *ctx, uint32_t id, int64_t expiry,
 	uint8_t room[PREKEY_CONTENT];
 	struct canon c = canon_on(room, sizeof(room));
 
+	bool ok;
+
 	*pub = (struct prekey){ .id = id, .expiry = expiry };
 	group_scalar_random(secret);
-	if (!group_base(secret, pub->pk))
-		return err_set(err, ERR_SYSTEM, "prekey: not a usable scalar");
+	ok = group_base(secret, pub->pk);
+	assert(ok);
 	put_prekey_content(&c, ctx, ctx->self, pub);
 	return msg_signature(
 	    ctx->secret, "prekey", c.data, c.len, pub->sig, err);

@@ -243,9 +243,9 @@ struct deal {
 };
 
 /* Draw a polynomial for each secret, seal its values for the others. */
-static int
+static void
 deal_shares(struct deal *d, const struct round_ctx *ctx, const struct roster *r,
-    size_t self, struct secrets *x, struct err *err)
+    size_t self, struct secrets *x)
 {
 	uint8_t dh[ROUND_KEY], f[ROUND_KEY], g[ROUND_KEY];
 	uint8_t *sealed = d->sealed;
@@ -256,9 +256,8 @@ deal_shares(struct deal *d, const struct round_ctx *ctx, const struct roster *r,
 	memcpy(d->g[0], x->seed, ROUND_KEY);
 	shamir_coefficients(d->f, r->p.threshold);
 	shamir_coefficients(d->g, r->p.threshold);
-	if (!shamir_commit(d->f, r->p.threshold, d->points[0]) ||
-	    !shamir_commit(d->g, r->p.threshold, d->points[1]))
-		return err_set(err, ERR_SYSTEM, "a coefficient was 0");
+	shamir_commit(d->f, r->p.threshold, d->points[0]);
+	shamir_commit(d->g, r->p.threshold, d->points[1]);
 	for (size_t j = 0; j < r->p.n; j++) {
 		uint16_t at = (uint16_t)(j + 1);
 
@@ -269,9 +268,7 @@ deal_shares(struct deal *d, const struct round_ctx *ctx, const struct roster *r,
 			memcpy(x->g[j], g, ROUND_KEY);
 			continue;
 		}
-		if (!pair_dh(r, j, x->key, dh))
-			return err_set(
-			    err, ERR_PEER, "roster: a prekey is no point");
+		pair_dh(r, j, x->key, dh);
 		pair_make(ctx, r, self, j, dh, &p);
 		shares_seal(&p, r, self, j, f, g, sealed);
 		sealed += MSG_SEALED;
@@ -280,7 +277,6 @@ deal_shares(struct deal *d, const struct round_ctx *ctx, const struct roster *r,
 	group_wipe(dh, sizeof(dh));
 	group_wipe(f, sizeof(f));
 	group_wipe(g, sizeof(g));
-	return 0;
 }
 
 /* M1 from what was dealt, and the digest of its header. */
@@ -341,8 +337,8 @@ site_round_roster(struct site_round *s, const struct round_ctx *ctx,
 		msg_no_memory(err);
 		goto out;
 	}
-	if (deal_shares(d, ctx, &roster, self, x, err) != 0 ||
-	    write_shares(d, ctx, &roster, self, digest, &answer, err) != 0 ||
+	deal_shares(d, ctx, &roster, self, x);
+	if (write_shares(d, ctx, &roster, self, digest, &answer, err) != 0 ||
 	    keep_answer(s, ASKED_ROSTER, msg, len, &answer, shares, err) != 0)
 		goto out;
 	s->roster = roster;
@@ -437,10 +433,7 @@ open_shares(struct site_round *s, const struct round_ctx *ctx, size_t self,
 	for (size_t j = 0; j < s->roster.p.n && bad == SIZE_MAX; j++) {
 		if (!set->u2[j] || j == self)
 			continue;
-		if (!pair_dh(&s->roster, j, x->key, dh)) {
-			bad = j;
-			break;
-		}
+		pair_dh(&s->roster, j, x->key, dh);
 		pair_make(ctx, &s->roster, j, self, dh, &p);
 		if (!shares_open(&p, &s->roster, j, self, &set->dealt[j],
 			x->f[j], x->g[j]))
@@ -464,9 +457,8 @@ complain(struct site_round *s, const struct round_ctx *ctx,
 
 	memcpy(c.roster, s->roster.hash, ROUND_DIGEST);
 	complaint_context(&s->roster, s->self, e->id, context);
-	if (!pair_dh(&s->roster, dealer, s->x->key, c.dh) ||
-	    !proof_make(s->x->key, e->prekey.pk, context, c.proof))
-		return err_set(err, ERR_PEER, "roster: a prekey is no point");
+	pair_dh(&s->roster, dealer, s->x->key, c.dh);
+	proof_make(s->x->key, e->prekey.pk, context, c.proof);
 	return msg_put_complaint(ctx, &s->roster, &c, out, err);
 }
 
@@ -531,10 +523,7 @@ add_masks(const struct site_round *s, const struct round_ctx *ctx, void *words,
 	for (size_t j = 0; j < s->roster.p.n && r == 0; j++) {
 		if (!s->u2[j] || j == self)
 			continue;
-		if (!pair_dh(&s->roster, j, s->x->key, dh)) {
-			r = err_set(err, ERR_SYSTEM, "a prekey is no point");
-			break;
-		}
+		pair_dh(&s->roster, j, s->x->key, dh);
 		pair_make(ctx, &s->roster, self, j, dh, &p);
 		key_mask(&p, &s->roster, s->u2_hash, TENSOR, key);
 		r = prg_apply(suite, key, bits, 0, words, n,

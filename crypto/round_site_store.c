@@ -140,6 +140,12 @@ site_round_load(const void *bytes, size_t len, struct err *err)
 	    canon_end(&in, "stored round", err) != 0)
 		goto bad;
 	/* What a phase relies on. */
+	if (!roster_points_ok(&s->roster) ||
+	    (s->x != NULL && s->phase <= SITE_KEYED &&
+		!group_scalar_ok(s->x->key))) {
+		err_set(err, ERR_FORMAT, "stored round: its keys are none");
+		goto bad;
+	}
 	if ((s->roster_msg.len != 0 &&
 		roster_index(&s->roster, s->self) == SIZE_MAX) ||
 	    (s->x != NULL) !=

@@ -18,8 +18,8 @@ void shamir_coefficients(uint8_t (*c)[GROUP_SCALAR], size_t t);
 void shamir_share(uint8_t (*c)[GROUP_SCALAR], size_t t, uint16_t x,
     uint8_t share[GROUP_SCALAR]);
 
-/* points: (t, GROUP_POINT).  False if a coefficient is 0 (its commitment would be the identity). */
-bool shamir_commit(uint8_t (*c)[GROUP_SCALAR], size_t t, uint8_t *points);
+/* points: (t, GROUP_POINT).  No coefficient is 0. */
+void shamir_commit(uint8_t (*c)[GROUP_SCALAR], size_t t, uint8_t *points);
 /* [share]B = sum of [x^k] points[k], share canonical. */
 bool shamir_check(const uint8_t *points, size_t t, uint16_t x,
     const uint8_t share[GROUP_SCALAR]);

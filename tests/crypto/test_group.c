@@ -140,7 +140,7 @@ shares_of_the_frost_vectors(void **state)
 	bytes_of("410f8b744b19325891d73736923525a4"
 		 "f596c805d060dfb9c98009d34e3fec02",
 	    c[1]);
-	assert_true(shamir_commit(c, 2, points));
+	shamir_commit(c, 2, points);
 	bytes_of("e2a62f39eede11269e3bd5a7d97554f5"
 		 "ca384f9f6d3dd9c3c0d05083c7254f57",
 	    want);
@@ -176,7 +176,7 @@ a_flipped_share_does_not_fit_its_commitment(void **state)
 	random_fixed_seed("shares");
 	group_scalar_random(c[0]);
 	shamir_coefficients(c, 5);
-	assert_true(shamir_commit(c, 5, points));
+	shamir_commit(c, 5, points);
 	group_scalar_u16(1, one);
 	for (uint16_t x = 1; x <= 128; x += 9) {
 		shamir_share(c, 5, x, share);
@@ -201,7 +201,7 @@ proofs_hold_for_what_they_were_made_for(void **state)
 	group_scalar_random(b);
 	assert_true(group_base(a, pk) && group_base(b, p));
 	assert_true(group_mul(a, p, q));
-	assert_true(proof_make(a, p, context, proof));
+	proof_make(a, p, context, proof);
 	assert_true(proof_check(pk, p, q, context, proof));
 	assert_false(proof_check(pk, p, p, context, proof)); /* another dh */
 	assert_false(proof_check(p, p, q, context, proof));
@@ -215,6 +215,61 @@ proofs_hold_for_what_they_were_made_for(void **state)
 	}
 }
 
+/* Each a scalar or a point, whoever has sent it. */
+static void
+proofs_of_what_is_no_scalar_or_point_fail(void **state)
+{
+	uint8_t a[GROUP_SCALAR], none[32] = { 0 }, over[32],
+				 context[32] = { 1 };
+	uint8_t pk[GROUP_POINT], p[GROUP_POINT], q[GROUP_POINT];
+	uint8_t proof[PROOF_LEN], bad[PROOF_LEN];
+
+	(void)state;
+	random_fixed_seed("proof");
+	memset(over, 0xff, sizeof(over));
+	group_scalar_random(a);
+	assert_true(group_base(a, pk) && group_mul(a, pk, p));
+	assert_true(group_mul(a, p, q));
+	proof_make(a, p, context, proof);
+	assert_true(proof_check(pk, p, q, context, proof));
+	for (size_t at = 0; at < PROOF_LEN; at += GROUP_SCALAR) {
+		memcpy(bad, proof, sizeof(bad));
+		memcpy(bad + at, none, GROUP_SCALAR);
+		assert_false(proof_check(pk, p, q, context, bad));
+		memcpy(bad + at, over, GROUP_SCALAR);
+		assert_false(proof_check(pk, p, q, context, bad));
+	}
+	assert_false(proof_check(none, p, q, context, proof));
+	assert_false(proof_check(pk, over, q, context, proof));
+	assert_false(proof_check(pk, p, over, context, proof));
+}
+
+static void
+no_share_fits_commitments_that_are_no_points(void **state)
+{
+	uint8_t c[3][GROUP_SCALAR], points[3 * GROUP_POINT],
+	    bad[3 * GROUP_POINT], share[GROUP_SCALAR], weight[1][GROUP_SCALAR];
+	const uint8_t *all[] = { bad };
+
+	(void)state;
+	random_fixed_seed("shares");
+	group_scalar_random(c[0]);
+	group_scalar_random(weight[0]);
+	shamir_coefficients(c, 3);
+	shamir_commit(c, 3, points);
+	for (uint16_t x = 1; x <= 5; x++) {
+		shamir_share(c, 3, x, share);
+		assert_true(shamir_check(points, 3, x, share));
+		for (size_t k = 0; k < 3; k++) {
+			memcpy(bad, points, sizeof(bad));
+			memset(bad + k * GROUP_POINT, 0xff, GROUP_POINT);
+			assert_false(shamir_check(bad, 3, x, share));
+			assert_false(shamir_combine(weight, all, 1, 3, points));
+			shamir_commit(c, 3, points);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -225,6 +280,8 @@ main(void)
 		cmocka_unit_test(shares_of_the_frost_vectors),
 		cmocka_unit_test(a_flipped_share_does_not_fit_its_commitment),
 		cmocka_unit_test(proofs_hold_for_what_they_were_made_for),
+		cmocka_unit_test(proofs_of_what_is_no_scalar_or_point_fail),
+		cmocka_unit_test(no_share_fits_commitments_that_are_no_points),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

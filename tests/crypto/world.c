@@ -462,3 +462,58 @@ world_check_sum(struct world *w)
 		assert_true(w->sum[k] == want);
 	}
 }
+
+struct world *
+world_at(size_t n, enum coord_phase phase)
+{
+	struct world *w = world_new(n, 5);
+
+	if (phase > COORD_READY)
+		assert_int_equal(world_ready(w), 0);
+	if (phase > COORD_SHARES)
+		assert_int_equal(world_shares(w), 0);
+	if (phase > COORD_UPLOADS)
+		assert_int_equal(world_uploads(w), 0);
+	if (phase > COORD_CONFIRMS)
+		assert_int_equal(world_confirms(w), 0);
+	if (phase > COORD_UNMASKS)
+		assert_int_equal(world_unmasks(w), 0);
+	return w;
+}
+
+struct canon
+world_owed(struct world *w, enum round_type type, size_t site)
+{
+	struct canon msg = { 0 };
+
+	if (coord_round_message(w->coord, coord_ctx(w), type,
+		w->members[site].id, &msg, &w->err) != 0)
+		fail_msg("%s", w->err.msg);
+	return msg;
+}
+
+void
+world_roster(struct world *w, struct roster *r)
+{
+	struct canon msg = world_owed(w, ROUND_ROSTER, 0);
+
+	assert_int_equal(roster_read(msg.data, msg.len, r, &w->err), 0);
+	canon_free(&msg);
+}
+
+void
+world_sign_prekey(struct world *w, size_t site, struct prekey *p)
+{
+	struct canon c = { 0 };
+
+	canon_raw(&c, w->ctx.consortium, ROUND_DIGEST);
+	canon_u32(&c, w->ctx.epoch);
+	canon_u16(&c, w->members[site].id);
+	canon_u32(&c, p->id);
+	canon_raw(&c, p->pk, ROUND_KEY);
+	canon_u64(&c, (uint64_t)p->expiry);
+	assert_int_equal(msg_signature(w->site[site].sk, "prekey", c.data,
+			     c.len, p->sig, &w->err),
+	    0);
+	canon_free(&c);
+}

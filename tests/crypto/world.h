@@ -12,6 +12,7 @@
 #include "common/canon.h"
 #include "common/err.h"
 #include "crypto/round_coord.h"
+#include "crypto/round_msg.h"
 #include "crypto/round_site.h"
 
 #define WORLD_MAX 10
@@ -100,5 +101,17 @@ int world_answer(struct world *w, size_t site, enum round_type type,
 int world_add(struct world *w, size_t site, const struct canon *msg);
 /* Uploads as the coordinator keeps them. */
 struct round_uploads world_uploaded(struct world *w);
+
+/*
+ * For tests that change one thing in a true message.
+ */
+
+/* Of n sites, that has gone through the phases before that one. */
+struct world *world_at(size_t n, enum coord_phase phase);
+/* The coordinator's message for a site. */
+struct canon world_owed(struct world *w, enum round_type type, size_t site);
+void world_roster(struct world *w, struct roster *r);
+/* Sign a prekey as the site's. */
+void world_sign_prekey(struct world *w, size_t site, struct prekey *p);
 
 #endif
