@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -365,11 +366,13 @@ audit_event(struct audit *a, struct err *err, const char *event, ...)
 	va_list ap;
 
 	va_start(ap, event);
-	while (n < nitems(fields) && (name = va_arg(ap, const char *)) != NULL)
+	while ((name = va_arg(ap, const char *)) != NULL) {
+		assert(n < nitems(fields));
 		fields[n++] = (struct audit_field){
 			.name = name,
 			.value = va_arg(ap, const char *),
 		};
+	}
 	va_end(ap);
 	return audit_add(a, event, fields, n, err);
 }

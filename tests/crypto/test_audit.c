@@ -9,6 +9,7 @@
 
 #include "common/err.h"
 #include "common/file.h"
+#include "common/macros.h"
 #include "crypto/audit.h"
 
 static char dir[] = "/tmp/test_audit.XXXXXX";
@@ -266,6 +267,92 @@ a_damaged_last_line_and_foreign_names_are_refused(void **state)
 	free(text);
 }
 
+static void
+what_is_no_log_is_refused(void **state)
+{
+	/* The last line, and why it is none; a newline follows. */
+	static const char *const lines[] = { "", "x", "x y", "x y z" };
+	char big[3 * AUDIT_LINE_MAX];
+	struct err err;
+	size_t len;
+	char *text = make_log(1, &len);
+
+	(void)state;
+	for (size_t i = 0; i < nitems(lines); i++) {
+		snprintf(big, sizeof(big), "%s\n", lines[i]);
+		assert_int_equal(
+		    file_write(path, big, strlen(big), 0600, &err), 0);
+		assert_null(audit_open(path, key, &err));
+		assert_non_null(
+		    strstr(err.msg, "last line: not a line of an audit log"));
+	}
+	memset(big, 'x', sizeof(big));
+	assert_int_equal(file_write(path, big, sizeof(big), 0600, &err), 0);
+	assert_null(audit_open(path, key, &err));
+	assert_non_null(strstr(err.msg, "audit.log: not an audit log"));
+	assert_int_equal(verify_bytes(big, sizeof(big), &err), -1);
+	assert_non_null(strstr(err.msg, ":1: cut short or too long"));
+	assert_int_equal(verify_bytes("\0\n", 2, &err), -1);
+	assert_non_null(strstr(err.msg, ":1: cut short or too long"));
+	/* Numbers that are none: no digit, and one that no log comes to. */
+	assert_true(len + 40 < sizeof(big));
+	snprintf(big, sizeof(big), ":%s", text + 1);
+	assert_int_equal(verify_bytes(big, len, &err), -1);
+	assert_non_null(strstr(err.msg, ":1: not a line of an audit log"));
+	snprintf(big, sizeof(big), "99999999999999999999%s", text + 1);
+	assert_int_equal(verify_bytes(big, len + 19, &err), -1);
+	assert_non_null(strstr(err.msg, ":1: not a line of an audit log"));
+	free(text);
+}
+
+static void
+another_logs_line_with_the_right_number_is_found(void **state)
+{
+	struct audit *a;
+	struct err err;
+	size_t len;
+	char *text, big[2 * AUDIT_LINE_MAX];
+	char *two = make_log(2, &len);
+
+	(void)state;
+	unlink(path);
+	assert_non_null(a = audit_open(path, key, &err));
+	assert_int_equal(audit_event(a, &err, "another", NULL), 0);
+	audit_close(a);
+	assert_non_null(text = (char *)file_read(path, 1 << 20, &len, &err));
+	snprintf(
+	    big, sizeof(big), "%.*s%s", (int)len, text, strchr(two, '\n') + 1);
+	assert_int_equal(verify_bytes(big, strlen(big), &err), -1);
+	assert_non_null(
+	    strstr(err.msg, ":2: does not follow on the line before it"));
+	free(text);
+	free(two);
+}
+
+static void
+lines_and_names_have_bounds(void **state)
+{
+	char value[AUDIT_LINE_MAX],
+	    name[] = "an-event-with-a-name-of-forty-and-one-let";
+	const struct audit_field field = { "why", value };
+	struct audit *a;
+	struct err err;
+
+	(void)state;
+	unlink(path);
+	assert_non_null(a = audit_open(path, key, &err));
+	assert_int_equal(strlen(name), 41);
+	assert_int_equal(audit_add(a, name, NULL, 0, &err), -1);
+	assert_string_equal(err.msg, "audit: not an event's name");
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	assert_int_equal(audit_add(a, "upload", &field, 1, &err), -1);
+	assert_string_equal(err.msg, "audit: a line of more than 8192 bytes");
+	assert_int_equal(audit_count(a), 0);
+	audit_close(a);
+	audit_close(NULL);
+}
+
 /* No file may grow beyond max bytes; 0: as far as it likes. */
 static void
 limit_file_size(size_t max)
@@ -362,6 +449,10 @@ main(void)
 		cmocka_unit_test(a_line_cut_by_a_crash_is_dropped_and_said),
 		cmocka_unit_test(
 		    a_damaged_last_line_and_foreign_names_are_refused),
+		cmocka_unit_test(what_is_no_log_is_refused),
+		cmocka_unit_test(
+		    another_logs_line_with_the_right_number_is_found),
+		cmocka_unit_test(lines_and_names_have_bounds),
 		cmocka_unit_test(a_full_disk_leaves_whole_lines),
 		cmocka_unit_test(
 		    a_log_goes_on_under_the_key_that_it_was_handed_to),

@@ -233,6 +233,20 @@ use_join(void *self, struct err *err)
 	return rv;
 }
 
+static void
+what_is_too_short_for_the_vault_is_refused(void **state)
+{
+	uint8_t key[VAULT_KEY];
+	struct canon plain = { 0 };
+	struct err err;
+
+	(void)state;
+	vault_key(identity, key);
+	assert_int_equal(vault_open(key, "prekey", "abc", 3, &plain, &err), -1);
+	assert_string_equal(err.msg, "prekey: cut short");
+	assert_int_equal(plain.len, 0);
+}
+
 static int
 use_vault(void *self, struct err *err)
 {
@@ -364,12 +378,36 @@ log_is_whole(void *self)
 		fail_msg("%s", err.msg);
 }
 
+/* A line that was cut by a crash is dropped, and said. */
+static int
+mend_log(void *self, struct err *err)
+{
+	struct audit *a;
+	uint8_t *p;
+	size_t len;
+	int rv;
+
+	(void)self;
+	if ((p = file_read(in_dir("audit.log"), 1 << 20, &len, err)) == NULL)
+		return -1;
+	rv = file_write(in_dir("torn.log"), p, len - 1, 0600, err);
+	free(p);
+	if (rv < 0 ||
+	    (a = audit_open(in_dir("torn.log"), identity, err)) == NULL)
+		return -1;
+	audit_close(a);
+	return audit_verify(
+	    in_dir("torn.log"), key_public(identity), NULL, NULL, err);
+}
+
 static void
 a_log_without_memory_or_files(void **state)
 {
 	(void)state;
 	every_fault(INSIDE_MEMORY, use_log, NULL, log_is_whole);
 	every_fault(INSIDE_FILES, use_log, NULL, log_is_whole);
+	every_fault(INSIDE_MEMORY, mend_log, NULL, NULL);
+	every_fault(INSIDE_FILES, mend_log, NULL, NULL);
 }
 
 /*
@@ -453,6 +491,7 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_signed_without_memory),
+		cmocka_unit_test(what_is_too_short_for_the_vault_is_refused),
 		cmocka_unit_test(keys_without_memory_or_files),
 		cmocka_unit_test(a_log_without_memory_or_files),
 		cmocka_unit_test(certificates_without_memory_openssl_or_files),

@@ -7,6 +7,7 @@
 
 #include "common/err.h"
 #include "common/file.h"
+#include "common/macros.h"
 #include "crypto/keyfile.h"
 #include "crypto/signed.h"
 
@@ -142,6 +143,75 @@ an_altered_key_file_is_refused(void **state)
 	free(file);
 }
 
+/* A file could make its reader work for hours. */
+static void
+argon2id_settings_out_of_bounds_are_refused(void **state)
+{
+	/* passes, memory in KiB: from byte 20 on */
+	static const uint8_t settings[][8] = {
+		{ 0, 0, 0, 0, 0, 1, 0, 0 },
+		{ 0, 0, 0, 17, 0, 1, 0, 0 },
+		{ 0, 0, 0, 3, 0, 0, 0, 7 },
+		{ 0, 0, 0, 3, 0, 16, 0, 1 },
+	};
+	struct err err;
+	struct key *k = key_new(&err);
+	uint8_t *file;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(
+	    key_save(k, in_dir("bounds"), "a long passphrase", &err), 0);
+	key_free(k);
+	assert_int_equal(key_locked(in_dir("bounds"), &err), 1);
+	file = file_read(in_dir("bounds"), 4096, &len, &err);
+	assert_non_null(file);
+	for (size_t i = 0; i < nitems(settings); i++) {
+		memcpy(file + 20, settings[i], 8);
+		assert_int_equal(
+		    file_write(in_dir("bad"), file, len, 0600, &err), 0);
+		assert_null(key_load(in_dir("bad"), "a long passphrase", &err));
+		assert_int_equal(err.code, ERR_FORMAT);
+		assert_non_null(strstr(err.msg, "settings out of bounds"));
+	}
+	free(file);
+}
+
+static void
+what_is_no_key_file_is_refused(void **state)
+{
+	uint8_t pk[KEY_PUBLIC], secret[KEY_RAW], *file;
+	struct key *k;
+	struct err err;
+	size_t len;
+
+	(void)state;
+	assert_non_null(k = key_new(&err));
+	assert_int_equal(key_save(k, in_dir("more"), NULL, &err), 0);
+	file = file_read(in_dir("more"), 4096, &len, &err);
+	assert_non_null(file);
+	assert_int_equal(secret_load(in_dir("more"), secret, &err), -1);
+	assert_non_null(strstr(err.msg, "not a secret's file"));
+	assert_non_null(file = realloc(file, len + 1));
+	file[len] = 0;
+	assert_int_equal(
+	    file_write(in_dir("bad"), file, len + 1, 0600, &err), 0);
+	assert_null(key_load(in_dir("bad"), NULL, &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+	free(file);
+	assert_int_equal(file_write(in_dir("bad"), "x", 1, 0600, &err), 0);
+	assert_int_equal(key_locked(in_dir("bad"), &err), -1);
+	assert_non_null(strstr(err.msg, "not a key file"));
+	assert_int_equal(secret_load(in_dir("bad"), secret, &err), -1);
+	assert_non_null(strstr(err.msg, "not a secret's file"));
+	assert_int_equal(key_public_load(in_dir("bad"), pk, &err), -1);
+	assert_non_null(strstr(err.msg, "/bad: not a public key"));
+	assert_int_equal(file_write(in_dir("bad"), "", 0, 0600, &err), 0);
+	assert_int_equal(key_public_load(in_dir("bad"), pk, &err), -1);
+	assert_int_equal(err.code, ERR_FORMAT);
+	key_free(k);
+}
+
 static void
 public_keys_are_points_in_hexadecimal(void **state)
 {
@@ -228,6 +298,8 @@ main(void)
 		cmocka_unit_test(a_file_that_others_may_touch_is_refused),
 		cmocka_unit_test(a_locked_key_opens_with_its_passphrase_alone),
 		cmocka_unit_test(an_altered_key_file_is_refused),
+		cmocka_unit_test(argon2id_settings_out_of_bounds_are_refused),
+		cmocka_unit_test(what_is_no_key_file_is_refused),
 		cmocka_unit_test(public_keys_are_points_in_hexadecimal),
 		cmocka_unit_test(raw_secrets_come_back_and_differ),
 		cmocka_unit_test(

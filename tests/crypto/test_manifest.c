@@ -5,7 +5,10 @@
 
 #include "common/canon.h"
 #include "common/err.h"
+#include "common/steps.h"
 #include "crypto/approval.h"
+#include "crypto/checkpoint.h"
+#include "crypto/context.h"
 #include "crypto/finished.h"
 #include "crypto/join.h"
 #include "crypto/manifest.h"
@@ -184,6 +187,105 @@ a_root_may_hand_over_to_another(void **state)
 	manifest_free(before);
 	manifest_free(now);
 	canon_free(&out);
+}
+
+/* Content of a manifest, changed, and signed again by the last of its roots. */
+static void
+refuses_signed(const uint8_t *bad, size_t len, const char *word)
+{
+	struct canon again = { 0 };
+	struct err err;
+
+	assert_int_equal(
+	    signed_make(keys[1], MANIFEST_TYPE, bad, len, &again, &err), 0);
+	assert_null(
+	    manifest_open(again.data, again.len, key_public(keys[1]), &err));
+	if (strstr(err.msg, word) == NULL)
+		fail_msg("%s", err.msg);
+	canon_free(&again);
+}
+
+/* Where the content has what, after two changes. */
+enum {
+	FIRST = 0,
+	CHANGE = KEY_PUBLIC + 2, /* the first change: next, epoch, signature */
+	EPOCH = CHANGE + KEY_PUBLIC,
+	SIGNATURE = EPOCH + 4,
+	CHANGE_LEN = KEY_PUBLIC + 4 + KEY_SIGNATURE,
+	ID = CHANGE + 2 * CHANGE_LEN + 4 + sizeof("eurobreast") - 1,
+};
+
+static void
+a_root_cannot_sign_a_past_that_was_not(void **state)
+{
+	struct manifest_site sites[3];
+	struct manifest m = example(sites), *now;
+	struct canon out = { 0 };
+	const uint8_t *content;
+	uint8_t bad[4096];
+	uint32_t epoch;
+	size_t len;
+	struct err err;
+
+	(void)state;
+	assert_non_null(now = after_changes(&m, 2, 9, &out));
+	assert_int_equal(
+	    signed_open(out.data, out.len, MANIFEST_TYPE, MANIFEST_MAX,
+		key_public(keys[1]), &content, &len, &err),
+	    0);
+	assert_true(len <= sizeof(bad));
+#define REFUSED_WITH(word)                                                     \
+	refuses_signed(bad, len, word);                                        \
+	memcpy(bad, content, len)
+	memcpy(bad, content, len);
+	bad[SIGNATURE] ^= 1;
+	REFUSED_WITH("change of root 1");
+	bad[CHANGE + CHANGE_LEN + KEY_PUBLIC + 3] = 8; /* as the first */
+	REFUSED_WITH("roots that follow in epoch 8");
+	memset(bad + CHANGE, 0, KEY_PUBLIC);
+	REFUSED_WITH("manifest: root: not an Ed25519 public key");
+	bad[FIRST] ^= 1; /* the consortium is that of its first root */
+	REFUSED_WITH("the consortium's id is not that");
+	memset(bad + FIRST, 0, KEY_PUBLIC);
+	manifest_consortium_id("eurobreast", bad + FIRST, bad + ID);
+	REFUSED_WITH("manifest: root: not an Ed25519 public key");
+#undef REFUSED_WITH
+	/* Nor does anybody else's past help. */
+	assert_null(manifest_open_kept(
+	    out.data, out.len, &(struct manifest_roots){ .n = 0 }, &err));
+	assert_int_equal(err.code, ERR_REFUSED);
+	/* What is no manifest has no epoch. */
+	assert_int_equal(manifest_peek_epoch("x", 1, &epoch, &err), -1);
+	assert_null(manifest_open_own("x", 1, &err));
+	out.len = 0;
+	assert_int_equal(
+	    signed_make(root, MANIFEST_TYPE, content, ID, &out, &err), 0);
+	assert_int_equal(
+	    manifest_peek_epoch(out.data, out.len, &epoch, &err), -1);
+	assert_string_equal(err.msg, "manifest: cut short");
+	manifest_free(now);
+	canon_free(&out);
+}
+
+static void
+a_root_changes_so_many_times(void **state)
+{
+	struct manifest_roots r = { 0 };
+	struct err err;
+
+	(void)state;
+	memcpy(r.first, key_public(keys[1]), KEY_PUBLIC);
+	for (size_t k = 0; k < MANIFEST_CHANGES_MAX; k++)
+		assert_int_equal(
+		    manifest_change_root(&r, "eurobreast", keys[(k + 1) % 2],
+			key_public(keys[k % 2]), (uint32_t)k + 1, &err),
+		    0);
+	assert_int_equal(manifest_change_root(&r, "eurobreast",
+			     keys[(MANIFEST_CHANGES_MAX + 1) % 2],
+			     key_public(keys[2]), 99, &err),
+	    -1);
+	assert_string_equal(err.msg, "the root has changed 16 times already");
+	assert_int_equal(r.n, MANIFEST_CHANGES_MAX);
 }
 
 static void
@@ -447,6 +549,12 @@ a_study_comes_back_and_must_fit_the_manifest(void **state)
 	s.sites = ids;
 	s.n_sites = 2;
 	assert_int_equal(signed_study_sign(&s, root, &out, &err), -1);
+	s.n_sites = 3;
+	s.text_len = 0;
+	assert_int_equal(signed_study_sign(&s, root, &out, &err), -1);
+	s.text_len = SIGNED_STUDY_TEXT_MAX + 1;
+	assert_int_equal(signed_study_sign(&s, root, &out, &err), -1);
+	assert_non_null(strstr(err.msg, "bytes of text, expected"));
 	canon_free(&out);
 }
 
@@ -503,6 +611,7 @@ a_join_request_proves_its_key_and_keeps_its_bounds(void **state)
 		.spki = { 1, 2, 3 },
 		.spki_len = 3 };
 	struct join_request back;
+	char host[JOIN_HOST_MAX + 2] = "";
 	struct canon out = { 0 };
 	struct err err;
 
@@ -527,6 +636,14 @@ a_join_request_proves_its_key_and_keeps_its_bounds(void **state)
 	assert_int_equal(join_request_sign(&r, keys[0], &out, &err), -1);
 	strcpy(r.host, "a,DNS:b"); /* would be two names */
 	assert_int_equal(join_request_sign(&r, keys[0], &out, &err), -1);
+	strcpy(r.host, "hub");
+	r.spki_len = 0;
+	assert_int_equal(join_request_sign(&r, keys[0], &out, &err), -1);
+	assert_non_null(strstr(err.msg, "TLS key of 0 bytes"));
+	memset(host, 'a', sizeof(host) - 1);
+	assert_int_equal(join_host_check(host, &err), -1);
+	host[JOIN_HOST_MAX] = '\0';
+	assert_int_equal(join_host_check(host, &err), 0);
 	canon_free(&out);
 }
 
@@ -575,6 +692,101 @@ a_finished_study_comes_back_and_keeps_its_bounds(void **state)
 	canon_free(&out);
 	f.n_rounds = FINISHED_ROUNDS_MAX + 1;
 	assert_int_equal(finished_write(&f, &out, &err), -1);
+	f.n_rounds = 2;
+	f.plan_len = FINISHED_PLAN_MAX + 1;
+	assert_int_equal(finished_write(&f, &out, &err), -1);
+	assert_int_equal(err.code, ERR_FORMAT);
+	canon_free(&out);
+}
+
+/* Of two steps, what a store says of the second one. */
+static int
+get_step(
+    void *arg, int64_t study, uint32_t idx, struct step *s, struct err *err)
+{
+	static const uint16_t sum_of[] = { 1, 3, 5 }; /* 3 is nobody now */
+	const int *second = arg;
+
+	assert_int_equal(study, 11);
+	*s = (struct step){ .idx = idx, .round = idx, .kind = "counts" };
+	memcpy(s->sites, sum_of, sizeof(sum_of));
+	s->n_sites = 3;
+	if (idx == 2 && *second < 0)
+		err_set(err, ERR_SYSTEM, "no database");
+	return idx == 2 ? *second : 1;
+}
+
+static void
+a_finished_study_has_all_its_steps(void **state)
+{
+	struct manifest_site some[3];
+	struct manifest m = example(some);
+	uint16_t ids[] = { 1, 2, 5 };
+	char text[] = "[study]";
+	struct signed_study s = {
+		.sites = ids, .n_sites = 3, .text = text, .text_len = 7
+	};
+	struct canon plan = { 0 }, out = { 0 };
+	struct finished *f;
+	int second = 1;
+	struct err err;
+
+	(void)state;
+	canon_raw(&plan, "plan", 4);
+	assert_int_equal(finished_put(&m, &s, 3, &plan, 2, get_step, &second,
+			     11, &out, &err),
+	    0);
+	assert_non_null(f = finished_read(out.data, out.len, &err));
+	assert_int_equal(f->n_rounds, 2);
+	assert_int_equal(f->rounds[1].set_len, strlen("berlin ? turin"));
+	assert_memory_equal(f->rounds[1].set, "berlin ? turin", 14);
+	finished_free(f);
+	canon_free(&out);
+	second = 0;
+	assert_int_equal(finished_put(&m, &s, 3, &plan, 2, get_step, &second,
+			     11, &out, &err),
+	    -1);
+	assert_string_equal(err.msg, "step 2 is missing");
+	second = -1;
+	assert_int_equal(finished_put(&m, &s, 3, &plan, 2, get_step, &second,
+			     11, &out, &err),
+	    -1);
+	assert_string_equal(err.msg, "no database");
+	assert_int_equal(out.len, 0);
+	canon_free(&plan);
+}
+
+static void
+who_is_not_there_is_named_as_far_as_there_is_room(void **state)
+{
+	static const uint16_t all[] = { 1, 2, 3, 5 }, some[] = { 0, 2, 4 };
+	struct manifest_site sites[3];
+	struct manifest m = example(sites);
+	char names[10];
+
+	(void)state;
+	assert_int_equal(context_without(&m, all, 4, some, 3, names, 10), 3);
+	assert_string_equal(names, "berlin ? ");
+	assert_int_equal(context_without(&m, all, 4, some, 3, names, 4), 3);
+	assert_string_equal(names, "ber");
+	assert_int_equal(context_without(&m, all, 4, all, 4, names, 10), 0);
+	assert_string_equal(names, "");
+}
+
+static void
+what_is_cut_short_is_no_checkpoint(void **state)
+{
+	struct canon out = { 0 };
+	struct checkpoint c;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(checkpoint_open("x", 1, NULL, &c, &err), -1);
+	assert_int_equal(
+	    signed_make(root, CHECKPOINT_TYPE, "x", 1, &out, &err), 0);
+	assert_int_equal(
+	    checkpoint_open(out.data, out.len, NULL, &c, &err), -1);
+	assert_string_equal(err.msg, "checkpoint: cut short");
 	canon_free(&out);
 }
 
@@ -615,6 +827,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_manifest_comes_back_as_it_was_signed),
 		cmocka_unit_test(a_root_may_hand_over_to_another),
+		cmocka_unit_test(a_root_cannot_sign_a_past_that_was_not),
+		cmocka_unit_test(a_root_changes_so_many_times),
 		cmocka_unit_test(
 		    every_flipped_bit_and_every_cut_of_a_manifest_is_refused),
 		cmocka_unit_test(another_roots_manifest_is_refused),
@@ -629,6 +843,10 @@ main(void)
 		    a_join_request_proves_its_key_and_keeps_its_bounds),
 		cmocka_unit_test(
 		    a_finished_study_comes_back_and_keeps_its_bounds),
+		cmocka_unit_test(a_finished_study_has_all_its_steps),
+		cmocka_unit_test(
+		    who_is_not_there_is_named_as_far_as_there_is_room),
+		cmocka_unit_test(what_is_cut_short_is_no_checkpoint),
 		cmocka_unit_test(a_welcome_is_its_roots_alone),
 	};
 
