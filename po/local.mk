@@ -19,13 +19,15 @@ EXTRA_DIST += %D%/README.md $(translations)
 CLEANFILES += %D%/zh_CN/LC_MESSAGES/consilium.mo
 
 # The texts of the sources, and where they are; for update-po and the test.
-print-pot:
-	@cd $(srcdir) && $(xgettext_c) -o - $(translated_c)
+%D%/consilium.pot: $(translated_c) Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && pot=$$(cd %D% && pwd)/consilium.pot && \
+	    cd $(srcdir) && $(xgettext_c) -o "$$pot" $(translated_c)
+CLEANFILES += %D%/consilium.pot
 print-translated:
 	@echo $(translated_c)
 
-update-po:
-	$(MAKE) -s print-pot | msgmerge --quiet --update --backup=none \
+update-po: %D%/consilium.pot
+	msgmerge --quiet --update --backup=none \
 	    --no-wrap --no-location --no-fuzzy-matching \
-	    $(srcdir)/%D%/zh_CN.po -
-.PHONY: print-pot print-translated update-po
+	    $(srcdir)/%D%/zh_CN.po %D%/consilium.pot
+.PHONY: print-translated update-po
