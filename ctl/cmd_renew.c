@@ -4,6 +4,7 @@
  * deletes them.  Each command can be given again after it was interrupted.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,18 +32,21 @@
 static int
 put_in_place(const char *dir, const char *name, bool keep, struct err *err)
 {
-	const char *path = ctl_path(dir, name, err);
-	char fresh[64], old[64];
+	char path[PATH_MAX], fresh[PATH_MAX + 8], old[PATH_MAX + 16];
 
-	snprintf(fresh, sizeof(fresh), "%s.new", name);
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >=
+	    (int)sizeof(path))
+		return err_set(
+		    err, ERR_CONFIG, "%s: the name is too long", dir);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	for (unsigned k = 1; keep; k++) {
-		snprintf(old, sizeof(old), "%s.%u", name, k);
-		if (link(path, ctl_path(dir, old, err)) == 0)
+		snprintf(old, sizeof(old), "%s.%u", path, k);
+		if (link(path, old) == 0)
 			break;
 		if (errno != EEXIST || k == OLD_MAX)
 			return err_sys(err, "link %s", path);
 	}
-	if (rename(ctl_path(dir, fresh, err), path) < 0)
+	if (rename(fresh, path) < 0)
 		return err_sys(err, "rename %s", path);
 	return file_sync(dir, err);
 }
@@ -92,29 +96,34 @@ print_key(const char *what, const uint8_t pk[KEY_PUBLIC])
  * The root
  */
 
-/* The old root signs the new one, from the next manifest on. */
+/* The old root signs the new one, from the manifest after the last on. */
 static int
 sign_change(const char *dir, const struct key *old, const struct key *next,
-    struct err *err)
+    struct manifest_roots *roots, uint32_t last, struct err *err)
 {
 	const char *list = ctl_path(dir, "members", err);
-	struct members *members = NULL;
-	struct manifest *last = NULL;
-	struct manifest_roots roots;
+	struct members *members;
 	int rv = -1;
 
-	if (list == NULL || rootkey_roots(dir, old, &roots, err) < 0)
-		return -1;
-	if (memcmp(manifest_root(&roots), key_public(next), KEY_PUBLIC) == 0)
+	if (memcmp(manifest_root(roots), key_public(next), KEY_PUBLIC) == 0)
 		return 0; /* before it was interrupted */
-	if ((last = ctl_root_manifest(dir, old, err)) != NULL &&
-	    (members = members_load(list, err)) != NULL &&
-	    manifest_change_root(&roots, members_consortium(members), old,
-		key_public(next), last->epoch + 1, err) == 0)
-		rv = rootkey_put_roots(dir, &roots, err);
+	if (list == NULL || (members = members_load(list, err)) == NULL)
+		return -1;
+	if (manifest_change_root(roots, members_consortium(members), old,
+		key_public(next), last + 1, err) == 0)
+		rv = rootkey_put_roots(dir, roots, err);
 	members_free(members);
-	manifest_free(last);
 	return rv;
+}
+
+/* Has this root taken over after the last manifest?  Then it does not hand over
+   before it has signed one: no two changes are of one epoch. */
+static bool
+has_just_followed(
+    const struct manifest_roots *roots, const struct key *root, uint32_t last)
+{
+	return roots->n > 0 && roots->changes[roots->n - 1].epoch > last &&
+	    memcmp(manifest_root(roots), key_public(root), KEY_PUBLIC) == 0;
 }
 
 int
@@ -123,6 +132,8 @@ ctl_root_rotate(const struct ctl_args *a, struct err *err)
 	const char *dir = a->opt[CTL_ROOT];
 	const char *path = ctl_path(dir, "root.key", err);
 	struct key *old = NULL, *next = NULL;
+	struct manifest *last = NULL;
+	struct manifest_roots roots;
 	char *passphrase = NULL;
 	int rv = -1, locked;
 
@@ -133,8 +144,19 @@ ctl_root_rotate(const struct ctl_args *a, struct err *err)
 		 "the root's key", false, err)) == NULL)
 		return -1;
 	if ((old = key_load(path, passphrase, err)) == NULL ||
-	    (next = fresh_key(dir, "root.key.new", passphrase, err)) == NULL ||
-	    sign_change(dir, old, next, err) < 0 ||
+	    rootkey_roots(dir, old, &roots, err) < 0 ||
+	    (last = ctl_root_manifest(dir, old, err)) == NULL)
+		goto out;
+	if (has_just_followed(&roots, old, last->epoch)) {
+		if ((rv = write_public(dir, key_public(old), err)) < 0)
+			goto out;
+		print_key("root public key, from now on", key_public(old));
+		printf("it has signed no manifest yet: sign one before the "
+		       "next change\n");
+		goto out;
+	}
+	if ((next = fresh_key(dir, "root.key.new", passphrase, err)) == NULL ||
+	    sign_change(dir, old, next, &roots, last->epoch, err) < 0 ||
 	    put_in_place(dir, "root.key", true, err) < 0 ||
 	    write_public(dir, key_public(next), err) < 0)
 		goto out;
@@ -145,6 +167,7 @@ ctl_root_rotate(const struct ctl_args *a, struct err *err)
 	rv = 0;
 out:
 	passphrase_free(passphrase);
+	manifest_free(last);
 	key_free(old);
 	key_free(next);
 	return rv;

@@ -183,6 +183,10 @@ run '1 lines' audit verify --public-key "$old_key" state/audit.log
 
 echo "the next root"
 run 'root public key, from now on' root rotate --root next
+# Given twice before a manifest is signed: no manifest could have two changes.
+new_root=$(sed -n 's/^root public key, from now on //p' out)
+run "root public key, from now on $new_root" root rotate --root next
+grep -q 'it has signed no manifest yet' out || fail "no word of a manifest"
 [ "$(stat -c %a next/root.key next/root.key.1 | sort -u)" = 400 ] ||
     fail "the root's keys are open"
 cmp -s next/root.key.1 root/root.key || fail "the old root's key is gone"
