@@ -143,6 +143,9 @@ write_replace(const char *path, const void *data, size_t len, mode_t mode,
 	}
 	folder_of(path, folder);
 	rv = file_sync(folder, err);
+	if (rv < 0 && !replace)
+		unlink(
+		    path); /* it may not last, and must not stand in the way */
 out:
 	close(fd);
 	if (rv < 0 || !replace)

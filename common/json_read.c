@@ -1,6 +1,7 @@
 #include "common/json_read.h"
 
 #include <stdbool.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
@@ -35,6 +36,8 @@ json_read_free(struct json_value *v)
 	free(v);
 }
 
+static const char no_memory[] = "no memory";
+
 static char *
 copy_text(struct builder *b, const unsigned char *p, size_t len)
 {
@@ -45,7 +48,7 @@ copy_text(struct builder *b, const unsigned char *p, size_t len)
 		return NULL;
 	}
 	if ((s = malloc(len + 1)) == NULL) {
-		b->why = "no memory";
+		b->why = no_memory;
 		return NULL;
 	}
 	memcpy(s, p, len);
@@ -62,7 +65,7 @@ add(struct builder *b, enum json_kind kind)
 	if (b->depth == 0) {
 		b->root = calloc(1, sizeof(*b->root));
 		if (b->root == NULL)
-			b->why = "no memory";
+			b->why = no_memory;
 		else
 			b->root->kind = kind;
 		return b->root;
@@ -73,7 +76,7 @@ add(struct builder *b, enum json_kind kind)
 		items = reallocarray(
 		    in->items, in->n != 0 ? 2 * in->n : 1, sizeof(*items));
 		if (items == NULL) {
-			b->why = "no memory";
+			b->why = no_memory;
 			return NULL;
 		}
 		in->items = items;
@@ -208,9 +211,13 @@ json_read(const char *name, const char *text, size_t len, struct err *err)
 	    yajl_complete_parse(h) == yajl_status_ok && b.root != NULL;
 	if (!ok) {
 		/* Not yajl's own words: they quote the text. */
-		err_set(err, ERR_FORMAT, "%s: byte %zu: %s", name,
-		    yajl_get_bytes_consumed(h),
-		    b.why != NULL ? b.why : "not JSON");
+		errno = ENOMEM;
+		if (b.why == no_memory)
+			err_sys(err, "read %s", name);
+		else
+			err_set(err, ERR_FORMAT, "%s: byte %zu: %s", name,
+			    yajl_get_bytes_consumed(h),
+			    b.why != NULL ? b.why : "not JSON");
 		json_read_free(b.root);
 		b.root = NULL;
 	}

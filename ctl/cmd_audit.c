@@ -148,6 +148,7 @@ print_json(void *arg, const char *line)
 			break;
 		json_text(&e->json, name, (const char *)value.data);
 	}
+	e->out.failed |= value.failed;
 	json_end_object(&e->json);
 	canon_free(&value);
 	fwrite(e->out.data, 1, e->out.len, stdout);
@@ -164,14 +165,19 @@ print_lines(const struct ctl_args *a, void (*print)(void *, const char *),
 	struct audit_state found;
 	size_t len;
 	FILE *f;
+	int rv = 0;
 
 	if (verify(a, &found, err) < 0)
 		return -1;
 	if ((f = fopen(a->operand, "re")) == NULL)
 		return err_sys(err, "open %s", a->operand);
 	for (uint64_t i = 0; i < found.count; i++) {
-		if (fgets(line, sizeof(line), f) == NULL)
+		if (fgets(line, sizeof(line), f) == NULL) {
+			rv = err_set(err, ERR_SYSTEM,
+			    "%s: has fewer lines than were verified",
+			    a->operand);
 			break;
+		}
 		len = strcspn(line, "\n");
 		if (len <= PROOF)
 			continue;
@@ -179,7 +185,7 @@ print_lines(const struct ctl_args *a, void (*print)(void *, const char *),
 		print(arg, line);
 	}
 	fclose(f);
-	return 0;
+	return rv;
 }
 
 static void
@@ -205,9 +211,9 @@ ctl_audit_export(const struct ctl_args *a, struct err *err)
 	json_array(&e.json, NULL);
 	rv = print_lines(a, print_json, &e, err);
 	json_end_array(&e.json);
-	if (e.out.failed)
-		rv = err_sys(err, "audit export");
-	else if (rv == 0)
+	if (rv == 0 && e.out.failed)
+		rv = err_set(err, ERR_SYSTEM, "audit export: no memory");
+	if (rv == 0)
 		printf("%.*s\n", (int)e.out.len, (const char *)e.out.data);
 	canon_free(&e.out);
 	return rv;

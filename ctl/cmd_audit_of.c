@@ -72,16 +72,21 @@ read_log(const char *path, uint64_t lines, struct fate *f, struct err *err)
 {
 	static char line[AUDIT_LINE_MAX + 1];
 	FILE *log = fopen(path, "re");
+	int rv = 0;
 
 	if (log == NULL)
 		return err_sys(err, "open %s", path);
-	for (uint64_t i = 0;
-	     i < lines && fgets(line, sizeof(line), log) != NULL; i++) {
+	for (uint64_t i = 0; i < lines; i++) {
+		if (fgets(line, sizeof(line), log) == NULL) {
+			rv = err_set(err, ERR_SYSTEM,
+			    "%s: has fewer lines than were verified", path);
+			break;
+		}
 		line[strcspn(line, "\n")] = '\0';
 		take_line(f, line);
 	}
 	fclose(log);
-	return 0;
+	return rv;
 }
 
 struct access {
@@ -200,6 +205,7 @@ ctl_audit_of(const struct ctl_args *args, struct err *err)
 	struct audit_state found;
 	int rv = -1;
 
+	a.n_cells = 0;
 	a.args = args;
 	a.log = ctl_path(args->opt[CTL_STATE], "audit.log", err);
 	if (secret == NULL || ids == NULL || a.log == NULL ||

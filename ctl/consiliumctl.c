@@ -285,7 +285,7 @@ main(int argc, char **argv)
 	const struct command *c;
 	struct ctl_args a = { 0 };
 	struct err err = { 0 };
-	int used = 0;
+	int used = 0, rv;
 
 	if (argc >= 2 &&
 	    (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)) {
@@ -312,7 +312,9 @@ main(int argc, char **argv)
 		print_usage(stderr, c);
 		return 2;
 	}
-	if (c->fn(&a, &err) < 0) {
+	rv = c->fn(&a, &err);
+	ctl_paths_free();
+	if (rv < 0) {
 		fprintf(stderr, "consiliumctl: %s\n", err.msg);
 		return 1;
 	}

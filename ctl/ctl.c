@@ -27,27 +27,44 @@ ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,
 	return 0;
 }
 
+/* What ctl_path() has given out. */
+static struct kept {
+	struct kept *next;
+	char path[];
+} * kept;
+
 const char *
 ctl_path(const char *dir, const char *name, struct err *err)
 {
-	static struct kept {
-		struct kept *next;
-		char path[];
-	} * all; /* until the program ends */
 	size_t size = (dir != NULL ? strlen(dir) : 0) + strlen(name) + 2;
-	struct kept *k = size <= PATH_MAX ? malloc(sizeof(*k) + size) : NULL;
+	struct kept *k;
 
-	if (k == NULL) {
+	if (size > PATH_MAX) {
 		err_set(err, ERR_CONFIG, "%s: the name is too long", name);
+		return NULL;
+	}
+	if ((k = malloc(sizeof(*k) + size)) == NULL) {
+		err_sys(err, "%s", name);
 		return NULL;
 	}
 	if (dir == NULL)
 		snprintf(k->path, size, "%s", name);
 	else
 		snprintf(k->path, size, "%s/%s", dir, name);
-	k->next = all;
-	all = k;
+	k->next = kept;
+	kept = k;
 	return k->path;
+}
+
+void
+ctl_paths_free(void)
+{
+	while (kept != NULL) {
+		struct kept *next = kept->next;
+
+		free(kept);
+		kept = next;
+	}
 }
 
 int

@@ -102,8 +102,9 @@ int ctl_join_request(const char *path, struct join_request *r, struct err *err);
 int ctl_number(const char *name, const char *s, uint64_t min, uint64_t max,
     uint64_t *v, struct err *err);
 
-/* "DIR/NAME" (NAME where dir is NULL) in memory that lasts until the program
-   ends; NULL if it is too long. */
+/* "DIR/NAME" (NAME where dir is NULL) in memory that lasts until
+   ctl_paths_free(); NULL if it is too long. */
 const char *ctl_path(const char *dir, const char *name, struct err *err);
+void ctl_paths_free(void);
 
 #endif

@@ -44,3 +44,16 @@ check_PROGRAMS += %D%/test_audit_export
 	crypto/libhash.a common/libcommon.a $(YAJL_LIBS) $(CRYPTO_LIBS) \
 	$(SODIUM_LIBS) $(CMOCKA_LIBS)
 EXTRA_%C%_test_audit_export_DEPENDENCIES = ctl/consiliumctl
+# All commands but the program's own main(); the daemon is the test itself.
+check_PROGRAMS += %D%/test_ctl_faults
+%C%_test_ctl_faults_SOURCES = %D%/test_ctl_faults.c \
+	ctl/cmd_audit.c ctl/cmd_audit_of.c ctl/cmd_certificates.c \
+	ctl/cmd_enrol.c ctl/cmd_feasibility.c ctl/cmd_recode.c \
+	ctl/cmd_renew.c ctl/cmd_sign.c ctl/cmd_study.c ctl/ctl.c \
+	ctl/members.c ctl/passphrase.c ctl/rootkey.c ctl/rows.c \
+	ctl/study_edit.c ctl/study_findings.c
+%C%_test_ctl_faults_LDADD = tests/crypto/libinside.a \
+	anonymize/libanonymize.a common/libjson.a study/libstudy.a \
+	model/libresult.a model/libstep.a crypto/libround.a crypto/librandom.a \
+	crypto/libauthority.a crypto/libhash.a common/libcommon.a \
+	$(YAJL_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
