@@ -97,6 +97,24 @@ set_bounds(const struct plan *p, struct survival_point *v, double greenwood)
 	survival_bounds(p, v->survival, v->se, &v->low, &v->high);
 }
 
+/*
+ * Of a cumulative hazard, which is above 0; its logarithm is that of -log S
+ * too, so that there is nothing else for BOUNDS_LOG_LOG.
+ */
+static void
+set_hazard_bounds(const struct plan *p, struct survival_point *v)
+{
+	double reach = Z_95 * v->hazard_se;
+
+	if (p->spec.bounds == BOUNDS_PLAIN) {
+		v->hazard_low = fmax(0.0, v->hazard - reach);
+		v->hazard_high = v->hazard + reach;
+		return;
+	}
+	v->hazard_low = v->hazard * exp(-reach / v->hazard);
+	v->hazard_high = v->hazard * exp(reach / v->hazard);
+}
+
 static void
 make_points(const struct plan *p, uint32_t group, struct survival_group *g)
 {
@@ -124,6 +142,7 @@ make_points(const struct plan *p, uint32_t group, struct survival_group *g)
 				.hazard_se = sqrt(h_var),
 			};
 			set_bounds(p, v, greenwood);
+			set_hazard_bounds(p, v);
 		}
 		if (g->n_points > 0)
 			g->points[g->n_points - 1].censored +=
@@ -369,6 +388,8 @@ json_points(struct json *j, const struct survival_group *g)
 		json_real(j, "ci_high", v->high);
 		json_real(j, "hazard", v->hazard);
 		json_real(j, "hazard_se", v->hazard_se);
+		json_real(j, "hazard_ci_low", v->hazard_low);
+		json_real(j, "hazard_ci_high", v->hazard_high);
 		json_end_object(j);
 	}
 	json_end_array(j);

@@ -25,6 +25,7 @@ struct survival_point {
 	uint64_t at_risk, events, censored; /* until the next one */
 	double survival, se, low, high; /* 95%, by spec.bounds */
 	double hazard, hazard_se; /* Nelson-Aalen */
+	double hazard_low, hazard_high; /* 95%, by spec.bounds */
 };
 
 struct survival_group {

@@ -111,6 +111,7 @@ EXTRA_DIST += \
 	tests/vectors/model/glm_fit.csv \
 	tests/vectors/model/km_curves.csv \
 	tests/vectors/model/km_groups.csv \
+	tests/vectors/model/km_hazard_bounds.csv \
 	tests/vectors/model/km_tests.csv \
 	tests/vectors/model/lung.csv \
 	tests/vectors/model/models_coef.csv \

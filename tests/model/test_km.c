@@ -257,6 +257,26 @@ check_bounds(const struct survival *s, const char *type)
 }
 
 static void
+check_hazard_bounds(const struct survival *s, const char *type)
+{
+	FILE *f = open_vectors("km_hazard_bounds.csv");
+	size_t at[2] = { 0 };
+	char **c;
+
+	while ((c = next_line(f, type)) != NULL) {
+		size_t g = strtoul(c[1], NULL, 10);
+		const struct survival_point *v = &s->group[g].points[at[g]++];
+
+		is_like("time", v->time, c[2]);
+		is_like("low", v->hazard_low, c[3]);
+		is_like("high", v->hazard_high, c[4]);
+	}
+	fclose(f);
+	assert_int_equal(at[0], s->group[0].n_points);
+	assert_int_equal(at[1], s->group[1].n_points);
+}
+
+static void
 bounds_and_weights_are_as_in_r(void **state)
 {
 	FILE *f = open_vectors("km_rho.csv");
@@ -288,6 +308,7 @@ bounds_and_weights_are_as_in_r(void **state)
 		consortium_open(&c, &spec, &r, deal_in_turn);
 		s = survival_of(&c);
 		check_bounds(s, bounds_names[type]);
+		check_hazard_bounds(s, bounds_names[type]);
 		if (!isnan(chi2))
 			close_to("chi2", s->test[1].chi2, chi2, chi2);
 		survival_free(s);
