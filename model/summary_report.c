@@ -300,32 +300,45 @@ set_mann_whitney(const struct summary *s, uint32_t v,
 	};
 }
 
+/*
+ * H is |d|^2 / (1 - T/(n^3 - n)), d how far the groups' mean ranks are from the mean
+ * of all, in a norm: doubts that are |e| long change |d| by at most that.  Equal
+ * values make H larger.
+ */
 static void
 set_kruskal_wallis(const struct summary *s, uint32_t v,
     struct summary_variable *x, const uint32_t *which, size_t k)
 {
-	double n = 0.0, h = 0.0, ties;
+	double n = 0.0, d = 0.0, e = 0.0, ties, sure_ties, low, high;
+	unsigned df = (unsigned)k - 1;
 
 	for (size_t i = 0; i < k; i++)
 		n += (double)x->group[which[i]].n;
 	for (size_t i = 0; i < k; i++) {
-		double r = s->rank[(size_t)which[i] * s->variables + v];
+		size_t cell = (size_t)which[i] * s->variables + v;
+		double own = (double)x->group[which[i]].n;
+		double away = s->rank[cell] / own - 0.5 * (n + 1.0);
 
-		h += r * r / (double)x->group[which[i]].n;
+		d += own * away * away;
+		e += s->doubt[cell] * s->doubt[cell] / own;
 	}
+	d = sqrt(12.0 * d / (n * (n + 1.0)));
+	e = sqrt(12.0 * e / (n * (n + 1.0)));
 	ties = 1.0 - s->ties[v] / (n * n * n - n);
+	sure_ties = 1.0 - s->sure_ties[v] / (n * n * n - n);
 	if (!(ties > 0.0))
 		return;
+	low = fmax(d - e, 0.0) * fmax(d - e, 0.0) / sure_ties;
+	high = (d + e) * (d + e) / ties;
 	x->ranks = (struct summary_test){
 		.there = true,
-		.statistic =
-		    (12.0 * h / (n * (n + 1.0)) - 3.0 * (n + 1.0)) / ties,
-		.df = (double)k - 1.0,
-		.bound = NAN,
-		.p_low = NAN,
-		.p_high = NAN,
+		.statistic = d * d / ties,
+		.df = df,
+		.bound = fmax(high - d * d / ties, d * d / ties - low),
+		.p = tail_chi2(d * d / ties, df),
+		.p_low = tail_chi2(high, df),
+		.p_high = tail_chi2(low, df),
 	};
-	x->ranks.p = tail_chi2(x->ranks.statistic, (unsigned)(k - 1));
 }
 
 static void
