@@ -130,6 +130,16 @@ wald_of(const struct plan *p, const double *beta, const double *variance)
 /* The variance of what is left is 0 within rounding. */
 #define PERFECT 1e-24
 
+/* Or of the last step that Newton's method did not take: a linear model's first
+   step is to the solution. */
+static double
+perfect_of(const struct plan *p)
+{
+	return scales_y(p)
+	    ? PERFECT
+	    : fmax(PERFECT, p->spec.tolerance * p->spec.tolerance);
+}
+
 /* The sum of the weights. */
 static double
 weights_of(const struct plan *p)
@@ -183,9 +193,10 @@ set_glm(const struct plan *p, struct result *r)
 	r->df_residual = MAX(n - r->edf, 0.0);
 	r->deviance = scale * 2.0 * (p->y_saturated - r->loglik);
 	r->null_deviance = scale * 2.0 * (p->y_saturated - p->null_loglik);
-	if (own &&
-	    (!(r->deviance > PERFECT * r->null_deviance) ||
-		!(r->df_residual > 0.0)))
+	/* A deviance is a difference, which may be all rounding; this is not. */
+	if (dispersed && (own || r->df_residual > 0.0) &&
+	    (!(p->pearson > perfect_of(p) * weights_of(p)) ||
+		(own && !(r->deviance > 0.0 && r->df_residual > 0.0))))
 		return no_variance_left(r);
 	if (r->kind == MODEL_GAUSSIAN) {
 		r->loglik = gaussian_loglik(p, r->deviance);
@@ -405,6 +416,21 @@ covariance(const struct plan *p, struct result *r, const double *v,
 	return s;
 }
 
+/* Sums that are 0 but for rounding make robust errors that are nothing. */
+#define NO_ERROR 1e-14
+
+static bool
+has_errors(const double *robust, const double *of_model, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		size_t at = packed_at(n, i, i);
+
+		if (!(robust[at] > NO_ERROR * of_model[at]))
+			return false;
+	}
+	return true;
+}
+
 static void
 set_fit(const struct plan *p, struct result *r)
 {
@@ -433,6 +459,13 @@ set_fit(const struct plan *p, struct result *r)
 	if (report_kind_of(p)->family != NULL && set_glm(p, r) == -1)
 		return;
 	variance = covariance(p, r, v, info, robust);
+	if (r->robust != ROBUST_NO && !has_errors(variance, v, n)) {
+		r->fitted = false;
+		result_warn(r,
+		    "each cluster's residuals add up to nothing: there are no "
+		    "robust standard errors");
+		return;
+	}
 	set_terms(p, r, beta, variance, v);
 	if (r->ridge > 0.0) { /* what is shrunk has no tests */
 		r->n_effects = 0;
@@ -946,7 +979,7 @@ const struct report_kind report_poisson = {
 	.warn = glm_warn,
 	.link = "log",
 	.heading = "Poisson regression (log link)",
-	.per_term = "events",
+	.per_term = "events, or patients,",
 	.ratio = "RR",
 	.events = "events",
 	.has_likelihood = true,
@@ -959,7 +992,7 @@ const struct report_kind report_quasipoisson = {
 	.warn = glm_warn,
 	.link = "log",
 	.heading = "Poisson regression (log link) with dispersion",
-	.per_term = "events",
+	.per_term = "events, or patients,",
 	.ratio = "RR",
 	.events = "events",
 	.has_dispersion = true,
@@ -999,7 +1032,7 @@ const struct report_kind report_negbin = {
 	.heading = "Negative binomial regression (log link)",
 	.text_heading = negbin_text_heading,
 	.json_heading = negbin_json_heading,
-	.per_term = "events",
+	.per_term = "events, or patients,",
 	.ratio = "RR",
 	.events = "events",
 	.has_likelihood = true,

@@ -78,10 +78,12 @@ warn_of_status(const struct plan *p, struct result *r)
 	case FIT_TOO_FEW:
 		result_warn(r,
 		    "too few events or patients for the study's smallest step "
-		    "of %" PRIu32 " (with Efron's ties also: fewer censored "
-		    "patients than that, but some): a sum over fewer would be "
-		    "about single patients, so nothing was fitted",
-		    step);
+		    "of %" PRIu32 "%s: a sum over fewer would be about single "
+		    "patients, so nothing was fitted",
+		    step,
+		    p->spec.kind == MODEL_COX && p->spec.ties == TIES_EFRON
+			? " (or fewer censored patients than that, but some)"
+			: "");
 		break;
 	case FIT_FEW_PER_TERM:
 		result_warn(r,

@@ -160,7 +160,8 @@ count_counts(struct plan *p, const uint64_t *sum)
 	}
 	/* Newton begins at the null model. */
 	p->beta[0] = num_log(y / p->weights);
-	return rounds_counted(p, p->n_events);
+	/* Few patients with many events each are few all the same. */
+	return rounds_counted(p, MIN(p->n_events, p->n_used));
 }
 
 /* Sums of y and of log(y), which is all that the constants are made of. */

@@ -518,8 +518,16 @@ load_own_reals(struct plan *p, struct canon_in *in)
 	}
 	p->n_reals = n;
 	load_reals(in, p->reals, n);
-	if (has_own && !in->failed && !kind->cells_are_sane(p))
-		in->failed = true;
+}
+
+/* Once the state is whole: how many there are may depend on which terms are. */
+static bool
+own_numbers_are_sane(const struct plan *p)
+{
+	const struct plan_kind *kind = plan_kind_of(p->spec.kind);
+
+	return kind->n_cells != NULL || kind->cells_are_sane == NULL ||
+	    kind->cells_are_sane(p);
 }
 
 static void
@@ -646,7 +654,8 @@ load_state(struct plan *p, struct canon_in *in)
 		load_reals(in, &p->seen, 1);
 		load_reals(in, &p->clipped, 1);
 	}
-	if (!terms_are_sane(p) || p->n_used > p->n)
+	if (in->failed || !terms_are_sane(p) || !own_numbers_are_sane(p) ||
+	    p->n_used > p->n)
 		in->failed = true;
 }
 
