@@ -142,33 +142,32 @@ remove_output(struct consiliumd *d, const struct job *j)
 	unlinkat(d->patients, name, 0);
 }
 
-static void
-tell_gone(struct consiliumd *d, uint64_t tag, bool ok, const char *how)
+static int
+tell_gone(struct consiliumd *d, uint64_t tag, bool ok, const char *how,
+    struct err *err)
 {
 	struct chan *gate = family_chan(d->family, PROC_GATE);
 	struct canon out = { 0 };
-	struct err err;
 
+	if (gate == NULL)
+		return 0; /* the next one knows of no job */
 	canon_u8(&out, ok);
 	canon_text(&out, how);
-	if (gate == NULL)
-		canon_free(&out);
-	else if (chan_send_canon(gate, MSG_JOB_GONE, tag, &out, &err) < 0)
-		log_msg(LOG_ERR, "%s", err.msg);
+	return chan_send_canon(gate, MSG_JOB_GONE, tag, &out, err);
 }
 
-static void
-job_gone(void *self, uint64_t tag, bool ok, const char *how)
+static int
+job_gone(void *self, uint64_t tag, bool ok, const char *how, struct err *err)
 {
 	struct consiliumd *d = self;
 	struct job *j = job_slot(d, tag);
 
 	if (j == NULL)
-		return;
+		return 0;
 	if (!ok && j->reads)
 		remove_output(d, j);
 	*j = (struct job){ 0 };
-	tell_gone(d, tag, ok, how);
+	return tell_gone(d, tag, ok, how, err);
 }
 
 /* Make a file that must not be there yet, and hand it over for writing. */
@@ -355,20 +354,20 @@ order_job(struct consiliumd *d, uint64_t tag, const char *study,
 {
 	struct job *j = job_slot(d, 0);
 	bool known = tag == 0 || job_slot(d, tag) != NULL;
+	struct err why;
 
 	if (!file_name_ok(study) || (table != NULL && !file_name_ok(table)))
 		return err_set(err, ERR_PEER,
 		    "the gate asks for a file that "
 		    "no study or table can have");
-	if (known || j == NULL) {
-		tell_gone(d, tag, false, "too many jobs, or its number twice");
-		return 0;
-	}
+	if (known || j == NULL)
+		return tell_gone(
+		    d, tag, false, "too many jobs, or its number twice", err);
 	*j = (struct job){ .tag = tag, .reads = table == NULL, .last = last };
 	snprintf(j->study, sizeof(j->study), "%s", study);
-	if (start_job(d, j, table, err) < 0) {
-		log_msg(LOG_ERR, "study %s: %s", study, err->msg);
-		job_gone(d, tag, false, err->msg);
+	if (start_job(d, j, table, &why) < 0) {
+		log_msg(LOG_ERR, "study %s: %s", study, why.msg);
+		return job_gone(d, tag, false, why.msg, err);
 	}
 	return 0;
 }

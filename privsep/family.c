@@ -567,7 +567,8 @@ job_gone(struct family *f, struct job *j, int wstatus, struct err *err)
 			log_msg(LOG_ERR, "%s (%d) of job %llu %s",
 			    proc_name(was.proc), was.pid,
 			    (unsigned long long)was.tag, how);
-		f->plan->job_gone(f->self, was.tag, ok, how);
+		if (f->plan->job_gone(f->self, was.tag, ok, how, err) < 0)
+			return -1;
 	}
 	if ((f->phase == STOPPING || f->phase == RESTARTING) && !anybody(f))
 		return after_the_last(f, err);

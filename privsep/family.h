@@ -51,7 +51,8 @@ struct family_plan {
 	/* Once a day, for what expires.  It logs. */
 	void (*daily)(void *self);
 	/* A job has ended.  how is a sentence's end for the log. */
-	void (*job_gone)(void *self, uint64_t tag, bool ok, const char *how);
+	int (*job_gone)(void *self, uint64_t tag, bool ok, const char *how,
+	    struct err *err);
 };
 
 /* One more resident, and its wire to another. */
