@@ -34,3 +34,11 @@ CLEANFILES += %D%/residents $(resident_programs)
 	crypto/libauthority.a common/libcommon.a $(PROTOBUFC_LIBS) \
 	$(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) \
 	$(CMOCKA_LIBS)
+
+# And under their parents.
+EXTRA_PROGRAMS += %D%/parents
+CLEANFILES += %D%/parents
+%C%_parents_SOURCES = %D%/parents.c %D%/fault.c %D%/fault.h \
+	tests/privsep/parent.c tests/privsep/parent.h
+%C%_parents_LDADD = privsep/libprivsep.a crypto/libauthority.a \
+	common/libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)

@@ -21,8 +21,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -576,6 +578,27 @@ socketpair(int family, int type, int protocol, int fds[2])
 }
 
 int
+bind(int fd, const struct sockaddr *a, socklen_t n)
+{
+	MAY_FAIL("bind");
+	return (int)syscall(SYS_bind, fd, a, n);
+}
+
+int
+setsockopt(int fd, int level, int option, const void *p, socklen_t n)
+{
+	MAY_FAIL("setsockopt");
+	return (int)syscall(SYS_setsockopt, fd, level, option, p, n);
+}
+
+int
+getsockname(int fd, struct sockaddr *a, socklen_t *n)
+{
+	MAY_FAIL("getsockname");
+	return (int)syscall(SYS_getsockname, fd, a, n);
+}
+
+int
 getsockopt(int fd, int level, int option, void *p, socklen_t *n)
 {
 	MAY_FAIL("getsockopt");
@@ -615,6 +638,55 @@ setrlimit(__rlimit_resource_t resource, const struct rlimit *r)
 {
 	MAY_FAIL("setrlimit");
 	return (int)syscall(SYS_prlimit64, 0, resource, r, NULL);
+}
+
+int
+flock(int fd, int operation)
+{
+	MAY_FAIL("flock");
+	return (int)syscall(SYS_flock, fd, operation);
+}
+
+int
+chmod(const char *path, mode_t mode)
+{
+	MAY_FAIL("chmod");
+	return (int)syscall(SYS_chmod, path, mode);
+}
+
+int
+mkdir(const char *path, mode_t mode)
+{
+	MAY_FAIL("mkdir");
+	return (int)syscall(SYS_mkdir, path, mode);
+}
+
+int
+signalfd(int fd, const sigset_t *set, int flags)
+{
+	MAY_FAIL("signalfd");
+	return (int)syscall(SYS_signalfd4, fd, set, 8, flags);
+}
+
+int
+sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	MAY_FAIL("sigprocmask");
+	return REAL(sigprocmask)(how, set, old);
+}
+
+pid_t
+fork(void)
+{
+	MAY_FAIL("fork");
+	return REAL(fork)();
+}
+
+int
+setenv(const char *name, const char *value, int replace)
+{
+	MAY_FAIL("setenv");
+	return REAL(setenv)(name, value, replace);
 }
 
 int
@@ -765,6 +837,20 @@ vasprintf(char **out, const char *format, va_list ap)
 	if (no_memory("vasprintf", __builtin_return_address(0)))
 		return -1;
 	return REAL(vasprintf)(out, format, ap);
+}
+
+int
+asprintf(char **out, const char *format, ...)
+{
+	va_list ap;
+	int rv;
+
+	if (no_memory("asprintf", __builtin_return_address(0)))
+		return -1;
+	va_start(ap, format);
+	rv = REAL(vasprintf)(out, format, ap);
+	va_end(ap);
+	return rv;
 }
 
 static char *

@@ -9,9 +9,20 @@ check_PROGRAMS += %D%/test_chan %D%/test_ctl_msg %D%/test_lock %D%/test_loop
 %C%_test_lock_LDADD = privsep/libprivsep.a common/libcommon.a \
 	$(SECCOMP_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += %D%/test_ctl_client
+%C%_test_ctl_client_SOURCES = %D%/test_ctl_client.c
+%C%_test_ctl_client_LDADD = privsep/libctl.a privsep/libprivsep.a \
+	proto/libproto.a common/libcommon.a $(PROTOBUFC_LIBS) $(CMOCKA_LIBS)
+
+check_PROGRAMS += %D%/test_start
+%C%_test_start_SOURCES = %D%/test_start.c
+%C%_test_start_LDADD = privsep/libfamily.a privsep/libprivsep.a \
+	common/libcommon.a $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
+EXTRA_%C%_test_start_DEPENDENCIES = daemon/control
+
 # The parent as it is, and doubles for the processes that it starts.
 check_PROGRAMS += %D%/test_parents
-%C%_test_parents_SOURCES = %D%/test_parents.c
+%C%_test_parents_SOURCES = %D%/test_parents.c %D%/parent.c %D%/parent.h
 %C%_test_parents_LDADD = privsep/libctl.a privsep/libprivsep.a \
 	proto/libproto.a crypto/libauthority.a common/libcommon.a \
 	$(PROTOBUFC_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
