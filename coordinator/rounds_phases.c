@@ -620,20 +620,22 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 {
 	const struct round_about *about = coord_round_about(w->round);
 	struct step step = { .round = about->round, .n_sites = src->n };
-	struct canon bytes = { 0 }, after = { 0 };
+	struct canon after = { 0 };
 	struct plan *next = NULL;
 	uint8_t sum_root[ROUND_DIGEST];
 	char round[24], n_text[16], state[DIGEST_TEXT];
 	int rv = -1;
 
 	(void)ctx;
-	plan_save(w->plan, &bytes);
-	next = plan_load(w->spec, bytes.data, bytes.len, err);
-	if (next == NULL ||
-	    plan_step(next, sum, about->words, (uint32_t)src->n, err) < 0)
+	next = plan_next(w->plan, sum, about->words, (uint32_t)src->n, err);
+	if (next == NULL)
 		goto out;
 	round_words_root(study_bits(w->study), sum, about->words, sum_root);
 	plan_save(next, &after);
+	if (after.failed) {
+		err_sys(err, "the next state");
+		goto out;
+	}
 	step.idx = plan_index(next);
 	for (size_t i = 0; i < src->n; i++)
 		step.sites[i] = src->inputs[i].site;
@@ -682,7 +684,6 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 		rv = expire_uploads(w, err);
 out:
 	plan_free(next);
-	canon_free(&bytes);
 	canon_free(&after);
 	return rv;
 }

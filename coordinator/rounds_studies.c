@@ -111,6 +111,10 @@ load_step(struct rounds *s, struct work *w, struct err *err)
 		if ((w->plan = plan_new(w->spec, err)) == NULL)
 			break;
 		plan_save(w->plan, &bytes);
+		if (bytes.failed) {
+			err_sys(err, "study %s", w->name);
+			goto out;
+		}
 		if (book_add_step(s->book, w->id, &step, bytes.data, bytes.len,
 			NULL, 0, err) < 0)
 			goto out;

@@ -61,7 +61,7 @@ finished_put(const struct manifest *m, const struct signed_study *study,
 
 	snprintf(f.consortium, sizeof(f.consortium), "%s", m->consortium);
 	memcpy(f.digest, study->digest, sizeof(f.digest));
-	if (sets == NULL || f.rounds == NULL) {
+	if (sets == NULL || f.rounds == NULL || plan->failed) {
 		err_sys(err, "result");
 		goto out;
 	}
@@ -78,6 +78,10 @@ finished_put(const struct manifest *m, const struct signed_study *study,
 		x->step = i;
 		x->n_sites = (uint32_t)step.n_sites;
 		context_names(m, step.sites, step.n_sites, &sets[i]);
+		if (sets[i].failed) {
+			rv = err_sys(err, "result");
+			goto out;
+		}
 		x->set = (const char *)sets[i].data;
 		x->set_len = sets[i].len;
 		snprintf(x->kind, sizeof(x->kind), "%s", step.kind);

@@ -111,6 +111,7 @@ send_job(struct gate *g, struct job *j, struct err *err)
 
 		plan_save(r->plan, &plan);
 		canon_bytes(&out, plan.data, plan.len);
+		out.failed |= plan.failed;
 		canon_free(&plan);
 	}
 	rv =

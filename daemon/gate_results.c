@@ -85,16 +85,21 @@ replay_new(const struct run *r, const struct round_ctx *ctx, const void *msg,
 		err_sys(err, "result");
 		return NULL;
 	}
-	canon_raw(&p->message, msg, len);
 	p->epoch = ctx->epoch;
+	canon_raw(&p->message, msg, len);
+	if (p->message.failed) {
+		err_sys(err, "result");
+		goto fail;
+	}
 	p->result = round_result_open(ctx, &expect, msg, len, err);
 	if (p->result == NULL ||
-	    (p->check = round_check_new(p->result, verify, err)) == NULL) {
-		replay_free(p);
-		return NULL;
-	}
+	    (p->check = round_check_new(p->result, verify, err)) == NULL)
+		goto fail;
 	p->n = round_result_inputs(p->result);
 	return p;
+fail:
+	replay_free(p);
+	return NULL;
 }
 
 int
@@ -243,7 +248,7 @@ finish(
 	size_t n = plan_words(r->plan);
 	const void *sum = round_check_sum(p->check);
 	const char *how = p->vouched ? "vouched" : study_verify_name(r->study);
-	struct canon before = { 0 }, after = { 0 }, checked = { 0 };
+	struct canon after = { 0 }, checked = { 0 };
 	struct plan *next = NULL;
 	char path[700], round[24], state[DIGEST_TEXT], kind[33], sites_text[16];
 	char learned[96];
@@ -258,11 +263,13 @@ finish(
 	snprintf(round, sizeof(round), "%" PRIu64, about->round);
 	if (audit_other_roster(g, r, own, round, err) < 0)
 		goto out;
-	plan_save(r->plan, &before);
-	next = plan_load(r->spec, before.data, before.len, err);
-	if (next == NULL || plan_step(next, sum, n, (uint32_t)p->n, err) < 0)
+	if ((next = plan_next(r->plan, sum, n, (uint32_t)p->n, err)) == NULL)
 		goto out;
 	plan_save(next, &after);
+	if (after.failed) {
+		err_sys(err, "the next state");
+		goto out;
+	}
 	step.idx = plan_index(next);
 	snprintf(kind, sizeof(kind), "%s", plan_kind(r->plan));
 	round_state_next(r->digest, step.idx, plan_kind(next), r->state,
@@ -313,7 +320,6 @@ finish(
 	rv = plan_done(r->plan) ? gate_retention(g, err) : 0;
 out:
 	plan_free(next);
-	canon_free(&before);
 	canon_free(&after);
 	canon_free(&checked);
 	return rv;

@@ -168,8 +168,9 @@ load_plan(struct gate *g, struct run *r, struct err *err)
 		if ((r->plan = plan_new(r->spec, err)) == NULL)
 			goto out;
 		plan_save(r->plan, &bytes);
-		rv = store_add_step(g->store, r->id, &step, bytes.data,
-		    bytes.len, NULL, 0, err);
+		rv = bytes.failed ? err_sys(err, "study %s", r->name)
+				  : store_add_step(g->store, r->id, &step,
+					bytes.data, bytes.len, NULL, 0, err);
 	} else if (rv == 1) {
 		r->plan = plan_load(r->spec, bytes.data, bytes.len, err);
 		rv = r->plan != NULL ? 0 : -1;

@@ -25,6 +25,8 @@ run_train(
 	r->busy = true;
 	canon_free(&r->held);
 	canon_raw(&r->held, msg, len);
+	if (r->held.failed)
+		return err_sys(err, "study %s", r->name);
 	canon_text(&out, r->name);
 	canon_text(&out, r->table_file);
 	return chan_send_canon(

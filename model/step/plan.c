@@ -744,13 +744,10 @@ stepped(const struct plan *p, const struct canon *bytes, const void *sum,
 	return q;
 }
 
-int
-plan_step(struct plan *p, const void *sum, size_t n, uint32_t n_contributors,
-    struct err *err)
+static int
+check_sum(
+    const struct plan *p, size_t n, uint32_t n_contributors, struct err *err)
 {
-	struct canon bytes = { 0 };
-	struct plan *q, t;
-
 	if (plan_done(p))
 		return err_set(err, ERR_FORMAT, "the plan is done");
 	if (n != plan_words(p))
@@ -760,12 +757,34 @@ plan_step(struct plan *p, const void *sum, size_t n, uint32_t n_contributors,
 		return err_set(err, ERR_FORMAT,
 		    "a sum of %u sites, expected 1 to %u", n_contributors,
 		    p->spec.n_sites);
+	return 0;
+}
+
+struct plan *
+plan_next(const struct plan *p, const void *sum, size_t n,
+    uint32_t n_contributors, struct err *err)
+{
+	struct canon bytes = { 0 };
+	struct plan *q = NULL;
+
+	if (check_sum(p, n, n_contributors, err) < 0)
+		return NULL;
 	/* The copy that is stepped is what the model bytes say, nothing more. */
 	plan_save(p, &bytes);
 	if (bytes.failed)
-		return err_sys(err, "the plan's state");
-	q = stepped(p, &bytes, sum, n_contributors, err);
+		err_sys(err, "the plan's state");
+	else
+		q = stepped(p, &bytes, sum, n_contributors, err);
 	canon_free(&bytes);
+	return q;
+}
+
+int
+plan_step(struct plan *p, const void *sum, size_t n, uint32_t n_contributors,
+    struct err *err)
+{
+	struct plan *q = plan_next(p, sum, n, n_contributors, err), t;
+
 	if (q == NULL)
 		return -1;
 	t = *p;

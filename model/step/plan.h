@@ -92,10 +92,13 @@ int plan_encode_parts(const struct plan *plan, const double *values, size_t n,
  * From the sum, modulo 2^64 (learning: 2^b), of n_contributors such vectors to the next state.
  * A sum beyond what that many sites can have sent is suspect: the index goes
  * on, the model does not change and the same round comes again (three times,
- * then the plan is done).  -1 with ERR_FORMAT only if n is not plan_words(),
+ * then the plan is done).  NULL with ERR_FORMAT only if n is not plan_words(),
  * n_contributors is not 1 to n_sites or the plan is done; ERR_SYSTEM if there
- * is no memory.  After an error the plan is as it was.
+ * is no memory.
  */
+struct plan *plan_next(const struct plan *plan, const void *sum, size_t n,
+    uint32_t n_contributors, struct err *err);
+/* The same in place; after an error the plan is as it was. */
 int plan_step(struct plan *plan, const void *sum, size_t n,
     uint32_t n_contributors, struct err *err);
 
