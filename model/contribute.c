@@ -6,6 +6,7 @@
 
 #include "common/err.h"
 #include "model/data.h"
+#include "model/step/few.h"
 #include "model/step/rounds.h"
 #include "model/work.h"
 
@@ -159,6 +160,12 @@ work_free(struct work *w)
 	grid_free(&w->own);
 }
 
+size_t
+work_last_counts(const struct work *w)
+{
+	return w->plan->next.n_groups - FEW_GROUPS - 1;
+}
+
 double
 work_unit(const struct work *w)
 {
@@ -211,6 +218,9 @@ contribute_moments(struct work *w)
 			sums[2 * k + 1] += v * v;
 		}
 	}
+	for (uint32_t k = 0; k < n; k++)
+		if ((w->plan->few >> k & 1) != 0)
+			sums[2 * k] = sums[2 * k + 1] = 0.0;
 	if (!plan_sums_offset(w->plan))
 		return 0;
 	for (size_t i = 0; i < w->data->n_rows; i++) {
@@ -347,6 +357,8 @@ run(struct work *w)
 		return -1;
 	if (p->phase == PHASE_GRADIENT)
 		return contribute_gradient(w);
+	if (plan_counts_terms(p) && contribute_few(w) == -1)
+		return -1;
 	return kind->rounds[p->phase](w);
 }
 

@@ -111,12 +111,15 @@ counts(struct work *w)
 	double *v = work_group(w, 0);
 
 	if (s->robust == ROBUST_SITE)
-		*work_group(w, w->plan->next.n_groups - 1) =
+		*work_group(w, work_last_counts(w)) =
 		    patients >= s->risk_set_step;
 	if (!by_site(w)) {
 		count_times(w, v, work_group(w, 1),
 		    s->has_entry ? work_group(w, 2) : NULL,
 		    s->has_entry ? work_group(w, 3) : NULL);
+		v = work_group(w, s->has_entry ? 4 : 2);
+		for (size_t i = 0; i < d->n_rows; i++)
+			v[stratum_of(w, i)] = 1.0;
 		return 0;
 	}
 	for (size_t i = 0; i < d->n_rows; i++)

@@ -124,7 +124,7 @@ warn(const struct plan *p, struct result *r)
 		    "not shown: what is about fewer than %" PRIu32 " patients "
 		    "(or about all but so few), about fewer than %d sites, or "
 		    "would give such a number away",
-		    p->spec.risk_set_step, FEASIBILITY_SITES);
+		    p->spec.risk_set_step, PLAN_SITES);
 }
 
 const struct report_kind report_feasibility = {

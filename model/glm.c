@@ -262,7 +262,7 @@ counts(struct work *w)
 			f->count(w, outcome_of(w, i), weight_of(w, i));
 	}
 	if (w->plan->spec.robust == ROBUST_SITE)
-		count_site(w, work_group(w, w->plan->next.n_groups - 1));
+		count_site(w, work_group(w, work_last_counts(w)));
 	return 0;
 }
 

@@ -22,8 +22,12 @@ count_row(struct work *w, size_t row, size_t at)
 static int
 counts(struct work *w)
 {
-	for (size_t i = 0; i < w->data->n_rows; i++)
+	double *site = work_group(w, plan_width(w->plan));
+
+	for (size_t i = 0; i < w->data->n_rows; i++) {
 		count_row(w, i, cell_of(w, i));
+		site[cell_of(w, i)] = 1.0;
+	}
 	return 0;
 }
 

@@ -7,6 +7,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/data.h %D%/spec.c %D%/spec.h \
 	%D%/step/cox.c \
 	%D%/step/encode.c %D%/step/encode.h \
+	%D%/step/few.c %D%/step/few.h \
 	%D%/step/glm.c \
 	%D%/step/feasibility.c %D%/step/feasibility.h \
 	%D%/step/hazard.c %D%/step/hazard.h \
@@ -37,6 +38,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 	%D%/cox.c \
 	%D%/episodes.c \
 	%D%/feasibility.c \
+	%D%/few.c \
 	%D%/glm.c \
 	%D%/gram.c \
 	%D%/km.c \

@@ -161,10 +161,17 @@ warn_of_data(const struct plan *p, struct result *r)
 		    "%" PRIu32 " sums were beyond what the sites can have "
 		    "sent and were not used",
 		    p->suspects);
-	if (p->constant != 0)
+	if (p->few != 0)
+		result_warn(r,
+		    "had or lacked by fewer than %" PRIu32 " patients, or by "
+		    "those of fewer than %d sites, and left out of the model: "
+		    "%s",
+		    p->spec.risk_set_step, PLAN_SITES,
+		    names_of(p, p->few, names));
+	if ((p->constant & ~p->few) != 0)
 		result_warn(r,
 		    "the same in all patients, and left out of the model: %s",
-		    names_of(p, p->constant, names));
+		    names_of(p, p->constant & ~p->few, names));
 	if (p->aliased != 0)
 		result_warn(r,
 		    "a combination of the terms before it, and left out of "

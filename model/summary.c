@@ -61,11 +61,13 @@ counts(struct work *w)
 	double *n = work_group(w, 0), *complete = work_group(w, 1);
 	double *complete_site = work_group(w, 2), *present = work_group(w, 3);
 	double *site = work_group(w, 4), *level = work_group(w, 5);
+	double *group_site = work_group(w, 6), *level_site = work_group(w, 7);
 
 	for (size_t i = 0; i < w->data->n_rows; i++) {
 		uint32_t g = group_of(w, i);
 
 		n[g] += 1.0;
+		group_site[g] = 1.0;
 		if (is_complete(w, i)) {
 			complete[g] += 1.0;
 			complete_site[g] = 1.0;
@@ -78,10 +80,12 @@ counts(struct work *w)
 				continue;
 			present[cell] += 1.0;
 			site[cell] = 1.0;
-			if (!summary_is_number(w->plan, v))
-				level[(size_t)g * spec->n_levels +
-				    spec->variables[v].first_level +
-				    (uint32_t)x] += 1.0;
+			if (summary_is_number(w->plan, v))
+				continue;
+			cell = (size_t)g * spec->n_levels +
+			    spec->variables[v].first_level + (uint32_t)x;
+			level[cell] += 1.0;
+			level_site[cell] = 1.0;
 		}
 	}
 	return 0;

@@ -1040,7 +1040,7 @@ warn(const struct plan *p, struct result *r)
 		    "not counted: %" PRIu32 " cells of a group and a variable "
 		    "with fewer patients than that, or from fewer than %d "
 		    "sites",
-		    small, SUMMARY_SITES);
+		    small, PLAN_SITES);
 	if (joined > 0)
 		result_warn(r,
 		    "%" PRIu32 " levels are shown together with others, since "

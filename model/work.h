@@ -101,6 +101,9 @@ MODEL_EACH_KIND(MODEL_DECLARE)
 int contribute_moments(struct work *w);
 int contribute_scores(struct work *w);
 int contribute_pairs(struct work *w);
+int contribute_few(struct work *w); /* model/step/few.h */
+/* The last group of a kind's own in the round of counts. */
+size_t work_last_counts(const struct work *w);
 
 /* Learning: the sum of the patients' clipped gradients (model/learn.c). */
 int contribute_gradient(struct work *w);

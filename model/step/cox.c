@@ -31,7 +31,8 @@ by_site(const struct plan *p)
 
 /*
  * Who leaves, and by an event, at each possible time of each stratum, and with
- * delayed entry who enters, and who of these continues a row; or, by site: events, rows in some risk set, rows in a stratum that is left out,
+ * delayed entry who enters, and who of these continues a row; which strata the
+ * site has; or, by site: events, rows in some risk set, rows in a stratum that is left out,
  * strata (this site: 0 or 1) left out.  Then what robust errors need.
  */
 static void
@@ -46,6 +47,7 @@ counts_layout(const struct plan *p, struct layout *l)
 	} else {
 		for (int k = 0; k < (s->has_entry ? 4 : 2); k++)
 			layout_counts(l, times, s->rows_per_site);
+		layout_counts(l, s->n_strata, 1);
 	}
 	robust_counts_layout(p, l);
 }
@@ -113,6 +115,8 @@ counts_step(struct plan *p, const uint64_t *sum)
 {
 	const struct group *g = p->next.groups;
 	bool delayed = p->spec.has_entry && !by_site(p);
+	const struct group *sites = &g[delayed ? 4 : 2];
+	bool out[MODEL_STRATA_MAX];
 	const struct grid_counts c = {
 		.n_strata = p->spec.n_strata,
 		.n_times = p->spec.n_times,
@@ -120,6 +124,7 @@ counts_step(struct plan *p, const uint64_t *sum)
 		.events = sum + g[1].word_at,
 		.entries = delayed ? sum + g[2].word_at : NULL,
 		.continued = delayed ? sum + g[3].word_at : NULL,
+		.out = out,
 	};
 
 	p->n_events = 0;
@@ -135,6 +140,8 @@ counts_step(struct plan *p, const uint64_t *sum)
 			return 1;
 		for (size_t i = 0; i < g[1].n; i++)
 			p->n_events += c.events[i];
+		for (uint32_t s = 0; s < p->spec.n_strata; s++)
+			out[s] = plan_few_sites(p, sum_count(sites, sum, s));
 		if (make_grid(p, &c) == -1 || hazard_start(p, &c) == -1)
 			return -1;
 		p->n_used = p->grid.n_used;
@@ -145,7 +152,7 @@ counts_step(struct plan *p, const uint64_t *sum)
 		plan_end(p, p->n_events == 0 ? FIT_NO_EVENTS : FIT_TOO_FEW);
 		return 0;
 	}
-	if (robust_counted(p, &g[delayed ? 4 : 2], sum))
+	if (robust_counted(p, by_site(p) ? &g[2] : sites + 1, sum))
 		return 0;
 	return rounds_counted(p, p->n_events);
 }

@@ -83,7 +83,7 @@ counts_step(struct plan *p, const uint64_t *sum)
 	if (!may_show(p, c[FEASIBILITY_EVENTS], c[FEASIBILITY_COMPLETE]))
 		c[FEASIBILITY_EVENTS] = FEASIBILITY_HIDDEN;
 	if (!may_show(p, c[FEASIBILITY_COMPLETE], p->n) ||
-	    c[FEASIBILITY_SITES_WITH] < FEASIBILITY_SITES ||
+	    c[FEASIBILITY_SITES_WITH] < PLAN_SITES ||
 	    gives_away(missing, n, p->n - c[FEASIBILITY_COMPLETE]))
 		c[FEASIBILITY_COMPLETE] = c[FEASIBILITY_EVENTS] =
 		    FEASIBILITY_HIDDEN;

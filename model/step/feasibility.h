@@ -14,7 +14,6 @@
 #include "model/step/state.h"
 
 #define FEASIBILITY_HIDDEN UINT64_MAX
-#define FEASIBILITY_SITES 3 /* of fewer sites' patients nothing is said */
 
 enum {
 	FEASIBILITY_N, /* patients */

@@ -180,7 +180,8 @@ grid_make(
 	}
 	for (uint32_t s = 0; s < c->n_strata; s++) {
 		uint32_t all = make_parts(&rule, c, s, parts);
-		uint32_t n = merge_parts(&rule, parts, all);
+		bool out = c->out != NULL && c->out[s];
+		uint32_t n = out ? 0 : merge_parts(&rule, parts, all);
 
 		add_stratum(grid, c, s, parts + (all - n), n, all > 0);
 	}

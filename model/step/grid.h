@@ -12,7 +12,7 @@
  * censored; so that every sum over leavers, over events, and every difference
  * of these is over no patient or at least s.  s = 1 merges nothing but
  * censored times, which changes nothing.  A stratum with events for which no
- * merging is enough is left out as a whole.
+ * merging is enough is left out as a whole, and so is one that is said to be.
  *
  * Delayed entry: a row that is observed from its entry (exclusive) on enters
  * the interval with the first event after it; one that enters after the last
@@ -57,6 +57,8 @@ struct grid_counts {
 	/* Delayed entry, else NULL; and those among them who continue a row
 	   that leaves then. */
 	const uint64_t *entries, *continued;
+	/* (n_strata) those that are left out whatever they hold; NULL: none. */
+	const bool *out;
 };
 
 /*

@@ -20,10 +20,12 @@ each_layout(const struct plan *p, struct layout *l, size_t n)
 		layout_counts(l, n, p->spec.rows_per_site);
 }
 
+/* And which cells the site has. */
 static void
 counts_layout(const struct plan *p, struct layout *l)
 {
 	each_layout(p, l, plan_cells(p));
+	layout_counts(l, plan_cells(p), 1);
 }
 
 /* None, or enough that they are not about single patients. */
@@ -96,7 +98,12 @@ counts_step(struct plan *p, const uint64_t *sum)
 			return 1;
 		all += v[0];
 		p->n_events += events;
-		if (plan_cell_kept(p, c)) {
+		if (plan_few_sites(p, sum_count(&g[width], sum, c))) {
+			p->n_out += v[0];
+			p->n_strata_out++;
+			for (uint32_t k = 0; k < width; k++)
+				v[k] = 0;
+		} else if (plan_cell_kept(p, c)) {
 			p->n_used += v[0];
 			kept_events += events;
 		} else if (v[0] > 0) {

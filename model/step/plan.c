@@ -6,6 +6,7 @@
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/macros.h"
+#include "model/step/few.h"
 #include "model/step/kind.h"
 #include "model/step/state.h"
 
@@ -47,6 +48,13 @@ plan_has_z(const struct plan *p)
 	return p->phase == PHASE_NULL || p->phase == PHASE_GRADIENT ||
 	    p->phase == PHASE_RESIDUALS ||
 	    (p->phase > PHASE_MOMENTS && p->phase < PHASE_DONE);
+}
+
+bool
+plan_counts_terms(const struct plan *p)
+{
+	return p->phase == PHASE_COUNTS &&
+	    !plan_kind_of(p->spec.kind)->has_groups;
 }
 
 bool
@@ -116,6 +124,8 @@ lay_out(struct plan *p, struct err *err)
 	if (p->phase == PHASE_DONE)
 		return 0;
 	plan_round(p)->layout(p, &p->next);
+	if (plan_counts_terms(p))
+		few_layout(p, &p->next);
 	if (!p->next.failed)
 		return 0;
 	return err_sys(err, "the layout of a round of %s", plan_kind(p));
@@ -351,6 +361,7 @@ plan_save(const struct plan *p, struct canon *out)
 		canon_u64(out, p->cells[i]);
 	canon_u64(out, p->n_reals);
 	save_reals(out, p->reals, p->n_reals);
+	canon_u64(out, p->few);
 	canon_u64(out, p->constant);
 	canon_u64(out, p->aliased);
 	canon_u64(out, p->blamed);
@@ -566,7 +577,7 @@ terms_are_sane(const struct plan *p)
 	    : (UINT64_C(1) << p->spec.n_terms) - 1;
 	uint64_t out = p->constant | p->aliased;
 
-	if (((out | p->blamed) & ~all) != 0)
+	if (((out | p->few | p->blamed) & ~all) != 0)
 		return false;
 	if (plan_learns(p) != (p->phase == PHASE_GRADIENT) && !plan_done(p))
 		return false;
@@ -613,6 +624,7 @@ load_state(struct plan *p, struct canon_in *in)
 	load_grid(p, in);
 	load_cells(p, in);
 	load_own_reals(p, in);
+	p->few = canon_get_u64(in);
 	p->constant = canon_get_u64(in);
 	p->aliased = canon_get_u64(in);
 	p->blamed = canon_get_u64(in);
@@ -712,6 +724,8 @@ advance(struct plan *p, const void *words, uint32_t n_contributors)
 	}
 	if (p->phase == PHASE_COUNTS)
 		p->n = sum[0];
+	if (plan_counts_terms(p) && !few_step(p, sum))
+		return 1;
 	return plan_round(p)->step(p, sum);
 }
 

@@ -34,6 +34,23 @@ moments_layout(const struct plan *p, struct layout *l)
 		layout_reals(l, 1, num_bits(rows * p->spec.offset_max) + 1);
 }
 
+/* All are 0 or 1: then each is as far from 1/2. */
+static bool
+is_level(const struct plan *p, uint32_t term, double square)
+{
+	return plan_centre(p, term) == 0.5 && square == 0.25;
+}
+
+/* Rows of a level and of all others: neither is some, but too few. */
+static bool
+level_is_enough(const struct plan *p, double rows)
+{
+	double others = (double)p->n_used - rows, s = p->spec.risk_set_step;
+
+	return !(rows > 0.5 && rows < s - 0.5) &&
+	    !(others > 0.5 && others < s - 0.5);
+}
+
 int
 moments_step(struct plan *p, const uint64_t *sum)
 {
@@ -47,8 +64,16 @@ moments_step(struct plan *p, const uint64_t *sum)
 		double v = square - m * m;
 
 		p->mean[i] = plan_centre(p, i) + m;
+		/*
+		 * Who is in no risk set is not among the rows any more.  (A
+		 * term that is left out has sums of 0 and is a constant.)
+		 */
+		if (is_level(p, i, square) &&
+		    !level_is_enough(p, p->mean[i] * n))
+			p->few |= UINT64_C(1) << i;
 		/* What rounding makes of a constant is no variance. */
-		if (!(v > 1e-13 * square) || !(v > 0.0)) {
+		if ((p->few >> i & 1) != 0 || !(v > 1e-13 * square) ||
+		    !(v > 0.0)) {
 			p->sd[i] = 0.0;
 			p->constant |= UINT64_C(1) << i;
 		} else

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/macros.h"
 #include "model/spec.h"
 #include "model/step/encode.h"
 #include "model/step/grid.h"
@@ -86,7 +87,8 @@ struct plan {
 	size_t n_reals;
 
 	double mean[MODEL_TERMS_MAX], sd[MODEL_TERMS_MAX]; /* sd 0: constant */
-	uint64_t constant, aliased, blamed; /* bit i: term i */
+	/* Bit i: term i.  Few: the plan asks for no sum of it. */
+	uint64_t few, constant, aliased, blamed;
 
 	double beta[PAR_MAX]; /* where the next sums are taken */
 	double base[PAR_MAX]; /* the best point so far */
@@ -173,6 +175,30 @@ plan_width(const struct plan *p)
 {
 	return 1 + (p->spec.kind == MODEL_CUMINC ? p->spec.n_causes : 1);
 }
+
+/*
+ * Of fewer sites' patients than this no sum is made, nor a count shown: each of
+ * two could subtract its own.
+ */
+#define PLAN_SITES 3
+
+/* Do some sites have such patients, but too few?  A step of 1 protects nobody. */
+static inline bool
+plan_few_sites(const struct plan *p, uint64_t sites)
+{
+	return p->spec.risk_set_step > 1 && sites > 0 &&
+	    sites < MIN((uint32_t)PLAN_SITES, p->spec.n_sites);
+}
+
+/* Nobody, or enough patients that a sum is not about single ones? */
+static inline bool
+plan_is_enough(const struct plan *p, uint64_t n)
+{
+	return n == 0 || n >= p->spec.risk_set_step;
+}
+
+/* Are this round's counts of who has each term (model/step/few.h)? */
+bool plan_counts_terms(const struct plan *p);
 
 /* Large enough for its times to be summed?  From the first sum on. */
 bool plan_cell_kept(const struct plan *p, uint32_t cell);

@@ -195,12 +195,6 @@ bin_at(const struct plan *p, const struct summary *s, uint32_t g, uint32_t v)
 	return s->tail + ((size_t)g * s->variables + v) * p->spec.summary_bins;
 }
 
-static bool
-is_enough(const struct plan *p, uint64_t n)
-{
-	return n == 0 || n >= p->spec.risk_set_step;
-}
-
 bool
 summary_refined(
     const struct plan *p, const struct summary *s, uint32_t v, uint32_t bin)
@@ -215,7 +209,7 @@ summary_refined(
 		if (!summary_has(p, s, g, v))
 			continue;
 		n = bin_at(p, s, g, v)[bin];
-		if (!is_enough(p, n))
+		if (!plan_is_enough(p, n))
 			return false;
 		total += n;
 	}
@@ -232,7 +226,9 @@ enum {
 	COUNT_COMPLETE_SITES,
 	COUNT_PRESENT,
 	COUNT_SITES,
-	COUNT_LEVELS
+	COUNT_LEVELS,
+	COUNT_GROUP_SITES,
+	COUNT_LEVEL_SITES
 };
 
 static void
@@ -247,6 +243,8 @@ counts_layout(const struct plan *p, struct layout *l)
 	layout_counts(l, g * v, rows);
 	layout_counts(l, g * v, 1);
 	layout_counts(l, g * p->spec.n_levels, rows);
+	layout_counts(l, g, 1);
+	layout_counts(l, g * p->spec.n_levels, 1);
 }
 
 static void
@@ -286,17 +284,20 @@ counts_agree(const struct plan *p, const struct summary *s)
 
 /* Forget what is about too few patients or too few sites. */
 static void
-forget_small(struct plan *p, struct summary *s)
+forget_small(struct plan *p, struct summary *s, const uint64_t *sum)
 {
+	const struct group *sites = &p->next.groups[COUNT_GROUP_SITES];
+
 	for (uint32_t g = 0; g < s->groups; g++) {
-		bool small = s->n[g] < p->spec.risk_set_step;
+		bool small = s->n[g] < p->spec.risk_set_step ||
+		    plan_few_sites(p, sum_count(sites, sum, g));
 
 		if (small && s->n[g] > 0) {
 			p->n_strata_out++;
 			p->n_out += s->n[g];
 		}
 		if (small || s->complete[g] < p->spec.risk_set_step ||
-		    s->complete_sites[g] < SUMMARY_SITES)
+		    s->complete_sites[g] < PLAN_SITES)
 			s->complete[g] = s->complete_sites[g] = 0;
 		if (small)
 			s->n[g] = 0;
@@ -307,7 +308,7 @@ forget_small(struct plan *p, struct summary *s)
 
 			if (!small &&
 			    s->present[cell] >= p->spec.risk_set_step &&
-			    s->sites[cell] >= SUMMARY_SITES)
+			    s->sites[cell] >= PLAN_SITES)
 				continue;
 			s->present[cell] = s->sites[cell] = 0;
 			for (uint32_t k = 0; k < m->n_levels; k++)
@@ -317,18 +318,32 @@ forget_small(struct plan *p, struct summary *s)
 	}
 }
 
+/* Sites that have a level in a group. */
+static uint64_t
+level_sites(
+    const struct plan *p, const uint64_t *sum, uint32_t g, uint32_t level)
+{
+	return sum_count(&p->next.groups[COUNT_LEVEL_SITES], sum,
+	    (size_t)g * p->spec.n_levels + level);
+}
+
+/* The sites of levels together are at least those of one of them. */
 static bool
 joined_is_enough(const struct plan *p, const struct summary *s,
-    const struct model_variable *m)
+    const struct model_variable *m, const uint64_t *sum)
 {
 	for (uint32_t g = 0; g < s->groups; g++) {
-		uint64_t n = 0;
+		uint64_t n = 0, sites = 0;
 
-		for (uint32_t k = 0; k < m->n_levels; k++)
-			if (s->joined[m->first_level + k] != 0)
-				n += s->level[(size_t)g * s->levels +
-				    m->first_level + k];
-		if (!is_enough(p, n))
+		for (uint32_t k = m->first_level;
+		     k < m->first_level + m->n_levels; k++) {
+			if (s->joined[k] == 0)
+				continue;
+			n += s->level[(size_t)g * s->levels + k];
+			sites = MAX(sites, level_sites(p, sum, g, k));
+		}
+		if (n > 0 &&
+		    (!plan_is_enough(p, n) || plan_few_sites(p, sites)))
 			return false;
 	}
 	return true;
@@ -359,22 +374,30 @@ join_rarest(const struct summary *s, const struct model_variable *m)
 }
 
 /*
- * A level with too few patients in some group is known by its sum with others
- * alone, in all groups: neither a margin nor another group gives it away.
+ * A level with too few patients, or those of too few sites, in some group is known
+ * by its sum with others alone, in all groups: neither a margin nor another group
+ * gives it away.
  */
 static void
-join_levels(const struct plan *p, const struct summary *s, uint32_t v)
+join_levels(const struct plan *p, const struct summary *s, uint32_t v,
+    const uint64_t *sum)
 {
 	const struct model_variable *m = &p->spec.variables[v];
 	uint32_t first = m->n_levels;
 
 	for (uint32_t k = 0; k < m->n_levels; k++)
-		for (uint32_t g = 0; g < s->groups; g++)
-			if (!is_enough(p,
-				s->level[(size_t)g * s->levels +
-				    m->first_level + k]))
+		for (uint32_t g = 0; g < s->groups; g++) {
+			uint64_t n = s->level[(size_t)g * s->levels +
+			    m->first_level + k];
+
+			if (n > 0 &&
+			    (!plan_is_enough(p, n) ||
+				plan_few_sites(p,
+				    level_sites(
+					p, sum, g, m->first_level + k))))
 				s->joined[m->first_level + k] = 1;
-	while (!joined_is_enough(p, s, m) && join_rarest(s, m))
+		}
+	while (!joined_is_enough(p, s, m, sum) && join_rarest(s, m))
 		;
 	for (uint32_t k = 0; k < m->n_levels; k++) {
 		if (s->joined[m->first_level + k] == 0)
@@ -423,9 +446,9 @@ counts_step(struct plan *p, const uint64_t *sum)
 	read_counts(p, sum, COUNT_LEVELS, s.level);
 	if (!counts_agree(p, &s))
 		return 1;
-	forget_small(p, &s);
+	forget_small(p, &s, sum);
 	for (uint32_t v = 0; v < s.variables; v++)
-		join_levels(p, &s, v);
+		join_levels(p, &s, v, sum);
 	p->phase = PHASE_BINS;
 	if (p->n_used == 0)
 		plan_end(p, FIT_TOO_FEW);
@@ -552,10 +575,10 @@ find_pairs(const struct plan *p, const struct summary *s)
 				beyond +=
 				    s->present[(size_t)g * s->variables + v] -
 				    s->complete[g];
-		if (!is_enough(p, beyond))
+		if (!plan_is_enough(p, beyond))
 			return 0;
 	}
-	return numbers > 1 && sites >= SUMMARY_SITES ? n : 0;
+	return numbers > 1 && sites >= PLAN_SITES ? n : 0;
 }
 
 static int
@@ -742,7 +765,7 @@ add_place(const struct plan *p, const struct summary *s, struct joint *j,
 		empty = empty && j->n[g] == 0;
 		if (j->n_out > 0)
 			open_empty = open_empty && last[1 + g] == 0;
-		if (j->n_out > 0 && !is_enough(p, last[1 + g]))
+		if (j->n_out > 0 && !plan_is_enough(p, last[1 + g]))
 			closed = false;
 	}
 	/* Nobody, and nobody before: the same empty bin. */
@@ -768,7 +791,7 @@ close_last(const struct plan *p, const struct summary *s, struct joint *j)
 		bool closed = true;
 
 		for (uint32_t g = 0; g < s->groups; g++)
-			closed = closed && is_enough(p, last[1 + g]);
+			closed = closed && plan_is_enough(p, last[1 + g]);
 		if (closed)
 			return;
 		for (uint32_t g = 0; g < s->groups; g++)

@@ -26,9 +26,6 @@
 #define SUMMARY_PARTS 16
 #define SUMMARY_BINS_MAX 1024
 #define SUMMARY_COUNTS_MAX (1u << 20) /* of one round */
-/* Of fewer sites' patients no sum is made: each could subtract its own. */
-#define SUMMARY_SITES 3
-
 /* Into plan->cells and plan->reals; from the first sum on. */
 struct summary {
 	uint32_t groups, variables, levels;

@@ -27,7 +27,7 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 
 check_PROGRAMS += \
 	%D%/test_bad_cases \
-	%D%/test_cuminc %D%/test_robust %D%/test_cox %D%/test_effects %D%/test_families %D%/test_glm %D%/test_golden %D%/test_km \
+	%D%/test_cuminc %D%/test_robust %D%/test_cox %D%/test_effects %D%/test_families %D%/test_few %D%/test_glm %D%/test_golden %D%/test_km \
 	%D%/test_learn %D%/test_plan %D%/test_result %D%/test_textbook
 %C%_test_bad_cases_SOURCES = %D%/test_bad_cases.c
 %C%_test_bad_cases_LDADD = $(MODEL_TEST_LIBS)
@@ -41,6 +41,8 @@ check_PROGRAMS += \
 %C%_test_robust_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_families_SOURCES = %D%/test_families.c
 %C%_test_families_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_few_SOURCES = %D%/test_few.c
+%C%_test_few_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_glm_SOURCES = %D%/test_glm.c
 %C%_test_glm_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_golden_SOURCES = %D%/test_golden.c

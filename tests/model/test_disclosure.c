@@ -181,6 +181,30 @@ what_is_joined_cannot_be_told_apart(void **state)
 }
 
 /*
+ * Ten patients have the third level, or eleven: enough, but all at the first
+ * hospital, which the count is about alone.
+ */
+static bool
+one_sites_level_is_seen(uint32_t cell)
+{
+	struct described a = hospital(40, cell), b = hospital(40, cell);
+
+	for (size_t i = 0; i < 33; i += 3) {
+		*described_x(&a, i, 1) = i < 30 ? 2.0 : 0.0;
+		*described_x(&b, i, 1) = 2.0;
+	}
+	return differ(&a, &b);
+}
+
+static void
+a_level_that_one_site_has(void **state)
+{
+	(void)state;
+	assert_true(one_sites_level_is_seen(1));
+	assert_false(one_sites_level_is_seen(CELL));
+}
+
+/*
  * Dominance: a patient whose bill is most of the sum.  A hospital that knows the
  * number of patients takes the sum of means for his.
  */
@@ -432,6 +456,7 @@ main(void)
 		cmocka_unit_test(a_group_that_too_few_sites_have),
 		cmocka_unit_test(a_level_that_is_too_rare),
 		cmocka_unit_test(what_is_joined_cannot_be_told_apart),
+		cmocka_unit_test(a_level_that_one_site_has),
 		cmocka_unit_test(a_patient_who_dominates_a_sum),
 		cmocka_unit_test(a_usual_column_is_summed),
 		cmocka_unit_test(differences_of_two_sums),
