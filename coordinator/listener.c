@@ -292,14 +292,14 @@ on_reply(void *self, struct msg *m, struct err *err)
 	struct listener *l = self;
 	struct pending *p = l->pending;
 	char text[256];
-	int rv = 0;
 
 	while (p != NULL && p->tag != m->tag)
 		p = p->next;
 	if (p == NULL)
 		return 0; /* the caller is gone */
 	if (code == ERR_NONE) {
-		rv = answer(p, &in, err);
+		if (answer(p, &in, err) < 0)
+			return -1; /* the call still has it */
 	} else {
 		snprintf(text, sizeof(text), "%.*s",
 		    (int)MIN((size_t)(in.end - in.p), sizeof(text) - 1),
@@ -308,7 +308,7 @@ on_reply(void *self, struct msg *m, struct err *err)
 		    p->call, rpc_status_of((enum err_code)code), text);
 	}
 	pending_end(l, p);
-	return rv;
+	return 0;
 }
 
 /* A chunk is the largest with a number before it; Next's are within this. */

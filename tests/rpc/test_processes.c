@@ -980,6 +980,272 @@ a_name_that_does_not_exist_is_out_of_reach(void **state)
 	assert_non_null(strstr(why, "coordinator.invalid"));
 }
 
+/*
+ * What the other processes of the house never send: who is told it ends, and
+ * says so.
+ */
+
+static void
+chunks(struct canon *out, uint64_t first, uint64_t second, size_t more)
+{
+	static const uint8_t bytes[64];
+
+	canon_raw(out, bytes, RPC_ID);
+	canon_u64(out, first);
+	if (second != 0)
+		canon_u64(out, second);
+	canon_raw(out, bytes, more);
+}
+
+static void
+uplink_ends(enum msg_type type, struct canon *what, const char *words)
+{
+	start_uplink("127.0.0.1");
+	from_gate(type, 1, what->data, what->len);
+	canon_free(what);
+	assert_int_equal(finish(&f.uplink), 1);
+	expect_log(words);
+}
+
+static void
+an_uplink_ends_when_it_is_told_nonsense(void **state)
+{
+	struct canon c = { 0 };
+
+	(void)state;
+	assert_int_equal(stop(&f.uplink), 0);
+	chunks(&c, 0, 0, 1);
+	uplink_ends(MSG_UPLOAD, &c, "UPLOAD of 1 bytes in chunks of 0");
+	chunks(&c, RPC_CHUNK + 1, 0, 2);
+	uplink_ends(MSG_UPLOAD, &c, "UPLOAD of 2 bytes in chunks of 262145");
+	chunks(&c, 0, 0, 0);
+	uplink_ends(MSG_FETCH, &c, "FETCH of 0 bytes");
+	chunks(&c, UINT64_MAX, 0, 0);
+	uplink_ends(MSG_FETCH, &c, "FETCH of 18446744073709551615 bytes");
+	chunks(&c, 10, 0, 2); /* half of an index */
+	uplink_ends(MSG_FETCH, &c, "FETCH: ");
+	chunks(&c, RPC_CHUNK + 1, 0, 4); /* an index */
+	uplink_ends(MSG_FETCH, &c, "FETCH of 262145 bytes as a chunk");
+	canon_u8(&c, 1);
+	uplink_ends(
+	    MSG_READY, &c, "READY of 1 bytes from gate is not expected");
+}
+
+static void
+listener_ends(
+    enum msg_type type, uint64_t tag, struct canon *what, const char *words)
+{
+	struct err err;
+
+	assert_int_equal(
+	    chan_send_canon(f.listener.peer, type, tag, what, &err), 0);
+	assert_int_equal(finish(&f.listener), 1);
+	expect_log(words);
+	start_listener(f.port);
+	allow(true);
+}
+
+static void
+a_listener_ends_when_it_is_told_nonsense(void **state)
+{
+	struct canon c = { 0 };
+	struct canon_in body;
+	struct msg m;
+
+	(void)state;
+	canon_u32(&c, 2); /* and is one */
+	canon_u32(&c, SITE);
+	canon_raw(&c, certs.site_spki, 32);
+	listener_ends(MSG_ALLOW_LIST, 0, &c, "ALLOW_LIST of 2 members");
+	canon_u32(&c, 65536);
+	listener_ends(MSG_ALLOW_LIST, 0, &c, "ALLOW_LIST of 65536 members");
+	canon_u8(&c, 1);
+	listener_ends(MSG_READY, 0, &c, "from rounds is not expected");
+	/* Of nobody's request: who asked is gone. */
+	from_rounds(9999, 0, "", 0);
+	fetch(1, 10);
+	m = expect_request(RPC_GET_CHUNK, &body);
+	canon_u32(&c, ERR_NONE); /* and no number of chunks */
+	listener_ends(MSG_REPLY, m.tag, &c, "REPLY cut short");
+	msg_free(&m);
+}
+
+static void
+an_answer_that_cannot_be_sent_is_none(void **state)
+{
+	struct canon_in body;
+	char why[100];
+	struct msg m;
+
+	(void)state;
+	fetch(1, 10);
+	m = expect_request(RPC_GET_CHUNK, &body);
+	from_rounds(m.tag, 0, "\0\0\0\1", 4); /* a chunk of no bytes */
+	msg_free(&m);
+	assert_int_not_equal(delivered(1, why, sizeof(why)), ERR_NONE);
+	assert_string_equal(why, "no answer");
+	expect_log("reply to site 3: GetChunkReply.data: 0 bytes, expected 1");
+	fetch(2, 10); /* all goes on */
+	give_chunk(0, (const uint8_t *)"0123456789", 10, 1);
+	m = expect(f.uplink.peer, MSG_FETCHED);
+	assert_memory_equal(m.data, "0123456789", 10);
+	msg_free(&m);
+}
+
+static void
+one_chunk_is_fetched_alone(void **state)
+{
+	static const uint8_t data[8 * RPC_CHUNK];
+	struct canon c = { 0 };
+	char why[100];
+	struct msg m;
+
+	(void)state;
+	for (uint64_t tag = 1; tag <= 2; tag++) {
+		uint8_t digest[32];
+
+		memset(digest, 0xcd, sizeof(digest));
+		canon_raw(&c, digest, sizeof(digest));
+		canon_u64(&c, 100);
+		canon_u32(&c, 7);
+		from_gate(MSG_FETCH, tag, c.data, c.len);
+		canon_free(&c);
+		give_chunk(7, data, tag == 1 ? 100 : 99, 8);
+	}
+	m = expect(f.uplink.peer, MSG_FETCHED);
+	assert_int_equal(m.tag, 1);
+	assert_int_equal(m.len, 100);
+	msg_free(&m);
+	assert_int_equal(delivered(2, why, sizeof(why)), ERR_PEER);
+	assert_string_equal(why, "a chunk of another size than due");
+}
+
+/* What is sent may have an answer of its own: a countersigned checkpoint. */
+static void
+an_answer_to_what_was_sent_goes_to_the_gate(void **state)
+{
+	struct canon_in body;
+	char why[100];
+	struct msg m;
+
+	(void)state;
+	from_gate(MSG_TO_COORDINATOR, 4, "checkpoint", 10);
+	m = expect_request(RPC_SEND, &body);
+	from_rounds(m.tag, 0, "countersigned", 13);
+	msg_free(&m);
+	expect_at_gate(MSG_FROM_COORDINATOR, 0, "countersigned");
+	assert_int_equal(delivered(4, why, sizeof(why)), ERR_NONE);
+}
+
+static void
+the_list_changes_while_a_call_is_held(void **state)
+{
+	uint64_t tag;
+
+	(void)state;
+	from_gate(MSG_POLL, 0, "state 0", 7);
+	expect_question("state 0", &tag);
+	allow(true);
+	allow(false);
+	allow(true);
+	expect_log("members that may connect: 1");
+	from_rounds(tag, 0, "announce", 8);
+	expect_at_gate(MSG_FROM_COORDINATOR, 0, "announce");
+	from_gate(MSG_POLL, 0, "state 1", 7);
+	expect_question("state 1", &tag);
+}
+
+static void
+what_is_not_handed_over_is_missed_at_the_start(void **state)
+{
+	struct process p = { 0 };
+	struct canon c = { 0 };
+	int fds[2];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(chan_pair(fds, &err), 0);
+	for (int with = 0; with < 2; with++) {
+		int own = dup(STDERR_FILENO);
+		int log = open(f.log, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+		dup2(log, STDERR_FILENO);
+		p.pid = spawn(PROC_UPLINK, 7, &p.parent, &err);
+		dup2(own, STDERR_FILENO);
+		close(own);
+		close(log);
+		assert_true(p.pid > 0);
+		if (with != 0) {
+			send_config(&p, use(certs_site(&certs)),
+			    uplink_config("127.0.0.1"));
+		} else {
+			send_file(&p, "ca.crt", certs.ca);
+			canon_text(&c, "test.conf");
+			canon_bytes(&c, "", 0);
+			canon_u32(&c, 0);
+			assert_int_equal(
+			    chan_send_canon(p.parent, MSG_CONFIG, 0, &c, &err),
+			    0);
+		}
+		assert_int_equal(finish(&p), 1);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	expect_log("uplink error: tls.crt is missing");
+	expect_log("uplink error: no channel to a peer");
+}
+
+/* All of it over IPv6, where an address is written another way. */
+static void
+a_coordinator_may_have_an_address_of_ipv6(void **state)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	socklen_t len = sizeof(sin6);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct process second = { 0 };
+	uint64_t tag;
+
+	(void)state;
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sin6, len) < 0) {
+		close(fd);
+		print_message("no IPv6 on this machine\n");
+		skip();
+	}
+	getsockname(fd, (struct sockaddr *)&sin6, &len);
+	close(fd);
+	assert_int_equal(stop(&f.uplink), 0);
+	assert_int_equal(stop(&f.listener), 0);
+	f.port = ntohs(sin6.sin6_port);
+	fence_port(f.port);
+	for (int i = 0; i < 2; i++) {
+		char config[300];
+		struct msg m;
+
+		snprintf(config, sizeof(config),
+		    "[coordinator]\nname = c\nstate = /s\nkeys = /k\n"
+		    "listen = [::1]:%d\n[control]\nsocket = /c\n",
+		    f.port);
+		start(i == 0 ? &f.listener : &second, PROC_LISTENER,
+		    PROC_ROUNDS, use(certs_host(&certs)), config);
+		if (i == 0) {
+			m = expect(f.listener.parent, MSG_READY);
+			msg_free(&m);
+		}
+	}
+	assert_int_equal(finish(&second), 1); /* the port is in use */
+	expect_log("cannot listen on [::1]:");
+	allow(true);
+	start_uplink("[::1]");
+	from_gate(MSG_POLL, 0, "state 0", 7);
+	expect_question("state 0", &tag);
+	from_rounds(tag, 0, "announce", 8);
+	expect_at_gate(MSG_FROM_COORDINATOR, 0, "announce");
+	allow(false); /* a stranger's address is written so, too */
+	from_gate(MSG_TO_COORDINATOR, 1, "ready", 5);
+	expect_log("refused ipv6:");
+}
+
 #define process_test(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int
@@ -1006,6 +1272,14 @@ main(void)
 		process_test(the_parent_is_answered_while_a_call_is_held),
 		process_test(an_expired_certificate_is_said_at_the_start),
 		process_test(a_port_in_use_is_said_at_the_start),
+		process_test(an_uplink_ends_when_it_is_told_nonsense),
+		process_test(a_listener_ends_when_it_is_told_nonsense),
+		process_test(an_answer_that_cannot_be_sent_is_none),
+		process_test(one_chunk_is_fetched_alone),
+		process_test(an_answer_to_what_was_sent_goes_to_the_gate),
+		process_test(the_list_changes_while_a_call_is_held),
+		process_test(what_is_not_handed_over_is_missed_at_the_start),
+		process_test(a_coordinator_may_have_an_address_of_ipv6),
 	};
 	char dirs[1024];
 	int rv;
