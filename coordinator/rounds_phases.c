@@ -58,12 +58,17 @@ vector_len(const struct work *w)
 	return coord_round_about(w->round)->words * (study_bits(w->study) / 8);
 }
 
+/* The open round's number; 0 if there is none. */
+static uint64_t
+round_number(const struct work *w)
+{
+	return w->round != NULL ? coord_round_about(w->round)->round : 0;
+}
+
 #define WORK_FIELDS(w)                                                         \
 	(struct log_field[]){                                                  \
 		log_field("STUDY", "%s", (w)->name),                           \
-		log_field("ROUND", "%" PRIu64,                                 \
-		    (w)->round != NULL ? coord_round_about((w)->round)->round  \
-				       : 0),                                   \
+		log_field("ROUND", "%" PRIu64, round_number(w)),               \
 		log_field("KIND", "%s", plan_kind((w)->plan)),                 \
 	},                                                                     \
 	    3
@@ -355,11 +360,13 @@ set_deadline(struct work *w, size_t seconds, struct err *err)
 	    w->rounds->loop, (int64_t)seconds * 1000, on_deadline, w, err);
 }
 
-static int
-clear_deadline(struct work *w, struct err *err)
+static void
+clear_deadline(struct work *w)
 {
+	struct err never;
+
 	w->timer = w->overdue = false;
-	return loop_set_timer(w->rounds->loop, -1, on_deadline, w, err);
+	loop_set_timer(w->rounds->loop, -1, on_deadline, w, &never);
 }
 
 static int
@@ -373,7 +380,8 @@ start_round(struct work *w, struct err *err)
 
 	snprintf(about.kind, sizeof(about.kind), "%s", plan_kind(w->plan));
 	memcpy(about.state, w->state, ROUND_DIGEST);
-	if (clear_deadline(w, err) < 0 || book_begin(w->rounds->book, err) < 0)
+	clear_deadline(w);
+	if (book_begin(w->rounds->book, err) < 0)
 		return -1;
 	if (book_new_round(w->rounds->book, w->id, &about.round, err) < 0)
 		goto fail;
@@ -404,8 +412,9 @@ work_abort(struct work *w, const char *why, struct err *err)
 	if (coord_round_abort(w->round, work_context(w, &c), why, err) < 0 ||
 	    audit_event(w->rounds->audit, err, "abort", "study", w->name,
 		"round", round, "why", why, NULL) < 0 ||
-	    keep(w, err) < 0 || clear_deadline(w, err) < 0)
+	    keep(w, err) < 0)
 		return -1;
+	clear_deadline(w);
 	log_event(EVENT_ROUND_ENDED, LOG_WARNING, WORK_FIELDS(w),
 	    "round aborted: %s", why);
 	drop_parts(w, 0);
@@ -615,8 +624,8 @@ audit_change(
 
 /* The sum is opened: step the model, keep both, and forget the round. */
 static int
-advance(struct work *w, const struct round_ctx *ctx, const void *sum,
-    const struct sources *src, const struct canon *result, struct err *err)
+advance(struct work *w, const void *sum, const struct sources *src,
+    const struct canon *result, struct err *err)
 {
 	const struct round_about *about = coord_round_about(w->round);
 	struct step step = { .round = about->round, .n_sites = src->n };
@@ -626,7 +635,6 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 	char round[24], n_text[16], state[DIGEST_TEXT];
 	int rv = -1;
 
-	(void)ctx;
 	next = plan_next(w->plan, sum, about->words, (uint32_t)src->n, err);
 	if (next == NULL)
 		goto out;
@@ -679,9 +687,8 @@ advance(struct work *w, const struct round_ctx *ctx, const void *sum,
 		spool_path(w->rounds, SPOOL_UP, 0, src->inputs[i].root, path);
 		unlink(path);
 	}
-	rv = clear_deadline(w, err);
-	if (rv == 0)
-		rv = expire_uploads(w, err);
+	clear_deadline(w);
+	rv = expire_uploads(w, err);
 out:
 	plan_free(next);
 	canon_free(&after);
@@ -706,7 +713,7 @@ finish(struct work *w, const struct round_ctx *ctx, struct err *err)
 		0 ||
 	    publish(w, &src, sum, err) < 0)
 		goto out;
-	rv = advance(w, ctx, sum, &src, &result, err);
+	rv = advance(w, sum, &src, &result, err);
 out:
 	canon_free(&result);
 	free(src.words);
@@ -758,9 +765,9 @@ end_phase(struct work *w, const struct round_ctx *ctx,
 	    sizeof(seconds));
 	if (t->have >= t->most ||
 	    (enough && (!p->waits_for_all || w->overdue))) {
-		if (p->next(w->round, ctx, err) < 0 || keep(w, err) < 0 ||
-		    clear_deadline(w, err) < 0)
+		if (p->next(w->round, ctx, err) < 0 || keep(w, err) < 0)
 			return -1;
+		clear_deadline(w);
 		log_fields(LOG_INFO, WORK_FIELDS(w),
 		    "%s: %zu of %zu sites, going on to %s",
 		    coord_phase_name(t->phase), t->have, t->most,
