@@ -1539,6 +1539,19 @@ rounds_say(struct site *s, const struct canon *msg)
 }
 
 const char *
+rounds_say_to_request(
+    uint16_t site, unsigned method, const void *body, size_t len)
+{
+	const struct site from = { .id = site };
+	struct canon out = { 0 };
+
+	canon_raw(&out, body, len);
+	ask_aside(&from, (enum request_method)method, &out);
+	canon_free(&out);
+	return aside.status != 0 ? (const char *)aside.body.data : "";
+}
+
+const char *
 rounds_say_to_chunk(struct site *s, const uint8_t root[ROUND_DIGEST],
     uint32_t index, const void *data, size_t len, uint32_t *have)
 {

@@ -199,6 +199,9 @@ size_t audit_lines(const char *name, const char *event, const char *word);
 /* What a Send of site's to rounds would be answered; "" if it is taken.  The
    message stays the caller's. */
 const char *rounds_say(struct site *s, const struct canon *msg);
+/* The same to a request as any listener could hand it on. */
+const char *rounds_say_to_request(
+    uint16_t site, unsigned method, const void *body, size_t len);
 const char *rounds_say_to_chunk(struct site *s,
     const uint8_t root[ROUND_DIGEST], uint32_t index, const void *data,
     size_t len, uint32_t *have);

@@ -35,3 +35,6 @@ check_PROGRAMS += %D%/test_secrets
 check_PROGRAMS += %D%/test_renew
 %C%_test_renew_SOURCES = %D%/test_renew.c
 %C%_test_renew_LDADD = $(harness_libs)
+check_PROGRAMS += %D%/test_requests
+%C%_test_requests_SOURCES = %D%/test_requests.c
+%C%_test_requests_LDADD = $(harness_libs)

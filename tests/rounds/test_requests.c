@@ -1,0 +1,256 @@
+/*
+ * What rounds answer to requests that they cannot take: of no member, of no
+ * form, of what is not there; and to signed ones that say too little.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+#include "tests/faults/sweep.h"
+#include "tests/rounds/harness.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/hex.h"
+#include "common/macros.h"
+#include "crypto/checkpoint.h"
+#include "crypto/exchange.h"
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return consortium_start((struct options){ .n = 3,
+	    .cohort = "fixed",
+	    .iterations = 1,
+	    .ready_wait_s = 60,
+	    .deadline_s = 3600 });
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return consortium_stop();
+}
+
+/* Refused with the word; "" if it is taken. */
+static void
+says(uint16_t site, unsigned method, const struct canon *body, const char *word)
+{
+	const char *why =
+	    rounds_say_to_request(site, method, body->data, body->len);
+
+	if (*word == '\0' ? *why != '\0' : strstr(why, word) == NULL)
+		fail_msg(
+		    "request %u: \"%s\", expected \"%s\"", method, why, word);
+}
+
+static void
+commands_refuse(const char *command, const char *study,
+    const struct canon *body, const char *word)
+{
+	control(h.control, command, study, body->data, body->len);
+	assert_true(h.reply.code != ERR_NONE);
+	if (strstr(h.reply.error, word) == NULL)
+		fail_msg(
+		    "%s: %s, expected \"%s\"", command, h.reply.error, word);
+}
+
+static void
+requests_that_are_none_are_refused(void **state)
+{
+	struct canon junk = { 0 }, chunk = { 0 }, other = { 0 }, ours = { 0 };
+	uint8_t zeros[40] = { 0 };
+	uint16_t id = h.sites[0].id;
+
+	(void)state;
+	canon_text(&junk, "some junk");
+	canon_raw(&chunk, zeros, 36);
+	exchange_wrap(zeros, "x", 1, &other);
+	exchange_wrap(h.digest, "x", 1, &ours);
+	says(id, REQUEST_SEND, &ours, "not an active member"); /* no manifest */
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	says(id, REQUEST_SEND, &ours, "no such study here");
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	says(97, REQUEST_SEND, &ours, "not an active member");
+	says(id, REQUEST_NEXT, &junk, "next");
+	says(id, REQUEST_SEND, &junk, "envelope");
+	says(id, REQUEST_SEND, &other, "no such study here");
+	says(id, REQUEST_SEND, &ours, "not a message of a site's");
+	says(id, REQUEST_PUT_CHUNK, &junk, "chunk cut short");
+	says(id, REQUEST_PUT_CHUNK, &chunk, "no upload is due");
+	says(id, REQUEST_GET_CHUNK, &junk, "GetChunk");
+	says(id, REQUEST_GET_CHUNK, &chunk, "no upload of that name is kept");
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	finish();
+	assert_int_equal(audit_lines("coordinator", "refused", ""), 0);
+	canon_free(&junk);
+	canon_free(&chunk);
+	canon_free(&other);
+	canon_free(&ours);
+}
+
+/* Of one round, and of what an upload of it is called. */
+static void
+transcripts_of_no_round_are_refused(void **state)
+{
+	struct canon junk = { 0 }, last = { 0 }, past = { 0 }, chunk = { 0 };
+	uint8_t root[32];
+	size_t bytes;
+
+	(void)state;
+	canon_text(&junk, "some junk");
+	canon_u64(&last, 0);
+	canon_u64(&past, 77);
+	commands_refuse("transcript", "small", &last, "no study of the name");
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	commands_refuse("transcript", "small", &last, "small has no sum yet");
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	finish();
+	commands_refuse("transcript", "small", &junk, "transcript");
+	commands_refuse("transcript", "other", &last, "no study of the name");
+	commands_refuse("transcript", "small", &past, "has no sum of round 77");
+	commands_refuse("chunk", "", &junk, "chunk");
+	control_ok(h.control, "transcript", "small", last.data, last.len);
+	assert_int_equal(ctl_reply_rows(&h.reply), h.n);
+	assert_int_equal(hex_bytes(cell("root"), root, sizeof(root)), 0);
+	bytes = strtoul(cell("bytes"), NULL, 10);
+	canon_raw(&chunk, root, sizeof(root));
+	canon_u32(&chunk, 0);
+	control_ok(h.control, "chunk", "", chunk.data, chunk.len);
+	assert_int_equal(h.reply.body_len, bytes);
+	chunk.data[chunk.len - 1] = 5;
+	commands_refuse("chunk", "", &chunk, "chunk 5 of 1");
+	says(h.sites[0].id, REQUEST_GET_CHUNK, &chunk, "chunk 5 of 1");
+	chunk.data[0] ^= 1;
+	commands_refuse("chunk", "", &chunk, "no upload of that name is kept");
+	canon_free(&junk);
+	canon_free(&last);
+	canon_free(&past);
+	canon_free(&chunk);
+}
+
+/* A member whose gate is not here. */
+static void
+checkpoint(uint64_t lines, uint8_t head, const struct key *k, const char *word)
+{
+	struct checkpoint c = { .state = { .count = lines, .head = { head } },
+		.utc = clock_utc() };
+	struct canon object = { 0 };
+	struct err err;
+
+	ok(checkpoint_sign(&c, k, &object, &err), &err);
+	says(OUTSIDER, REQUEST_SEND, &object, word);
+	canon_free(&object);
+}
+
+static size_t
+countersigned(void)
+{
+	return audit_lines("coordinator", "checkpoint", "lines=");
+}
+
+static void
+an_audit_log_only_grows(void **state)
+{
+	(void)state;
+	checkpoint(5, 1, h.outsider, "not an active member");
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	checkpoint(5, 1, h.sites[0].key, "checkpoint");
+	assert_int_equal(countersigned(), 0);
+	checkpoint(5, 1, h.outsider, "");
+	assert_int_equal(countersigned(), 1);
+	checkpoint(5, 1, h.outsider, ""); /* again: no line of ours */
+	assert_int_equal(countersigned(), 1);
+	checkpoint(5, 2, h.outsider, "was shortened or written anew");
+	checkpoint(4, 1, h.outsider, "was shortened or written anew");
+	assert_int_equal(
+	    audit_lines("coordinator", "refused", "line 5 was countersigned"),
+	    2);
+	kill_rounds();
+	start_rounds();
+	checkpoint(4, 1, h.outsider, "was shortened or written anew");
+	checkpoint(6, 3, h.outsider, "");
+	assert_int_equal(countersigned(), 2);
+}
+
+/* The first site's messages come from another's line. */
+static enum fate
+by_another(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)type;
+	if (s != &h.sites[0])
+		return PASS;
+	assert_string_equal(rounds_say(&h.sites[1], msg), "");
+	return PASS; /* and again from its own */
+}
+
+static void
+a_message_is_its_authors_whoever_brings_it(void **state)
+{
+	(void)state;
+	h.to_rounds = by_another;
+	begin();
+	finish();
+	assert_int_equal(audit_lines("coordinator", "refused", ""), 0);
+}
+
+/* From the listener, or control, who never send that. */
+static void
+dies_of(struct chan *c, enum msg_type type, const void *p, size_t len,
+    const char *word)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	size_t deaths = h.n_deaths;
+	struct err err;
+
+	ok(chan_send(c, type, 99, p, len, -1, &err), &err);
+	while (h.n_deaths == deaths) {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+	}
+	assert_int_equal(said(&word, 1), 1);
+	listen_to_errors();
+}
+
+static void
+rounds_end_when_they_are_told_nonsense(void **state)
+{
+	(void)state;
+	h.may_die = true;
+	begin();
+	listen_to_errors();
+	kill_rounds();
+	start_rounds(); /* they say it there */
+	dies_of(h.listener, MSG_REQUEST, "\11\0\0\0\12", 5, "request 9");
+	dies_of(h.listener, MSG_REQUEST, "\0\0\0\0\12", 5, "request 0");
+	dies_of(h.listener, MSG_POLL, "x", 1, "from listener is not expected");
+	dies_of(h.control, MSG_CTL_REQUEST, "junk", 4, "cut short");
+	said(NULL, 0);
+	finish();
+	assert_int_equal(h.n_deaths, 4);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		TEST(requests_that_are_none_are_refused),
+		TEST(transcripts_of_no_round_are_refused),
+		TEST(an_audit_log_only_grows),
+		TEST(a_message_is_its_authors_whoever_brings_it),
+		TEST(rounds_end_when_they_are_told_nonsense),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
