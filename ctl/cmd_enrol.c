@@ -117,13 +117,17 @@ ctl_root_init(const struct ctl_args *a, struct err *err)
 	struct key *root = NULL;
 	int rv = -1;
 
+	if (a->opt[CTL_NO_PASSPHRASE] != NULL &&
+	    a->opt[CTL_PASSPHRASE_FILE] != NULL)
+		return err_set(err, ERR_CONFIG,
+		    "expected --passphrase-file or --no-passphrase, not both");
 	if (manifest_name_check("--consortium", name, err) < 0 ||
 	    file_mkdirs(dir, 0700, err) < 0 ||
 	    refuse_existing(dir, made, nitems(made), err) < 0 ||
 	    (pub = ctl_path(dir, "root.pub", err)) == NULL ||
 	    (members = ctl_path(dir, "members", err)) == NULL)
 		return -1;
-	if (a->opt[CTL_PASSPHRASE_FILE] != NULL &&
+	if (a->opt[CTL_NO_PASSPHRASE] == NULL &&
 	    (passphrase = passphrase_get(a->opt[CTL_PASSPHRASE_FILE],
 		 "the root's key", true, err)) == NULL)
 		return -1;

@@ -35,6 +35,7 @@ static const struct option {
 	[CTL_KIND] = { "kind", "KIND" },
 	[CTL_LOINC] = { "loinc", "FILE" },
 	[CTL_NAME] = { "name", "NAME" },
+	[CTL_NO_PASSPHRASE] = { "no-passphrase", NULL },
 	[CTL_OUT] = { "out", "PATH" },
 	[CTL_OUTCOME] = { "outcome", "COLUMN" },
 	[CTL_PASSPHRASE_FILE] = { "passphrase-file", "FILE" },
@@ -68,7 +69,7 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "root init", ctl_root_init, OPT(DIR) | OPT(CONSORTIUM),
-	    OPT(PASSPHRASE_FILE), NO_OPERAND, NULL, false,
+	    OPT(PASSPHRASE_FILE) | OPT(NO_PASSPHRASE), NO_OPERAND, NULL, false,
 	    "make a consortium's root and CA keys" },
 	{ "root rotate", ctl_root_rotate, OPT(ROOT), OPT(PASSPHRASE_FILE),
 	    NO_OPERAND, NULL, false,

@@ -36,6 +36,7 @@ enum ctl_opt {
 	CTL_KIND,
 	CTL_LOINC,
 	CTL_NAME,
+	CTL_NO_PASSPHRASE, /* "" where it was given */
 	CTL_OUT,
 	CTL_OUTCOME,
 	CTL_PASSPHRASE_FILE,

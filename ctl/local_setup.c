@@ -156,7 +156,7 @@ enrol(struct local *l, struct err *err)
 	const char *dir = local_text(l, "%s/coordinator", l->out);
 
 	if (local_ctl(l, NULL, err, "root", "init", "--dir", root,
-		"--consortium", "local", NULL) < 0 ||
+		"--consortium", "local", "--no-passphrase", NULL) < 0 ||
 	    local_ctl(l, NULL, err, "coordinator", "init", "--dir",
 		local_text(l, "%s/keys", dir), "--name", "coordinator",
 		"--host", "127.0.0.1", NULL) < 0 ||

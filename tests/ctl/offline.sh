@@ -61,7 +61,18 @@ refuse 2 'has no --json' --json site init --dir x --name x
 
 echo "root"
 refuse 1 'expected 1 to 32' root init --dir root --consortium 'Euro Breast'
-run 'root public key' root init --dir root --consortium eurobreast
+refuse 1 'not both' root init --dir root --consortium eurobreast \
+    --no-passphrase --passphrase-file pass
+[ ! -e root ] || fail "a refused root left something"
+# Without a word about a passphrase, one is asked for.
+got=0
+setsid -w "$ctl" root init --dir asked --consortium eurobreast \
+    </dev/null >out 2>err || got=$?
+[ $got = 1 ] && grep -q "no terminal to ask .* the root's key" err ||
+    fail "a root without a passphrase: $(cat out err)"
+[ ! -e asked/root.key ] || fail "a key without a passphrase"
+run 'root public key' root init --dir root --consortium eurobreast \
+    --no-passphrase
 [ "$(stat -c %a root/root.key root/ca.key | sort -u)" = 400 ] ||
     fail "the root's keys are open"
 refuse 1 'never overwritten' root init --dir root --consortium eurobreast
@@ -109,8 +120,8 @@ chmod 400 root/root.key
 echo "members install the welcome"
 refuse 1 'not for the request in' welcome --dir lyon berlin/welcome
 refuse 1 'another root than --root-key' welcome --dir lyon lyon/welcome \
-    --root-key "$("$ctl" root init --dir root2 --consortium eurobreast |
-	sed -n 's/root public key //p')"
+    --root-key "$("$ctl" root init --dir root2 --consortium eurobreast \
+	--no-passphrase | sed -n 's/root public key //p')"
 cp lyon/welcome bad
 flip bad 900
 refuse 1 'signature' welcome --dir lyon bad

@@ -162,7 +162,8 @@ static void
 enrolment(void **state)
 {
 	static const struct command root = { ctl_root_init, NULL,
-		{ { CTL_DIR, "root" }, { CTL_CONSORTIUM, "heart" } } };
+		{ { CTL_DIR, "root" }, { CTL_CONSORTIUM, "heart" },
+		    { CTL_NO_PASSPHRASE, "" } } };
 	static const struct command others[] = {
 		{ ctl_site_init, NULL,
 		    { { CTL_DIR, "b" }, { CTL_NAME, "b" } } },

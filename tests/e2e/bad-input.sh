@@ -107,7 +107,7 @@ cp up/sites/a/keys/tls.key keys/tls.key
 says 'keys/tls\.crt: expired at ' "$builddir/daemon/consiliumd" -n -f keys.conf
 
 # A study that another root has signed.
-"$ctl" root init --dir root --consortium local >/dev/null
+"$ctl" root init --dir root --consortium local --no-passphrase >/dev/null
 for m in coordinator/keys sites/a/keys sites/b/keys sites/c/keys; do
 	"$ctl" join --root root "up/$m/request" --out welcome >/dev/null
 	rm -f welcome

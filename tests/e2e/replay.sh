@@ -28,7 +28,7 @@ cmp last.model chain.model
 grep -q newton chain.txt || fail "the chain has no Newton step"
 
 # Another root has signed none of it.
-"$ctl" root init --dir other --consortium local >/dev/null
+"$ctl" root init --dir other --consortium local --no-passphrase >/dev/null
 if "$ctl" audit replay --root-key other/root.pub first 2>err.txt; then
 	fail "another root's transcript"
 fi

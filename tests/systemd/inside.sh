@@ -39,7 +39,7 @@ ckeys=$sysconfdir/consilium-coordinator/keys
 skeys=$sysconfdir/consilium/keys
 mkdir /root/enrol
 cd /root/enrol
-consiliumctl root init --dir root --consortium test >/dev/null
+consiliumctl root init --dir root --consortium test --no-passphrase >/dev/null
 consiliumctl coordinator init --dir "$ckeys" --name coordinator \
     --host localhost >/dev/null
 consiliumctl join --root root "$ckeys/request" --out welcome >/dev/null
