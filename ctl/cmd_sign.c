@@ -138,6 +138,46 @@ write_manifest(
 	return file_write(a->opt[CTL_OUT], out->data, out->len, 0644, err);
 }
 
+/*
+ * The fewest sites with which a study could keep the rules, from min to max on;
+ * 0 if there is no such number.
+ */
+static size_t
+fewest_sites(const struct manifest_policy *p, size_t min, size_t max)
+{
+	const struct round_rules rules = {
+		.corrupted = p->corrupted,
+		.honest_min = p->honest_min,
+		.u_frac_ppm = p->u_frac_ppm,
+		.suite = ROUND_AES256CTR,
+		.bits = 64,
+		.verify = ROUND_REPLAY,
+		.cohort = ROUND_OPEN,
+	};
+	struct round_params params;
+	struct err why;
+
+	for (size_t n = min; n <= max; n++)
+		if (round_params(&rules, n, n, &params, &why) == 0)
+			return n;
+	return 0;
+}
+
+/* Rules that are asked for can be kept by the members that there are. */
+static int
+check_policy(const struct ctl_args *a, const struct manifest *m, size_t active,
+    struct err *err)
+{
+	if ((a->opt[CTL_CORRUPTED] == NULL && a->opt[CTL_HONEST_MIN] == NULL) ||
+	    fewest_sites(&m->policy, 1, active) != 0)
+		return 0;
+	return err_set(err, ERR_CONFIG,
+	    "no study could be signed: up to %u corrupted sites and at least "
+	    "%u honest inputs need %zu sites, %zu are active",
+	    m->policy.corrupted, m->policy.honest_min,
+	    fewest_sites(&m->policy, active + 1, MANIFEST_SITES_MAX), active);
+}
+
 int
 ctl_manifest_sign(const struct ctl_args *a, struct err *err)
 {
@@ -177,7 +217,8 @@ ctl_manifest_sign(const struct ctl_args *a, struct err *err)
 	m.sites = sites;
 	for (size_t i = 0; i < m.n_sites; i++)
 		active += m.sites[i].active;
-	if (manifest_sign(&m, root, &out, err) < 0 ||
+	if (check_policy(a, &m, active, err) < 0 ||
+	    manifest_sign(&m, root, &out, err) < 0 ||
 	    write_manifest(a, &out, err) < 0)
 		goto out;
 	printf("manifest of %s, epoch %u: coordinator %s, %zu sites, %zu "
@@ -282,11 +323,16 @@ check_rules(const struct signed_study *s, const struct manifest *m,
 {
 	struct context c;
 
-	return round_params(
-	    &context_fill(&c, m, s, study_suite(study), study_bits(study),
-		study_verify(study), study_cohort(study))
-		 ->rules,
-	    s->n_sites, s->n_sites, p, err);
+	if (round_params(
+		&context_fill(&c, m, s, study_suite(study), study_bits(study),
+		    study_verify(study), study_cohort(study))
+		     ->rules,
+		s->n_sites, s->n_sites, p, err) == 0)
+		return 0;
+	return err_prefix(err,
+	    "by the manifest last signed, epoch %u (up to %u corrupted sites, "
+	    "at least %u honest inputs)",
+	    m->epoch, m->policy.corrupted, m->policy.honest_min);
 }
 
 static void

@@ -263,8 +263,19 @@ refuse 1 'expected aes-256-ctr' \
 run 'epoch 10' manifest sign --root root --out manifest --suites aes-256-ctr
 refuse 1 "does not allow the study's cipher suite" \
     study sign --root root chacha.study --out bad
-run 'up to 2 corrupted' manifest sign --root root --out two --corrupted 2
-refuse 1 'rfs.study: ' study sign --root root "$study" --out unsafe
+refuse 1 '2 corrupted sites and at least 2 .* need 4 sites, 3 are active' \
+    manifest sign --root root --out two --corrupted 2
+refuse 1 '1 corrupted .* at least 3 .* need 4 sites, 3 are active' \
+    manifest sign --root root --out two --honest-min 3
+refuse 1 '5 corrupted' manifest sign --root root --out two --corrupted 5
+[ ! -e two ] || fail "a manifest was written that no study can keep"
+# The rules that count are those of the manifest signed last, wherever it is.
+cp -r root wide
+run 'identity key' site init --dir oslo --name oslo
+run 'oslo is site 4' join --root wide oslo/request --out oslo/welcome
+run 'at least 3 honest' manifest sign --root wide --out trial --honest-min 3
+refuse 1 'rfs.study: .*epoch 11 .*at least 3 .*: 3 sites .* at least 4 needed' \
+    study sign --root wide "$study" --sites berlin,lyon,turin --out unsafe
 [ ! -e unsafe ] || fail "a refused study was written"
 sed -i '/^\[site turin\]/,/^status/s/^status = active/status = revoked/' \
     root/members
