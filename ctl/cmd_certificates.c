@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/err.h"
@@ -19,46 +20,71 @@ read_pem(const char *path, struct cert_pem *pem, struct err *err)
 {
 	char *text;
 
-	if (path == NULL)
-		return NULL;
 	text = (char *)file_read(path, JOIN_PEM_MAX, &pem->len, err);
 	pem->name = path;
 	pem->pem = text;
 	return text;
 }
 
-/* The key may be a credential that only the daemon's unit has: the daemon
-   itself sees that it is the certificate's. */
-int
-ctl_certificates_check(const struct ctl_args *a, struct err *err)
+/*
+ * Where tls.key is a credential that only the daemon's unit has: the
+ * certificate is of the key that the request to join was made with.
+ */
+static int
+check_by_request(const char *crt, const char *ca_crt, const char *request,
+    int64_t now, int64_t *until, struct err *err)
 {
 	const struct cert_pem no_key = { 0 };
+	struct join_request r = { 0 };
 	struct cert_pem cert, ca;
-	char *cert_text, *ca_text = NULL, when[CLOCK_TEXT_SIZE];
-	int64_t now = clock_utc(), days;
+	char *cert_text, *ca_text = NULL;
+	uint8_t spki[CERT_SPKI];
 	struct cert_info info;
 	int rv = -1;
 
-	cert_text =
-	    read_pem(ctl_path(a->opt[CTL_DIR], "tls.crt", err), &cert, err);
-	if (cert_text != NULL)
-		ca_text = read_pem(
-		    ctl_path(a->opt[CTL_DIR], "ca.crt", err), &ca, err);
-	if (ca_text == NULL ||
-	    cert_check(cert, no_key, ca, now, &info, err) < 0)
+	if ((cert_text = read_pem(crt, &cert, err)) == NULL ||
+	    (ca_text = read_pem(ca_crt, &ca, err)) == NULL ||
+	    cert_check(cert, no_key, ca, now, &info, err) < 0 ||
+	    ctl_join_request(request, &r, err) < 0 ||
+	    cert_spki_hash(r.spki, r.spki_len, spki, err) < 0)
 		goto out;
-	days = (info.life.until - now) / CERT_DAY;
-	clock_text(info.life.until, when);
-	printf("%s: valid until %s, %" PRId64 " days\n", cert.name, when, days);
-	if (days < CERT_WARN_DAYS)
-		err_set(err, ERR_CONFIG,
-		    "%s expires in %" PRId64 " days: send %s/request to the "
-		    "consortium's root once more",
-		    cert.name, days, a->opt[CTL_DIR]);
-	else
-		rv = 0;
+	*until = info.life.until;
+	rv = memcmp(spki, info.spki, CERT_SPKI) == 0
+	    ? 0
+	    : err_set(err, ERR_CONFIG, "%s: does not belong to the key of %s",
+		  crt, request);
 out:
 	free(cert_text);
 	free(ca_text);
 	return rv;
+}
+
+int
+ctl_certificates_check(const struct ctl_args *a, struct err *err)
+{
+	const char *dir = a->opt[CTL_DIR];
+	const char *crt = ctl_path(dir, "tls.crt", err);
+	const char *key = ctl_path(dir, "tls.key", err);
+	const char *ca = ctl_path(dir, "ca.crt", err);
+	const char *request = ctl_path(dir, "request", err);
+	int64_t now = clock_utc(), until, days;
+	char when[CLOCK_TEXT_SIZE];
+	int rv;
+
+	if (crt == NULL || key == NULL || ca == NULL || request == NULL)
+		return -1;
+	rv = access(key, R_OK) == 0
+	    ? cert_check_own(crt, key, ca, now, &until, err)
+	    : check_by_request(crt, ca, request, now, &until, err);
+	if (rv < 0)
+		return -1;
+	days = (until - now) / CERT_DAY;
+	clock_text(until, when);
+	printf("%s: valid until %s, %" PRId64 " days\n", crt, when, days);
+	if (days < CERT_WARN_DAYS)
+		return err_set(err, ERR_CONFIG,
+		    "%s expires in %" PRId64 " days: send %s to the "
+		    "consortium's root once more",
+		    crt, days, request);
+	return 0;
 }

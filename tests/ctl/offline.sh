@@ -144,6 +144,16 @@ run 'tls.crt: valid until .*, 729 days\|tls.crt: valid until .*, 730 days' \
 cp -r berlin swapped
 cp -f root2/ca.crt swapped/ca.crt
 refuse 1 'tls.crt' certificates check --dir swapped
+cp -f berlin/ca.crt swapped/ca.crt
+cp -f lyon/tls.crt swapped/tls.crt
+refuse 1 'tls.crt: does not belong to swapped/tls.key' \
+    certificates check --dir swapped
+# The key may be a credential of the daemon's unit.
+rm swapped/tls.key
+refuse 1 'tls.crt: does not belong to the key of swapped/request' \
+    certificates check --dir swapped
+cp -f berlin/tls.crt swapped/tls.crt
+run 'tls.crt: valid until' certificates check --dir swapped
 rm swapped/tls.crt
 refuse 1 'swapped/tls.crt: No such file' certificates check --dir swapped
 
