@@ -1,6 +1,7 @@
 #include "common/canon.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -242,9 +243,23 @@ canon_get_text(struct canon_in *in, char *out, size_t size)
 	out[len] = '\0';
 }
 
+void *
+canon_room(struct canon_in *in, size_t n, size_t size)
+{
+	void *p = calloc(n + 1, size);
+
+	if (p == NULL)
+		in->failed = in->no_memory = true;
+	return p;
+}
+
 int
 canon_end(const struct canon_in *in, const char *what, struct err *err)
 {
+	if (in->no_memory) {
+		errno = ENOMEM;
+		return err_sys(err, "%s", what);
+	}
 	if (in->failed)
 		return err_set(err, ERR_FORMAT,
 		    "%s: cut short or a field out of bounds", what);

@@ -42,7 +42,7 @@ void canon_free(struct canon *c);
 /* A view of bytes that belong to somebody else. */
 struct canon_in {
 	const uint8_t *p, *end;
-	bool failed;
+	bool failed, no_memory;
 };
 
 struct canon_in canon_in(const void *p, size_t len);
@@ -60,6 +60,9 @@ const uint8_t *canon_get_bytes(
     struct canon_in *in, size_t min, size_t max, size_t *len);
 /* Text of 1 to size-1 bytes without NUL or control characters. */
 void canon_get_text(struct canon_in *in, char *out, size_t size);
+/* Room for n elements that are to be read, all 0, for the caller to free; NULL if
+   there is no memory, of which canon_end() tells. */
+void *canon_room(struct canon_in *in, size_t n, size_t size);
 /* 0 if everything was read and nothing failed; else -1 with ERR_FORMAT. */
 int canon_end(const struct canon_in *in, const char *what, struct err *err);
 

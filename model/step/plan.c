@@ -463,10 +463,9 @@ load_grid(struct plan *p, struct canon_in *in)
 		in->failed = true;
 		return;
 	}
-	g->intervals = calloc((size_t)g->n + 1, sizeof(*g->intervals));
+	g->intervals = canon_room(in, g->n, sizeof(*g->intervals));
 	if (g->intervals == NULL) {
 		g->n = 0;
-		in->failed = true;
 		return;
 	}
 	for (uint32_t i = 0; i < g->n; i++) {
@@ -503,10 +502,8 @@ load_cells(struct plan *p, struct canon_in *in)
 		in->failed = true;
 		return;
 	}
-	if ((p->cells = calloc(n + 1, sizeof(*p->cells))) == NULL) {
-		in->failed = true;
+	if ((p->cells = canon_room(in, n, sizeof(*p->cells))) == NULL)
 		return;
-	}
 	p->n_cells = n;
 	for (size_t i = 0; i < n; i++)
 		p->cells[i] = canon_get_u64(in);
@@ -522,11 +519,12 @@ load_own_reals(struct plan *p, struct canon_in *in)
 	bool has_own = kind->n_cells == NULL && kind->cells_are_sane != NULL;
 
 	if (in->failed || n > (size_t)(in->end - in->p) / 8 ||
-	    (!has_own && n != 0) ||
-	    (p->reals = calloc(n + 1, sizeof(*p->reals))) == NULL) {
+	    (!has_own && n != 0)) {
 		in->failed = true;
 		return;
 	}
+	if ((p->reals = canon_room(in, n, sizeof(*p->reals))) == NULL)
+		return;
 	p->n_reals = n;
 	load_reals(in, p->reals, n);
 }
@@ -558,10 +556,8 @@ load_scores(struct plan *p, struct canon_in *in)
 		p->bins = 0;
 		return;
 	}
-	if ((p->scores = calloc(p->bins, sizeof(*p->scores))) == NULL) {
-		in->failed = true;
+	if ((p->scores = canon_room(in, p->bins, sizeof(*p->scores))) == NULL)
 		return;
-	}
 	for (uint32_t i = 0; i < p->bins; i++) {
 		p->scores[i] = canon_get_u64(in);
 		if (p->scores[i] > p->n)

@@ -12,18 +12,21 @@ EXTRA_DIST += tests/reference/pooled.R tests/vectors/pooled/README.md \
 check_PROGRAMS += %D%/test_result_files
 %C%_test_result_files_SOURCES = %D%/test_result_files.c \
 	ctl/result_files.c
-%C%_test_result_files_LDADD = study/libstudy.a \
+%C%_test_result_files_LDADD = tests/crypto/libinside.a study/libstudy.a \
 	model/libresult.a model/libstep.a crypto/libauthority.a \
-	common/libcommon.a $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
+	common/libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
 # The daemon is the test itself: it has a ctl_call() of its own.
 check_PROGRAMS += %D%/test_online
 %C%_test_online_SOURCES = %D%/test_online.c \
 	ctl/cmd_online.c ctl/cmd_report.c ctl/ctl.c ctl/ctl.h ctl/passphrase.c \
 	ctl/report_files.h ctl/result_files.c ctl/rows.c ctl/rows.h ctl/result_files.h
-%C%_test_online_LDADD = common/libjson.a study/libstudy.a \
+%C%_test_online_LDADD = tests/crypto/libinside.a common/libjson.a study/libstudy.a \
 	model/libresult.a model/libstep.a crypto/libauthority.a \
 	crypto/libhash.a privsep/libprivsep.a common/libcommon.a \
-	$(YAJL_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
+	$(YAJL_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
+check_PROGRAMS += %D%/test_passphrase
+%C%_test_passphrase_SOURCES = %D%/test_passphrase.c ctl/passphrase.c
+%C%_test_passphrase_LDADD = common/libcommon.a $(CMOCKA_LIBS)
 check_SCRIPTS += %D%/offline.sh
 EXTRA_DIST += %D%/offline.sh
 

@@ -12,6 +12,7 @@
 #include "model/spec.h"
 #include "model/step/plan.h"
 #include "study/study.h"
+#include "tests/faults/inside.h"
 
 /* The demonstration's study after rounds in which no site had a row. */
 static struct finished_round round_of_nobody = { 1, 0, "counts", 3, "a b c",
@@ -140,12 +141,38 @@ what_does_not_fit_together_is_refused(void **state)
 	canon_free(&out);
 }
 
+static struct canon body;
+
+static int
+make_files(void *self, struct err *err)
+{
+	struct canon json = { 0 }, out = { 0 };
+	int rv = result_files(body.data, body.len, &json, &out, err);
+
+	(void)self;
+	canon_free(&json);
+	canon_free(&out);
+	return rv;
+}
+
+static void
+both_files_or_why_not(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(finished_write(&finished, &body, &err), 0);
+	every_fault(INSIDE_MEMORY, make_files, NULL, NULL);
+	canon_free(&body);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_finished_study_becomes_both_files),
 		cmocka_unit_test(what_does_not_fit_together_is_refused),
+		cmocka_unit_test(both_files_or_why_not),
 	};
 
 	return cmocka_run_group_tests(tests, make_plan, free_plan);
