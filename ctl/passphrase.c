@@ -63,9 +63,10 @@ ask(int tty, const char *prompt, const char *what, char *buf, size_t size)
 		return -1;
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
-	dprintf(tty, "%s %s: ", prompt, what);
+	/* Before it asks: what is typed at once is neither shown nor lost. */
 	if (tcsetattr(tty, TCSAFLUSH, &hidden) < 0)
 		return -1;
+	dprintf(tty, "%s %s: ", prompt, what);
 	while (
 	    (ok = read(tty, buf + n, 1) == 1) && buf[n] != '\n' && n < size - 1)
 		n++;

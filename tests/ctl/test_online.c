@@ -1,5 +1,6 @@
 #include "tests/check.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "ctl/report_files.h"
 #include "ctl/rows.h"
 #include "privsep/ctl_client.h"
+#include "tests/faults/inside.h"
 
 /*
  * A daemon made of this: what it holds, and what it was last sent.
@@ -46,27 +48,34 @@ answer_digests(struct ctl_reply *r)
 	ctl_reply_cell(r, "%s", hex);
 }
 
+/* As the true one: an answer for which memory was short is none. */
+static int
+answered(const struct ctl_reply *r, struct err *err)
+{
+	return r->failed ? err_sys(err, "control reply") : 0;
+}
+
 int
 ctl_call(const char *socket_path, const char *command, const char *study,
     const void *body, size_t len, struct ctl_reply *reply, struct err *err)
 {
 	struct canon report = { 0 };
 
-	(void)err;
 	assert_string_equal(socket_path, "sock");
 	assert_true(len <= sizeof(fake.body));
 	*reply = (struct ctl_reply){ 0 };
 	if (strcmp(command, "digests") == 0) {
 		answer_digests(reply);
-		return 0;
+		return answered(reply, err);
 	}
 	if (strcmp(command, "report") == 0) {
 		canon_bytes(&report, fake.json, strlen(fake.json));
 		canon_bytes(&report, fake.html, strlen(fake.html));
 		canon_bytes(&report, fake.sig.data, fake.sig.len);
 		ctl_reply_body(reply, report.data, report.len);
+		reply->failed |= report.failed;
 		canon_free(&report);
-		return 0;
+		return answered(reply, err);
 	}
 	snprintf(fake.command, sizeof(fake.command), "%s", command);
 	snprintf(fake.studied, sizeof(fake.studied), "%s",
@@ -82,7 +91,7 @@ ctl_call(const char *socket_path, const char *command, const char *study,
 	ctl_reply_column(reply, "status");
 	ctl_reply_cell(reply, "%s", "rfs");
 	ctl_reply_cell(reply, "%s", "\"ready\"\n");
-	return 0;
+	return answered(reply, err);
 }
 
 static char dir[] = "/tmp/test_online.XXXXXX";
@@ -415,6 +424,76 @@ rows_are_aligned_or_json(void **state)
 	free(text);
 }
 
+/*
+ * Faults
+ */
+
+struct asked {
+	ctl_fn *fn;
+	struct ctl_args args;
+};
+
+static int
+ask(void *self, struct err *err)
+{
+	struct asked *x = self;
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int shown = dup(STDOUT_FILENO), rv;
+
+	if (nowhere < 0 || shown < 0) {
+		/* The test's own; a fault, too. */
+		rv = err_sys(err, "open /dev/null");
+	} else {
+		fflush(stdout);
+		dup2(nowhere, STDOUT_FILENO);
+		rv = x->fn(&x->args, err);
+		fflush(stdout);
+		dup2(shown, STDOUT_FILENO);
+	}
+	if (nowhere >= 0)
+		close(nowhere);
+	if (shown >= 0)
+		close(shown);
+	ctl_paths_free();
+	return rv;
+}
+
+static void
+nothing_was_sent(void *self)
+{
+	const struct asked *x = self;
+
+	if (x->fn == ctl_decide)
+		assert_string_equal(fake.command, "");
+	fake.command[0] = '\0';
+}
+
+/* What is half done is neither sent to the daemon nor said to be done. */
+static void
+commands_fail_at_each_of_their_calls(void **state)
+{
+	char key[2 * KEY_PUBLIC + 1];
+	struct asked report = { ctl_report, args("report") };
+	struct asked verify = { ctl_report_verify, args("report verify") };
+	struct asked ask_it = { ctl_ask, args("prepare") };
+	struct asked approve = { ctl_decide, args("approve") };
+
+	(void)state;
+	hex_text(key_public(site_key), KEY_PUBLIC, key);
+	verify.args.opt[CTL_PUBLIC_KEY] = key;
+	verify.args.operand = out_path;
+	approve.args.opt[CTL_REPORT] = json_path;
+	every_fault(INSIDE_MEMORY, ask, &report, nothing_was_sent);
+	every_fault(INSIDE_FILES, ask, &report, nothing_was_sent);
+	every_fault(INSIDE_MEMORY, ask, &verify, NULL);
+	every_fault(INSIDE_FILES, ask, &verify, NULL);
+	every_fault(INSIDE_MEMORY, ask, &ask_it, NULL);
+	ask_it.args.json = true;
+	every_fault(INSIDE_MEMORY, ask, &ask_it, NULL);
+	fake.command[0] = '\0';
+	every_fault(INSIDE_FILES, ask, &approve, nothing_was_sent);
+}
+
 int
 main(void)
 {
@@ -433,6 +512,8 @@ main(void)
 		cmocka_unit_test_setup(
 		    only_manifests_and_studies_are_submitted, reset),
 		cmocka_unit_test(rows_are_aligned_or_json),
+		cmocka_unit_test_setup(
+		    commands_fail_at_each_of_their_calls, reset),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
