@@ -125,7 +125,8 @@ find_terms(struct finder *f)
 		if (c->type == STUDY_INTEGER && r == NULL &&
 		    c->hi - c->lo >= WHOLE_MAX)
 			look_at("%s may be any of %.0f whole numbers: a code "
-				"or a number of a patient is no feature",
+				"or a number of a patient is no feature, and "
+				"sites refuse it (most-whole-numbers)",
 			    c->name, c->hi - c->lo + 1);
 	}
 }

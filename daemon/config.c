@@ -91,6 +91,10 @@ static const struct ini_field policy_fields[] = {
 	    .max = 100000 },
 	{ "smallest-risk-set-step", ini_size, AT(policy.smallest_risk_set_step),
 	    .min = 1, .max = 100000 },
+	{ "smallest-events-per-term", ini_size,
+	    AT(policy.smallest_events_per_term), .max = 1000 },
+	{ "most-whole-numbers", ini_real, AT(policy.most_whole_numbers),
+	    .min = 2, .max = 1e15 },
 	{ "keep-uploads", ini_size, AT(policy.keep_uploads), .max = 10000 },
 	{ "keep-tables", ini_size, AT(policy.keep_tables), .max = 36500 },
 	{ "largest-suppression", ini_real, AT(policy.largest_suppression),
@@ -172,6 +176,8 @@ site_config_parse(
 		.smallest_sites = 3,
 		.smallest_risk_set_step = 5,
 		.smallest_cell = 5,
+		.smallest_events_per_term = 1,
+		.most_whole_numbers = 1e6,
 		.keep_uploads = 100,
 		.keep_tables = 30,
 		.largest_suppression = 0.2,
@@ -291,6 +297,30 @@ check_sensitive(
 	return 0;
 }
 
+/*
+ * Of a whole number that may be one of so many hardly two patients have the same:
+ * it is a code, and one patient's could be most of a sum.
+ */
+static int
+check_numbers(
+    const struct site_policy *p, const struct study *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_columns; i++) {
+		const struct study_column *c = &s->columns[i];
+		double n = c->hi - c->lo + 1;
+
+		if (c->in_table && c->type == STUDY_INTEGER &&
+		    study_recode(c) == NULL && n > p->most_whole_numbers)
+			return err_set(err, ERR_REFUSED,
+			    "study %s: \"%s\" may be any of %.0f whole "
+			    "numbers, "
+			    "as a code of patients may; this site's policy "
+			    "wants at most %.0f",
+			    s->name, c->name, n, p->most_whole_numbers);
+	}
+	return 0;
+}
+
 static int
 check_learning(
     const struct site_policy *p, const struct study *s, struct err *err)
@@ -328,6 +358,11 @@ site_policy_check(const struct site_policy *p, const struct study *s,
 		{ "smallest-cell",
 		    study_has_cells(s) ? r->smallest_cell : SIZE_MAX,
 		    p->smallest_cell },
+		{ "events-per-term",
+		    s->n_terms > 0 && s->learning.rounds == 0
+			? r->events_per_term
+			: SIZE_MAX,
+		    p->smallest_events_per_term },
 	};
 
 	for (size_t i = 0; i < nitems(floors); i++) {
@@ -360,7 +395,7 @@ site_policy_check(const struct site_policy *p, const struct study *s,
 		    "at most %g",
 		    s->name, r->average_risk == 0 ? 1 : r->average_risk,
 		    p->largest_average_risk);
-	if (check_sensitive(p, s, err) == -1)
+	if (check_sensitive(p, s, err) == -1 || check_numbers(p, s, err) == -1)
 		return -1;
 	if (check_learning(p, s, err) == -1)
 		return -1;

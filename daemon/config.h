@@ -24,6 +24,8 @@ struct site_policy {
 	size_t smallest_sites;
 	size_t smallest_risk_set_step; /* patients */
 	size_t smallest_cell; /* patients; of studies that have cells */
+	size_t smallest_events_per_term; /* of studies that have terms */
+	double most_whole_numbers; /* in the range of a whole number */
 	size_t keep_uploads; /* most rounds that uploads may be kept for */
 	size_t keep_tables; /* days after a study's end */
 	double largest_suppression; /* share of the rows */

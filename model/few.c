@@ -37,14 +37,24 @@ is_used(const struct work *w, size_t row)
 	return !w->plan->spec.has_weights || w->data->weight[row] > 0.0;
 }
 
+/* From here on, who has been counted is counted again. */
 static void
-count_term(struct counter *c, uint32_t k)
+begin(struct counter *c)
+{
+	if (c->seen != NULL)
+		memset(c->seen, 0, c->w->data->n_patients);
+}
+
+static void
+count_term(struct counter *c, uint32_t k, int kind)
 {
 	const struct model_data *d = c->w->data;
+	double base = few_base(c->w->plan, k, kind);
 
+	begin(c);
 	for (size_t i = 0; i < d->n_rows; i++)
-		if (is_used(c->w, i) && d->x[i * d->n_terms + k] != 0.0)
-			add(c, i, k);
+		if (is_used(c->w, i) && d->x[i * d->n_terms + k] != base)
+			add(c, i, (size_t)kind * d->n_terms + k);
 }
 
 /* Rows that have none of the terms k to end - 1. */
@@ -53,6 +63,7 @@ count_none(struct counter *c, uint32_t k, uint32_t end)
 {
 	const struct model_data *d = c->w->data;
 
+	begin(c);
 	for (size_t i = 0; i < d->n_rows; i++) {
 		const double *x = d->x + i * d->n_terms;
 		bool any = false;
@@ -60,7 +71,7 @@ count_none(struct counter *c, uint32_t k, uint32_t end)
 		for (uint32_t j = k; j < end; j++)
 			any = any || x[j] != 0.0;
 		if (is_used(c->w, i) && !any)
-			add(c, i, d->n_terms + k);
+			add(c, i, FEW_NONE * d->n_terms + k);
 	}
 }
 
@@ -77,16 +88,13 @@ contribute_few(struct work *w)
 	    (c.seen = calloc(d->n_patients + 1, 1)) == NULL)
 		return -1;
 	for (uint32_t k = 0, end; k < d->n_terms; k++) {
-		if (c.seen != NULL)
-			memset(c.seen, 0, d->n_patients);
-		count_term(&c, k);
+		for (int kind = FEW_ZERO; kind <= FEW_HIGH; kind++)
+			count_term(&c, k, kind);
 		if (few_effect(w->plan, k) != k)
 			continue;
 		for (end = k + 1;
 		     end < d->n_terms && few_effect(w->plan, end) == k;)
 			end++;
-		if (c.seen != NULL)
-			memset(c.seen, 0, d->n_patients);
 		count_none(&c, k, end);
 	}
 	free(c.seen);

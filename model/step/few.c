@@ -8,8 +8,18 @@ few_layout(const struct plan *p, struct layout *l)
 {
 	size_t n = p->spec.n_terms;
 
-	layout_counts(l, 2 * n, p->spec.rows_per_site);
-	layout_counts(l, 2 * n, 1);
+	layout_counts(l, FEW_KINDS * n, p->spec.rows_per_site);
+	layout_counts(l, FEW_KINDS * n, 1);
+}
+
+double
+few_base(const struct plan *p, uint32_t term, int kind)
+{
+	const struct model_term *t = &p->spec.terms[term];
+
+	if (kind == FEW_ZERO)
+		return MAX(t->min, MIN(0.0, t->max));
+	return kind == FEW_LOW ? t->min : t->max;
 }
 
 uint32_t
@@ -30,9 +40,10 @@ struct who {
 };
 
 static struct who
-who(const struct plan *p, const uint64_t *sum, size_t i)
+who(const struct plan *p, const uint64_t *sum, uint32_t term, int kind)
 {
 	const struct group *g = p->next.groups + p->next.n_groups - FEW_GROUPS;
+	size_t i = (size_t)kind * p->spec.n_terms + term;
 
 	return (struct who){ sum_count(&g[FEW_PATIENTS], sum, i),
 		sum_count(&g[FEW_SITES], sum, i) };
@@ -62,10 +73,10 @@ static struct who
 who_has_none(
     const struct plan *p, const uint64_t *sum, uint32_t first, uint32_t end)
 {
-	struct who none = who(p, sum, p->spec.n_terms + first);
+	struct who none = who(p, sum, first, FEW_NONE);
 
 	for (uint32_t i = first; i < end; i++) {
-		struct who w = who(p, sum, i);
+		struct who w = who(p, sum, i, FEW_ZERO);
 
 		if (!is_out(p, i))
 			continue;
@@ -83,7 +94,9 @@ rarest(const struct plan *p, const uint64_t *sum, uint32_t first, uint32_t end)
 
 	for (uint32_t i = first; i < end; i++)
 		if (!is_out(p, i) &&
-		    (least == end || who(p, sum, i).n < who(p, sum, least).n))
+		    (least == end ||
+			who(p, sum, i, FEW_ZERO).n <
+			    who(p, sum, least, FEW_ZERO).n))
 			least = i;
 	return least;
 }
@@ -104,12 +117,14 @@ few_step(struct plan *p, const uint64_t *sum)
 
 	p->few = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		struct who w = who(p, sum, i);
+		for (int kind = FEW_ZERO; kind < FEW_KINDS; kind++) {
+			struct who w = who(p, sum, i, kind);
 
-		if (w.n > p->n || w.sites > w.n)
-			return false;
-		if (is_few(p, w))
-			leave_out(p, i);
+			if (w.n > p->n || w.sites > w.n)
+				return false;
+			if (kind != FEW_NONE && is_few(p, w))
+				leave_out(p, i);
+		}
 	}
 	for (uint32_t first = 0; first < n; first = end) {
 		for (end = first + 1; end < n && few_effect(p, end) == first;)

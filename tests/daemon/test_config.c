@@ -164,6 +164,12 @@ the_policy_is_a_floor(void **state)
 		.privacy = STUDY_SENSITIVE,
 		.in_table = true,
 	};
+	struct study_column code = {
+		.name = x,
+		.type = STUDY_INTEGER,
+		.hi = 1e6,
+		.in_table = true,
+	};
 	struct err err;
 	struct site_config *c = parse(
 	    ALL "[policy]\npurposes = quality*, medical research*\n", &err);
@@ -211,6 +217,20 @@ the_policy_is_a_floor(void **state)
 	REFUSED(privacy.verify = STUDY_TRUST, "verify = trust");
 	REFUSED(rounds.keep_uploads = 101, "keep-uploads is 101");
 	REFUSED(purpose = name, "purpose");
+	/* Only of a study that sums over terms. */
+	c->policy.smallest_events_per_term = 3;
+	good.privacy.events_per_term = 2;
+	assert_int_equal(site_policy_check(&c->policy, &good, 3, &err), 0);
+	REFUSED(
+	    n_terms = 1, "events-per-term is 2, this site's policy wants at");
+	c->policy.smallest_events_per_term = 1;
+	REFUSED(columns = &code,
+	    "\"x\" may be any of 1000001 whole numbers, as a code of patients "
+	    "may; this site's policy wants at most 1000000");
+	code.lo = 1;
+	s = good;
+	s.columns = &code;
+	assert_int_equal(site_policy_check(&c->policy, &s, 3, &err), 0);
 	/* Learning: noise takes the place of a fixed cohort. */
 	good.learning = (struct study_learning){
 		.rounds = 10, .epsilon = 4, .delta = 1e-5

@@ -165,6 +165,29 @@ a_number_that_few_have(void **state)
 	check_kinds(&a, &b);
 }
 
+/* A score that is the lowest, or the highest, of its range but for four. */
+static void
+a_number_that_few_have_another_one_of(void **state)
+{
+	(void)state;
+	for (int high = 0; high < 2; high++) {
+		struct rows a = patients(), b = patients();
+
+		only(&a, DRUG, (const size_t[]){ 3, 7, 11, 30 }, 4);
+		only(&b, DRUG, (const size_t[]){ 3, 19, 11, 30 }, 4);
+		for (size_t i = 0; i < ROWS; i++) {
+			double *x = &a.x[i * TERMS + DRUG];
+			double *y = &b.x[i * TERMS + DRUG];
+
+			*x = high ? 9.0 - *x : 7.0 + *x;
+			*y = high ? 9.0 - *y : 7.0 + *y;
+		}
+		/* And one in the middle of the range. */
+		a.x[11 * TERMS + DRUG] = b.x[11 * TERMS + DRUG] = 8.5;
+		check_kinds(&a, &b);
+	}
+}
+
 /* Twenty have the drug, all at one site: the sum is that site's own. */
 static void
 a_term_that_one_site_has(void **state)
@@ -339,6 +362,7 @@ main(void)
 		cmocka_unit_test(a_term_that_few_have),
 		cmocka_unit_test(a_term_that_few_lack),
 		cmocka_unit_test(a_number_that_few_have),
+		cmocka_unit_test(a_number_that_few_have_another_one_of),
 		cmocka_unit_test(a_term_that_one_site_has),
 		cmocka_unit_test(a_reference_that_few_have),
 		cmocka_unit_test(rows_of_a_patient_count_once),
