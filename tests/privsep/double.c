@@ -1,7 +1,8 @@
 /*
  * Stands in for gate, uplink, listener, rounds, reader and trainer in the
  * tests of their parents and of control: it is what its executable's name
- * says.  The comment "# order ..." in the configuration tells gate and uplink what to do.
+ * says.  The comment "# order ..." in the configuration tells gate and uplink
+ * what to do.
  */
 #include "config.h"
 
@@ -23,6 +24,7 @@
 #include "privsep/start.h"
 
 #define JOB 7
+#define WAIT_MS 60000 /* until the slowest of them is ready */
 
 struct me {
 	struct child child;
@@ -203,12 +205,27 @@ static const struct handler from_parent[] = {
 
 /* Residents. */
 
+/* The parent's first message says so: a ping.  0: it stops instead. */
+static int
+all_are_ready(struct child *c, struct err *err)
+{
+	enum child_msg what;
+	struct msg m;
+	int rc = chan_wait(c->parent, &m, WAIT_MS, err);
+
+	if (rc <= 0)
+		return rc;
+	what = child_msg(c->parent, &m, err);
+	msg_free(&m);
+	if (what == CHILD_MSG_OTHER)
+		return err_set(err, ERR_PEER, "another message than a ping");
+	return what == CHILD_MSG_FAILED ? -1 : what == CHILD_MSG_DONE;
+}
+
 /* Once all are ready. */
 static int
-obey(void *self, struct err *err)
+obey(struct me *me, struct err *err)
 {
-	struct me *me = self;
-
 	if (ordered(me, "gate read") || ordered(me, "gate read and train") ||
 	    ordered(me, "gate read and fail"))
 		return start_job(me, MSG_START_READER, JOB, "rfs", NULL, err);
@@ -242,6 +259,7 @@ static int
 resident(struct me *me, struct err *err)
 {
 	struct child *c = &me->child;
+	int rc;
 
 	read_order(me);
 	if (ordered(me, "uplink fail early"))
@@ -264,8 +282,11 @@ resident(struct me *me, struct err *err)
 		return -1;
 	log_msg(LOG_INFO, "pid %d, %zu files, %zu peers, config of %zu bytes",
 	    getpid(), c->n_files, c->n_peers, c->config_len);
-	if (child_status(c, "idle", err) < 0 || child_ready(c, "", err) < 0 ||
-	    loop_set_timer(me->loop, 200, obey, me, err) < 0)
+	if (child_status(c, "idle", err) < 0 || child_ready(c, "", err) < 0)
+		return -1;
+	if (c->proc == PROC_GATE && (rc = all_are_ready(c, err)) <= 0)
+		return rc;
+	if (obey(me, err) < 0)
 		return -1;
 	return loop_run(me->loop, err);
 }
