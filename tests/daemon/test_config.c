@@ -1,9 +1,12 @@
+#include "config.h"
+
 #include "tests/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/err.h"
+#include "common/file.h"
 #include "common/macros.h"
 #include "daemon/config.h"
 #include "study/study.h"
@@ -22,17 +25,35 @@ parse(const char *text, struct err *err)
 	return site_config_parse("x.conf", text, strlen(text), err);
 }
 
+/* The example waits for a key of the hospital's own. */
 static void
 reads_the_example(void **state)
 {
-	char path[4096];
+	char path[4096], text[4096];
 	struct err err = { 0 };
 	struct site_config *c;
+	uint8_t *example;
+	char *gap;
+	size_t len;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/examples/consiliumd.conf",
 	    getenv("top_srcdir"));
-	c = site_config_load(path, &err);
+	assert_null(site_config_load(path, &err));
+	assert_non_null(strstr(err.msg, "public-key: expected a public key"));
+	err.msg[0] = '\0';
+
+	example = file_read(path, sizeof(text) - 128, &len, &err);
+	assert_non_null(example);
+	gap = memmem(example, len, "OFFICERS-KEY", strlen("OFFICERS-KEY"));
+	assert_non_null(gap);
+	snprintf(text, sizeof(text), "%.*s" KEY "%.*s",
+	    (int)(gap - (char *)example), (char *)example,
+	    (int)(len - (size_t)(gap - (char *)example) -
+		strlen("OFFICERS-KEY")),
+	    gap + strlen("OFFICERS-KEY"));
+	free(example);
+	c = parse(text, &err);
 	assert_string_equal(err.msg, "");
 	assert_non_null(c);
 	assert_string_equal(c->name, "freiburg");
