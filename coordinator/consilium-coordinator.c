@@ -182,12 +182,14 @@ main(int argc, char **argv)
 		.lock = -1, .socket = { .fd = -1 }, .board = { .fd = -1 }
 	};
 	struct err err;
-	int rc = 1;
+	int rc;
 
-	if (house_options(argc, argv,
-		SYSCONFDIR "/consilium-coordinator/consilium-coordinator.conf",
-		&c.options) < 0)
-		return 2;
+	rc = house_options(argc, argv,
+	    SYSCONFDIR "/consilium-coordinator/consilium-coordinator.conf",
+	    &c.options);
+	if (rc != 0)
+		return rc < 0 ? 2 : 0;
+	rc = 1;
 	log_open("consilium-coordinator", c.options.log_priority);
 	log_open_journal();
 	if (read_config(&c, &err) < 0 ||

@@ -599,11 +599,13 @@ main(int argc, char **argv)
 		.patients = -1,
 		.board = { .fd = -1 } };
 	struct err err;
-	int rc = 1;
+	int rc;
 
-	if (house_options(argc, argv, SYSCONFDIR "/consilium/consiliumd.conf",
-		&d.options) < 0)
-		return 2;
+	rc = house_options(
+	    argc, argv, SYSCONFDIR "/consilium/consiliumd.conf", &d.options);
+	if (rc != 0)
+		return rc < 0 ? 2 : 0;
+	rc = 1;
 	log_open("consiliumd", d.options.log_priority);
 	log_open_journal();
 	if (read_config(&d, &err) < 0 ||

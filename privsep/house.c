@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,10 +34,18 @@ int
 house_options(
     int argc, char **argv, const char *config, struct house_options *o)
 {
+	static const struct option words[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	static const char usage[] =
+	    "usage: %s [-dnrv] [-f file] | --help | --version\n";
+	const char *name = program_invocation_short_name;
 	int c;
 
 	*o = (struct house_options){ config, false, HOUSE_ANY, LOG_INFO };
-	while ((c = getopt(argc, argv, "df:nrv")) != -1) {
+	while ((c = getopt_long(argc, argv, "df:nrv", words, NULL)) != -1) {
 		switch (c) {
 		case 'd':
 			setenv("CONSILIUM_SECCOMP", "log", 1);
@@ -54,14 +63,20 @@ house_options(
 		case 'v':
 			o->log_priority = LOG_DEBUG;
 			break;
+		case 'h':
+			printf(usage, name);
+			return 1;
+		case 'V':
+			printf("%s %s\n", name, PACKAGE_VERSION);
+			return 1;
 		default:
-			optind = argc + 1;
+			fprintf(stderr, usage, name);
+			return -1;
 		}
 	}
 	if (optind == argc)
 		return 0;
-	fprintf(stderr, "usage: %s [-dnrv] [-f file]\n",
-	    program_invocation_short_name);
+	fprintf(stderr, usage, name);
 	return -1;
 }
 

@@ -22,7 +22,8 @@ struct house_options {
 	int log_priority; /* -v and -d: LOG_DEBUG */
 };
 
-/* -1 after a line of usage on standard error. */
+/* 1 where help or version was all that was asked for, and is printed; -1 after
+   a line of usage on standard error. */
 int house_options(
     int argc, char **argv, const char *config, struct house_options *o);
 

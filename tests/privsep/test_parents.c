@@ -1,6 +1,7 @@
 /*
- * consiliumd (and consilium-coordinator, which shares nearly all with it), with process control as it is and doubles for the others:
- * start, restart, jobs, reload, stop, and what keeps it from starting.
+ * consiliumd (and consilium-coordinator, which shares nearly all with it), with
+ * process control as it is and doubles for the others: start, restart, jobs,
+ * reload, stop, and what keeps it from starting.
  */
 #include "config.h"
 
@@ -304,6 +305,50 @@ the_watchdog_is_fed_only_when_all_answer(void **state)
 	/* Once when all were ready, and never again. */
 	assert_int_equal(count(d.heard, "WATCHDOG=1"), 1);
 	assert_int_equal(ended(SIGTERM), 0);
+}
+
+/* What a daemon prints when it is given these options only, and its status. */
+static int
+prints(const char *options, char out[1024])
+{
+	static const char *const daemons[] = { "daemon/consiliumd",
+		"coordinator/consilium-coordinator" };
+	char command[256];
+	int status = -1;
+
+	for (size_t i = 0; i < nitems(daemons); i++) {
+		FILE *f;
+		int rc;
+
+		snprintf(command, sizeof(command), "timeout 60 %s %s 2>&1",
+		    daemons[i], options);
+		f = popen(command, "re");
+		assert_non_null(f);
+		out[fread(out, 1, 1023, f)] = '\0';
+		rc = pclose(f);
+		assert_true(WIFEXITED(rc));
+		assert_true(i == 0 || WEXITSTATUS(rc) == status);
+		status = WEXITSTATUS(rc);
+	}
+	return status;
+}
+
+static void
+options_that_are_none_are_wrong_usage(void **state)
+{
+	static const char *const wrong[] = { "-x", "--nothing", "-f", "file",
+		"-n file", "-x -n" };
+	char out[1024];
+
+	(void)state;
+	for (size_t i = 0; i < nitems(wrong); i++) {
+		assert_int_equal(prints(wrong[i], out), 2);
+		assert_non_null(strstr(out, "usage: consilium-coordinator "));
+	}
+	assert_int_equal(prints("--help", out), 0);
+	assert_int_equal(strncmp(out, "usage: ", 7), 0);
+	assert_int_equal(prints("--version", out), 0);
+	assert_string_equal(out, "consilium-coordinator " PACKAGE_VERSION "\n");
 }
 
 /* What it says at once, and that it then ends with status. */
@@ -789,6 +834,7 @@ main(void)
 		cmocka_unit_test(a_gate_that_asks_for_another_file_is_stopped),
 		cmocka_unit_test(new_certificates_come_without_a_restart),
 		cmocka_unit_test(the_watchdog_is_fed_only_when_all_answer),
+		cmocka_unit_test(options_that_are_none_are_wrong_usage),
 		cmocka_unit_test(what_is_wrong_is_one_line),
 		cmocka_unit_test(a_check_starts_and_touches_nothing),
 		cmocka_unit_test(the_coordinator_has_its_own_processes),
