@@ -88,8 +88,8 @@ reload(void *self, struct err *err)
 	struct coordinator *c = self;
 	struct chan *board = family_chan(c->family, PROC_BOARD);
 
-	if (house_certificate(
-		c->config->keys, &c->board.certificate_until, err) < 0 ||
+	if (house_certificate(c->config->keys, c->config->name,
+		&c->board.certificate_until, err) < 0 ||
 	    tell(c, family_chan(c->family, PROC_CONTROL), err) < 0)
 		return -1;
 	if (board == NULL)
@@ -102,7 +102,8 @@ daily(void *self)
 {
 	struct coordinator *c = self;
 
-	house_certificate_daily(c->config->keys, &c->board.certificate_until);
+	house_certificate_daily(
+	    c->config->keys, c->config->name, &c->board.certificate_until);
 }
 
 static const struct family_plan plan = {
@@ -130,8 +131,8 @@ read_config(struct coordinator *c, struct err *err)
 	c->board.side = "coordinator";
 	c->board.name = c->config->name;
 	if (house_check(grants, nitems(grants), c->config->keys, err) < 0 ||
-	    house_certificate(
-		c->config->keys, &c->board.certificate_until, err) < 0 ||
+	    house_certificate(c->config->keys, c->config->name,
+		&c->board.certificate_until, err) < 0 ||
 	    house_group(c->config->operator_group, &c->operator_gid, err) < 0)
 		return -1;
 	if (c->config->board.host != NULL &&

@@ -410,6 +410,29 @@ utc_of(const ASN1_TIME *t, int64_t *utc)
 	return 0;
 }
 
+/* The last part of spiffe://CONSORTIUM/ROLE/NAME. */
+static void
+name_of(X509 *cert, char *out, size_t size)
+{
+	GENERAL_NAMES *names =
+	    X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+
+	*out = '\0';
+	for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
+		const char *uri, *last;
+
+		if (n->type != GEN_URI)
+			continue;
+		uri = (const char *)ASN1_STRING_get0_data(
+		    n->d.uniformResourceIdentifier);
+		if (strncmp(uri, "spiffe://", 9) == 0 &&
+		    (last = strrchr(uri + 9, '/')) != NULL)
+			snprintf(out, size, "%s", last + 1);
+	}
+	GENERAL_NAMES_free(names);
+}
+
 static int
 get_info(X509 *cert, const char *name, struct cert_info *info, struct err *err)
 {
@@ -422,6 +445,8 @@ get_info(X509 *cert, const char *name, struct cert_info *info, struct err *err)
 		return err_set(err, ERR_CONFIG,
 		    "%s: a certificate that cannot be read", name);
 	}
+	name_of(cert, info->name, sizeof(info->name));
+	ERR_clear_error();
 	return 0;
 }
 

@@ -60,6 +60,8 @@ int cert_issue(const struct cert_key *ca, struct cert_pem ca_cert,
 
 struct cert_info {
 	struct cert_life life;
+	/* Of the member, as its URI says; "" if it has none. */
+	char name[MANIFEST_NAME_MAX + 1];
 	uint8_t spki[CERT_SPKI];
 };
 

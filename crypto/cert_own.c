@@ -11,7 +11,7 @@
 
 int
 cert_check_own(const char *tls_crt, const char *tls_key, const char *ca_crt,
-    int64_t now, int64_t *until, struct err *err)
+    const char *name, int64_t now, int64_t *until, struct err *err)
 {
 	struct cert_pem pems[] = { { .name = tls_crt }, { .name = tls_key },
 		{ .name = ca_crt } };
@@ -27,6 +27,13 @@ cert_check_own(const char *tls_crt, const char *tls_key, const char *ca_crt,
 	}
 	if (cert_check(pems[0], pems[1], pems[2], now, &info, err) < 0)
 		goto out;
+	if (name != NULL && info.name[0] != '\0' &&
+	    strcmp(info.name, name) != 0) {
+		err_set(err, ERR_CONFIG,
+		    "%s: issued to %s, and the configuration has name = %s",
+		    tls_crt, info.name, name);
+		goto out;
+	}
 	*until = info.life.until;
 	rc = 0;
 out:

@@ -12,8 +12,9 @@
 
 #define CERT_WARN_DAYS 30
 
-/* As cert_check().  *until is the last second of the certificate, UTC. */
+/* As cert_check(); and the certificate is for the member of that name (NULL:
+   any), if it says for whom it is.  *until is the last second of it, UTC. */
 int cert_check_own(const char *tls_crt, const char *tls_key, const char *ca_crt,
-    int64_t now, int64_t *until, struct err *err);
+    const char *name, int64_t now, int64_t *until, struct err *err);
 
 #endif

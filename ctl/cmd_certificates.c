@@ -74,7 +74,7 @@ ctl_certificates_check(const struct ctl_args *a, struct err *err)
 	if (crt == NULL || key == NULL || ca == NULL || request == NULL)
 		return -1;
 	rv = access(key, R_OK) == 0
-	    ? cert_check_own(crt, key, ca, now, &until, err)
+	    ? cert_check_own(crt, key, ca, NULL, now, &until, err)
 	    : check_by_request(crt, ca, request, now, &until, err);
 	if (rv < 0)
 		return -1;

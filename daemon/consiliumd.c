@@ -431,8 +431,8 @@ reload(void *self, struct err *err)
 	struct consiliumd *d = self;
 	struct chan *board = family_chan(d->family, PROC_BOARD);
 
-	if (house_certificate(
-		d->config->keys, &d->board.certificate_until, err) < 0 ||
+	if (house_certificate(d->config->keys, d->config->name,
+		&d->board.certificate_until, err) < 0 ||
 	    tell(d, family_chan(d->family, PROC_CONTROL), err) < 0)
 		return -1;
 	if (board == NULL)
@@ -445,7 +445,8 @@ daily(void *self)
 {
 	struct consiliumd *d = self;
 
-	house_certificate_daily(d->config->keys, &d->board.certificate_until);
+	house_certificate_daily(
+	    d->config->keys, d->config->name, &d->board.certificate_until);
 }
 
 static const struct family_plan plan = {
@@ -498,7 +499,8 @@ read_config(struct consiliumd *d, struct err *err)
 		close(fd);
 	}
 	if (house_check(grants, nitems(grants), c->keys, err) < 0 ||
-	    house_certificate(c->keys, &d->board.certificate_until, err) < 0 ||
+	    house_certificate(
+		c->keys, c->name, &d->board.certificate_until, err) < 0 ||
 	    house_group(c->operator_group, &d->operator_gid, err) < 0 ||
 	    house_group(c->officer_group, &d->officer_gid, err) < 0)
 		return -1;

@@ -55,6 +55,7 @@ struct gate {
 	struct manifest *manifest; /* NULL until the first one came */
 	struct manifest *older; /* the one before that was asked for last */
 	uint16_t self; /* our id in it; 0 if we are not in it */
+	const char *misnamed; /* what it calls us, if not as configured */
 	/* The first epoch whose manifest gives our id the key that we have. */
 	uint32_t since;
 	uint32_t

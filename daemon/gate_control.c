@@ -88,9 +88,12 @@ cmd_prepare(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	}
 	if (st->status == STATUS_APPROVED || st->status == STATUS_DONE ||
 	    st->status == STATUS_REFUSED_POLICY) {
-		err_set(&why, ERR_REFUSED, "study %s: %s%s%s", st->name,
+		err_set(&why, ERR_REFUSED, "study %s: %s%s%s%s", st->name,
 		    study_status_name(st->status), *st->why != '\0' ? ": " : "",
-		    st->why);
+		    st->why,
+		    st->status == STATUS_REFUSED_POLICY
+			? " (judged again when the daemon starts)"
+			: "");
 		return gate_reply_error(g, tag, &why, err);
 	}
 	if (store_new_job(g->store, st->id, &number, err) < 0 ||

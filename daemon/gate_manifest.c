@@ -20,19 +20,22 @@ find_self(struct gate *g)
 	const struct manifest *m = g->manifest;
 
 	g->self = 0;
+	g->misnamed = NULL;
 	for (size_t i = 0; m != NULL && i < m->n_sites; i++) {
 		const struct manifest_site *s = &m->sites[i];
 
 		if (memcmp(s->member.key, key_public(g->identity),
 			KEY_PUBLIC) != 0)
 			continue;
-		if (strcmp(s->member.name, g->config->name) != 0)
+		if (strcmp(s->member.name, g->config->name) != 0) {
+			g->misnamed = s->member.name;
 			log_msg(LOG_ERR,
 			    "%s: [site] name is %s, but the manifest calls "
-			    "the holder of identity.key %s: taking no part",
+			    "the holder of identity.key %s: taking no part, "
+			    "judging no study",
 			    g->child.config_path, g->config->name,
 			    s->member.name);
-		else if (s->active)
+		} else if (s->active)
 			g->self = s->id;
 	}
 	if (g->since == 0 && g->self != 0)

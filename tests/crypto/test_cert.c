@@ -118,6 +118,7 @@ an_issued_certificate_is_good_and_pins_its_key(void **state)
 	    0);
 	assert_int_equal(info.life.from, year.from);
 	assert_int_equal(info.life.until, year.until);
+	assert_string_equal(info.name, site.name);
 	assert_int_equal(
 	    cert_spki_hash(site.spki, site.spki_len, hash, &err), 0);
 	assert_memory_equal(hash, info.spki, sizeof(hash));

@@ -24,6 +24,7 @@
 #include "privsep/lock.h"
 
 static char dir[] = "/tmp/consilium-parents-XXXXXX";
+const char *configured_name = "freiburg";
 static struct join_request site = { .role = JOIN_SITE, .name = "freiburg" };
 static struct cert_key *ca, *tls;
 static struct canon ca_pem;
@@ -80,13 +81,14 @@ put_config(const char *more)
 	char text[4096];
 
 	snprintf(text, sizeof(text),
-	    "[site]\nname = freiburg\nstate = %s\nkeys = %s\n"
+	    "[site]\nname = %s\nstate = %s\nkeys = %s\n"
 	    "[coordinator]\naddress = 127.0.0.1:7443\n"
 	    "[officer]\npublic-key = d75a980182b10ab7d54bfed3c964073a0ee172f3"
 	    "daa62325af021a68f707511a\n"
 	    "[source rfs]\ncsv = %s\n"
 	    "[control]\nsocket = %s\n%s",
-	    path("state"), path("keys"), path("rfs.csv"), path("socket"), more);
+	    configured_name, path("state"), path("keys"), path("rfs.csv"),
+	    path("socket"), more);
 	put_text("daemon.conf", text);
 }
 
@@ -334,9 +336,9 @@ put_coordinator_config(const char *more)
 	char text[4096];
 
 	snprintf(text, sizeof(text),
-	    "[coordinator]\nname = coordinator\nstate = %s\nkeys = %s\n"
+	    "[coordinator]\nname = %s\nstate = %s\nkeys = %s\n"
 	    "listen = 127.0.0.1:0\n[control]\nsocket = %s\n%s",
-	    path("state"), path("keys"), path("socket"), more);
+	    configured_name, path("state"), path("keys"), path("socket"), more);
 	put_text("daemon.conf", text);
 }
 

@@ -13,6 +13,7 @@
 
 #define WAIT_MS 20000 /* for what takes well below a second */
 
+extern const char *configured_name; /* in the configuration */
 extern bool coordinator; /* which one */
 extern int socket_unit; /* that systemd listens at for it, or -1 */
 extern const char *preload; /* a library to start it with, or NULL */

@@ -457,6 +457,17 @@ a_check_starts_and_touches_nothing(void **state)
 	unlink(path("rfs.csv"));
 	check_says(1, "rfs.csv: No such file");
 	put_text("rfs.csv", "pid,age\n");
+	configured_name = "Freiburg";
+	put_config("");
+	check_says(1,
+	    "keys/tls.crt: issued to freiburg, and the configuration has name "
+	    "= Freiburg");
+	put_coordinator_config("");
+	coordinator = true;
+	check_says(1, "issued to freiburg");
+	coordinator = false;
+	configured_name = "freiburg";
+	put_config("");
 }
 
 static void

@@ -38,3 +38,6 @@ check_PROGRAMS += %D%/test_renew
 check_PROGRAMS += %D%/test_requests
 %C%_test_requests_SOURCES = %D%/test_requests.c
 %C%_test_requests_LDADD = $(harness_libs)
+check_PROGRAMS += %D%/test_mistakes
+%C%_test_mistakes_SOURCES = %D%/test_mistakes.c
+%C%_test_mistakes_LDADD = $(harness_libs)
