@@ -2,6 +2,8 @@
  * consiliumctl: what an operator, a privacy officer and the consortium's root
  * do by hand.  One table holds all commands and makes the help.
  */
+#include "config.h"
+
 #include "ctl/ctl.h"
 
 #include <stdio.h>
@@ -186,16 +188,74 @@ print_usage(FILE *f, const struct command *c)
 	fprintf(f, "\n");
 }
 
+/* Every command in a line. */
 static void
 print_help(FILE *f)
 {
-	fprintf(f, "usage:\n");
+	fprintf(f,
+	    "usage: consiliumctl COMMAND [--OPTION VALUE ...] [OPERAND]\n"
+	    "       consiliumctl help [COMMAND]\n"
+	    "       consiliumctl --version\n\n");
+	for (size_t i = 0; i < nitems(commands); i++)
+		fprintf(f, "  %-19s %s\n", commands[i].name, commands[i].help);
+}
+
+/* Does the command's name begin with these whole words? */
+static bool
+begins_with(const char *name, char *const *words, int n)
+{
+	for (int i = 0; i < n; i++) {
+		size_t len = strlen(words[i]);
+
+		if (strncmp(name, words[i], len) != 0 ||
+		    (name[len] != ' ' && name[len] != '\0'))
+			return false;
+		name += len + (name[len] == ' ');
+	}
+	return true;
+}
+
+/* How the commands that begin with these words are used; how many there are. */
+static size_t
+print_usages(FILE *f, char *const *words, int n)
+{
+	size_t found = 0;
+
 	for (size_t i = 0; i < nitems(commands); i++) {
-		fprintf(f, "  ");
+		if (!begins_with(commands[i].name, words, n))
+			continue;
 		print_usage(f, &commands[i]);
 		fprintf(f, "        %s\n", commands[i].help);
+		found++;
 	}
-	fprintf(f, "  consiliumctl help\n");
+	return found;
+}
+
+/* "report" is a command, "report verify" another; "root" is none. */
+static int
+unknown_command(int argc, char *const *argv)
+{
+	if (argc == 0) {
+		fprintf(stderr, "consiliumctl: a command is missing\n");
+		print_help(stderr);
+		return 2;
+	}
+	fprintf(stderr, "consiliumctl: unknown command: %s", argv[0]);
+	for (int i = 1; i < MIN(argc, WORDS_MAX) && argv[i][0] != '-'; i++)
+		fprintf(stderr, " %s", argv[i]);
+	fprintf(stderr, "; \"consiliumctl help\" lists them\n");
+	print_usages(stderr, argv, 1);
+	return 2;
+}
+
+static int
+help(int argc, char *const *argv)
+{
+	if (argc == 0)
+		print_help(stdout);
+	else if (print_usages(stdout, argv, argc) == 0)
+		return unknown_command(argc, argv);
+	return fflush(stdout) == 0 ? 0 : 1;
 }
 
 /* The command whose words argv begins with; *used of them. */
@@ -289,8 +349,10 @@ main(int argc, char **argv)
 	int used = 0, rv;
 
 	if (argc >= 2 &&
-	    (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)) {
-		print_help(stdout);
+	    (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0))
+		return help(argc - 2, argv + 2);
+	if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+		puts("consiliumctl " PACKAGE_VERSION);
 		return fflush(stdout) == 0 ? 0 : 1;
 	}
 	/* --json may stand before the command, too. */

@@ -43,9 +43,18 @@ flip() {
 }
 
 echo "usage"
-run 'consiliumctl root init' help
-refuse 2 'usage' nonsense
-refuse 2 'usage' root
+run '^  root init  *make a consortium' help
+run '^consiliumctl root rotate --root DIR' help root
+run '^consiliumctl root rotate --root DIR' help root rotate
+! grep -q 'root init' out || fail "help of another command: $(cat out)"
+run '^consiliumctl [0-9]*\.[0-9]' --version
+refuse 2 'unknown command: nonsense;' nonsense
+[ "$(wc -l <err)" = 1 ] || fail "more than an error: $(cat err)"
+refuse 2 'unknown command: nonsense;' help nonsense
+refuse 2 'unknown command: root;' root
+grep -q '^consiliumctl root adopt --dir DIR' err || fail "not the root's commands"
+refuse 2 'unknown command: root burn;' root burn --dir r
+refuse 2 'a command is missing'
 refuse 2 '--consortium NAME is missing' root init --dir r
 refuse 2 'no option of' root init --dir r --consortium c --host h
 refuse 2 'is there twice' root init --dir r --dir r --consortium c
