@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/err.h"
 #include "common/macros.h"
@@ -133,31 +134,31 @@ static const struct command {
 	    "site: in which studies a patient's rows were used" },
 	{ "audit replay", ctl_audit_replay, OPT(ROOT_KEY), OPT(OUT), OPERAND,
 	    "TRANSCRIPT", true, "repeat a study's rounds, as an outsider" },
-	{ "submit", ctl_submit, OPT(SOCKET), 0, OPERAND, "FILE", true,
+	{ "submit", ctl_submit, 0, OPT(SOCKET), OPERAND, "FILE", true,
 	    "coordinator: hand in a signed manifest or study" },
-	{ "prepare", ctl_ask, OPT(SOCKET), 0, OPERAND, "STUDY", true,
+	{ "prepare", ctl_ask, 0, OPT(SOCKET), OPERAND, "STUDY", true,
 	    "site: make the study's anonymized table and its report" },
-	{ "report", ctl_report, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
-	    true, "site: write the table's report to a folder" },
-	{ "reports", ctl_ask, OPT(SOCKET), 0, NO_OPERAND, NULL, true,
+	{ "report", ctl_report, OPT(OUT), OPT(SOCKET), OPERAND, "STUDY", true,
+	    "site: write the table's report to a folder" },
+	{ "reports", ctl_ask, 0, OPT(SOCKET), NO_OPERAND, NULL, true,
 	    "site: what waits for the privacy officer" },
-	{ "approve", ctl_decide, OPT(SOCKET) | OPT(KEY),
-	    OPT(PASSPHRASE_FILE) | OPT(REPORT), OPERAND, "STUDY", true,
-	    "privacy officer: let the table take part" },
-	{ "refuse", ctl_decide, OPT(SOCKET) | OPT(KEY), OPT(PASSPHRASE_FILE),
+	{ "approve", ctl_decide, OPT(KEY),
+	    OPT(SOCKET) | OPT(PASSPHRASE_FILE) | OPT(REPORT), OPERAND, "STUDY",
+	    true, "privacy officer: let the table take part" },
+	{ "refuse", ctl_decide, OPT(KEY), OPT(SOCKET) | OPT(PASSPHRASE_FILE),
 	    OPERAND, "STUDY", true, "privacy officer: do not let it" },
-	{ "revoke", ctl_decide, OPT(SOCKET) | OPT(KEY), OPT(PASSPHRASE_FILE),
+	{ "revoke", ctl_decide, OPT(KEY), OPT(SOCKET) | OPT(PASSPHRASE_FILE),
 	    OPERAND, "STUDY", true, "privacy officer: take an approval back" },
-	{ "status", ctl_ask, OPT(SOCKET), 0, MAY_OPERAND, "STUDY", true,
+	{ "status", ctl_ask, 0, OPT(SOCKET), MAY_OPERAND, "STUDY", true,
 	    "what the daemon does in its studies" },
-	{ "result", ctl_result, OPT(SOCKET) | OPT(OUT), 0, OPERAND, "STUDY",
-	    true, "write a finished study's result to a folder" },
-	{ "checkpoint", ctl_ask, OPT(SOCKET), 0, NO_OPERAND, NULL, true,
+	{ "result", ctl_result, OPT(OUT), OPT(SOCKET), OPERAND, "STUDY", true,
+	    "write a finished study's result to a folder" },
+	{ "checkpoint", ctl_ask, 0, OPT(SOCKET), NO_OPERAND, NULL, true,
 	    "site: have the coordinator countersign the audit log" },
-	{ "restored", ctl_ask, OPT(SOCKET), 0, NO_OPERAND, NULL, true,
+	{ "restored", ctl_ask, 0, OPT(SOCKET), NO_OPERAND, NULL, true,
 	    "site: go on after its database was restored from a backup" },
-	{ "transcript", ctl_transcript, OPT(SOCKET) | OPT(OUT),
-	    OPT(CHAIN) | OPT(ROUND), OPERAND, "STUDY", false,
+	{ "transcript", ctl_transcript, OPT(OUT),
+	    OPT(SOCKET) | OPT(CHAIN) | OPT(ROUND), OPERAND, "STUDY", false,
 	    "coordinator: write what an outsider repeats a round from" },
 };
 
@@ -340,6 +341,19 @@ read_args(const struct command *c, char *const *argv, struct ctl_args *a,
 	return 0;
 }
 
+/* The coordinator's only where there is no site. */
+static const char *
+default_socket(void)
+{
+	static const char site[] = "/run/consilium/control.sock";
+	static const char coordinator[] =
+	    "/run/consilium-coordinator/control.sock";
+
+	return access(site, F_OK) < 0 && access(coordinator, F_OK) == 0
+	    ? coordinator
+	    : site;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -361,10 +375,8 @@ main(int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	if ((c = find_command(argc - 1, argv + 1, &used)) == NULL) {
-		print_help(stderr);
-		return 2;
-	}
+	if ((c = find_command(argc - 1, argv + 1, &used)) == NULL)
+		return unknown_command(argc - 1, argv + 1);
 	a.command = c->name;
 	if (a.json && !c->json) {
 		fprintf(stderr, "consiliumctl: %s has no --json\n", c->name);
@@ -375,6 +387,8 @@ main(int argc, char **argv)
 		print_usage(stderr, c);
 		return 2;
 	}
+	if (a.opt[CTL_SOCKET] == NULL)
+		a.opt[CTL_SOCKET] = default_socket();
 	rv = c->fn(&a, &err);
 	ctl_paths_free();
 	if (rv < 0) {

@@ -101,8 +101,7 @@ pid_of() {
 # The socket alone: the first who asks starts the coordinator.
 systemctl start consilium-coordinator.socket || die "the socket does not start"
 is consilium-coordinator ActiveState inactive || die "started without a socket"
-consiliumctl status --socket /run/consilium-coordinator/control.sock \
-    >/dev/null || die "nobody behind the socket"
+consiliumctl status >/dev/null || die "nobody behind the socket"
 await "started by its socket" is consilium-coordinator ActiveState active
 say "socket activation: consiliumctl status has started the coordinator"
 
@@ -128,7 +127,7 @@ say "locked in: no privileges, seccomp, not dumpable"
 su -s /bin/sh nobody -c "consiliumctl status --socket /run/consilium/control.sock" \
     >/dev/null 2>/root/refused && die "nobody was let in"
 grep -q "is not" /root/refused || die "refused, but why"
-consiliumctl status --socket /run/consilium/control.sock >/dev/null ||
+consiliumctl status >/dev/null ||
     die "root was not let in"
 usermod -a -G consilium-operator nobody
 su -s /bin/sh nobody -c "consiliumctl status --socket /run/consilium/control.sock" \
