@@ -367,6 +367,7 @@ json_body(const struct plan *p, const struct result *r, struct json *j,
 static void
 text_curve(struct canon *out, const struct plan *p, uint32_t g, uint32_t cause)
 {
+	char se[24], low[24], high[24];
 	size_t n = 0, every, i = 0;
 	struct cuminc c;
 
@@ -386,9 +387,10 @@ text_curve(struct canon *out, const struct plan *p, uint32_t g, uint32_t cause)
 	while (cuminc_next(&c)) {
 		if (++i % every == 0 || i == n)
 			report_print(out,
-			    "%10.6g %8.0f %8.0f %10.5f %10.6g %10.6g %10.6g\n",
-			    c.time, c.at_risk, c.events, c.incidence, c.se,
-			    c.low, c.high);
+			    "%10.6g %8.0f %8.0f %10.5f %10s %10s %10s\n",
+			    c.time, c.at_risk, c.events, c.incidence,
+			    report_digits(c.se, se), report_digits(c.low, low),
+			    report_digits(c.high, high));
 	}
 }
 

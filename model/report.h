@@ -72,5 +72,7 @@ void report_number(struct json *j, const char *key, bool there, double v);
 
 /* "<0.0001", "0.0123" */
 const char *report_p(double p, char out[16]);
+/* Six digits, or "-" where there is no such number. */
+const char *report_digits(double v, char out[24]);
 
 #endif

@@ -414,6 +414,15 @@ report_p(double p, char out[16])
 	return out;
 }
 
+const char *
+report_digits(double v, char out[24])
+{
+	if (isnan(v))
+		return "-";
+	snprintf(out, 24, "%.6g", v);
+	return out;
+}
+
 static void
 text_heading(
     struct canon *out, const struct plan *p, const struct result_meta *m)

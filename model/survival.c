@@ -450,15 +450,6 @@ survival_json(const struct survival *s, const struct plan *p, struct json *j)
 	json_end_array(j);
 }
 
-static const char *
-number_text(double v, char out[24])
-{
-	if (isnan(v))
-		return "-";
-	snprintf(out, 24, "%.6g", v);
-	return out;
-}
-
 static void
 text_group(struct canon *out, const struct plan *p, const char *name,
     const struct survival_group *g)
@@ -470,11 +461,12 @@ text_group(struct canon *out, const struct plan *p, const char *name,
 		return;
 	}
 	report_print(out, "%-24s %8" PRIu64 " %8" PRIu64 " %10s %10s %10s",
-	    name, g->n, g->n_events, number_text(g->median, median),
-	    number_text(g->median_low, low), number_text(g->median_high, high));
+	    name, g->n, g->n_events, report_digits(g->median, median),
+	    report_digits(g->median_low, low),
+	    report_digits(g->median_high, high));
 	if (p->spec.rmst_until > 0.0)
-		report_print(out, " %10s %10s", number_text(g->rmst, rmst),
-		    number_text(g->rmst_se, se));
+		report_print(out, " %10s %10s", report_digits(g->rmst, rmst),
+		    report_digits(g->rmst_se, se));
 	report_print(out, "\n");
 }
 
@@ -499,8 +491,8 @@ text_curve(struct canon *out, const char *name, const struct survival_group *g)
 		    "%10.6g %8" PRIu64 " %8" PRIu64
 		    " %10.5f %10s %10s %10s %10.5f\n",
 		    v->time, v->at_risk, v->events, v->survival,
-		    number_text(v->se, se), number_text(v->low, low),
-		    number_text(v->high, high), v->hazard);
+		    report_digits(v->se, se), report_digits(v->low, low),
+		    report_digits(v->high, high), v->hazard);
 	}
 }
 

@@ -30,7 +30,7 @@ check_PROGRAMS += \
 	%D%/test_cuminc %D%/test_robust %D%/test_cox %D%/test_effects %D%/test_families %D%/test_few %D%/test_glm %D%/test_golden %D%/test_km \
 	%D%/test_learn %D%/test_plan %D%/test_result %D%/test_textbook
 %C%_test_bad_cases_SOURCES = %D%/test_bad_cases.c
-%C%_test_bad_cases_LDADD = $(MODEL_TEST_LIBS)
+%C%_test_bad_cases_LDADD = %D%/libdescribed.a $(MODEL_TEST_LIBS)
 %C%_test_cox_SOURCES = %D%/test_cox.c
 %C%_test_cox_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_effects_SOURCES = %D%/test_effects.c

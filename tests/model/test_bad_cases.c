@@ -4,6 +4,7 @@
  */
 #include "tests/check.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "common/err.h"
 #include "common/macros.h"
 #include "tests/model/consortium.h"
+#include "tests/model/described.h"
 #include "tests/model/golden.h"
 
 #define SITES 5
@@ -485,12 +487,17 @@ add_text(struct canon *out, const struct plan *p)
 	canon_u8(out, 0);
 }
 
-/* No such number anywhere, in words or names neither. */
+/* No such number anywhere, as a word. */
 static void
 has_no_nan(const struct canon *out)
 {
-	for (const char *v = (const char *)out->data; *v != '\0'; v++) {
-		if (strncmp(v, "nan", 3) == 0 || strncmp(v, "inf", 3) == 0)
+	const char *text = (const char *)out->data;
+
+	for (const char *v = text; *v != '\0'; v++) {
+		bool begins = v == text || isalnum((unsigned char)v[-1]) == 0;
+
+		if (begins && isalnum((unsigned char)v[3]) == 0 &&
+		    (strncmp(v, "nan", 3) == 0 || strncmp(v, "inf", 3) == 0))
 			fail_msg("%.60s", v);
 	}
 }
@@ -590,11 +597,252 @@ each_is_said_in_words(void **state)
 	}
 }
 
+/* Two groups: stratum is the group here, rows go to sites in turn. */
+static struct rows
+curves(void)
+{
+	struct rows r = plain_rows(60, 0);
+
+	for (size_t i = 0; i < r.n; i++)
+		r.stratum[i] = i % 3 == 0;
+	return r;
+}
+
+static struct rows
+curves_without_events(void)
+{
+	struct rows r = curves();
+
+	memset(r.event, 0, r.n);
+	return r;
+}
+
+static struct rows
+one_group_without_events(void)
+{
+	struct rows r = curves();
+
+	for (size_t i = 0; i < r.n; i++)
+		r.event[i] &= r.stratum[i] == 0;
+	return r;
+}
+
+static struct rows
+one_group_is_empty(void)
+{
+	struct rows r = curves();
+
+	memset(r.stratum, 0, r.n * sizeof(*r.stratum));
+	return r;
+}
+
+static struct rows
+all_leave_at_once(void)
+{
+	struct rows r = curves();
+
+	for (size_t i = 0; i < r.n; i++) {
+		r.time[i] = 5.0;
+		r.event[i] = 1;
+	}
+	return r;
+}
+
+/* Sites are in turn: the events are all at the first two. */
+static struct rows
+events_at_two_sites(void)
+{
+	struct rows r = curves();
+
+	for (size_t i = 0; i < r.n; i++)
+		r.event[i] = i % SITES < 2;
+	return r;
+}
+
+static struct rows
+one_row_of_curves(void)
+{
+	struct rows r = plain_rows(1, 0);
+
+	r.event[0] = 1;
+	r.stratum[0] = 0;
+	return r;
+}
+
+static struct rows
+no_rows_of_curves(void)
+{
+	return plain_rows(0, 0);
+}
+
+static const struct curve_case {
+	const char *name;
+	struct rows (*make)(void);
+	const char *words;
+	uint32_t step; /* 0: 1 */
+} curve_cases[] = {
+	{ .name = "nothing is wrong", .make = curves, .words = "" },
+	{ .name = "no events",
+	    .make = curves_without_events,
+	    .words = NO_EVENT },
+	{ .name = "one group without events",
+	    .make = one_group_without_events,
+	    .words = "" },
+	{ .name = "an empty group", .make = one_group_is_empty, .words = "" },
+	{ .name = "all leave at once", .make = all_leave_at_once, .words = "" },
+	{ .name = "events at two sites",
+	    .make = events_at_two_sites,
+	    .words = "" },
+	{ .name = "small groups",
+	    .make = curves,
+	    .words = TOO_FEW,
+	    .step = 50 },
+	{ .name = "a small group",
+	    .make = curves,
+	    .words = "left out: 1 groups|" TOO_FEW,
+	    .step = 15 },
+	{ .name = "one row", .make = one_row_of_curves, .words = "" },
+	{ .name = "no rows", .make = no_rows_of_curves, .words = NO_EVENT },
+};
+
+static void
+check_curves(
+    enum model_kind kind, enum model_bounds bounds, const struct curve_case *b)
+{
+	struct rows r = b->make();
+	struct model_spec s = spec_for(&r, kind, SITES);
+	struct canon out = { 0 };
+	struct consortium c;
+	struct result got;
+
+	s.n_times = 30;
+	s.n_terms = 2;
+	snprintf(s.terms[0].name, MODEL_NAME_SIZE, "g=0");
+	snprintf(s.terms[1].name, MODEL_NAME_SIZE, "g=1");
+	s.bounds = bounds;
+	s.rmst_until = kind == MODEL_KM ? 20.0 : 0.0;
+	s.risk_set_step = MAX(b->step, 1u);
+	s.n_causes = kind == MODEL_CUMINC ? 2 : 0;
+	snprintf(s.causes[0], MODEL_NAME_SIZE, "first");
+	snprintf(s.causes[1], MODEL_NAME_SIZE, "second");
+	for (size_t i = 0; kind == MODEL_CUMINC && i < r.n; i += 4)
+		r.event[i] *= 2;
+	consortium_open(&c, &s, &r, deal_in_turn);
+	consortium_run(&c);
+	got = consortium_result(&c);
+	got.fitted = true; /* no curve is */
+	add_text(&out, c.plan);
+	has_no_nan(&out);
+	if (!is_said(&got, b->words))
+		fail_msg("%s: expected \"%s\", got \"%s\"", b->name, b->words,
+		    got.n_warnings > 0 ? got.warnings[0] : "");
+	canon_free(&out);
+	consortium_close(&c);
+	rows_free(&r);
+}
+
+static void
+curves_say_it_too(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < nitems(curve_cases); i++) {
+		for (int k = BOUNDS_LOG; k <= BOUNDS_PLAIN; k++) {
+			check_curves(MODEL_KM, k, &curve_cases[i]);
+			check_curves(MODEL_CUMINC, k, &curve_cases[i]);
+		}
+	}
+}
+
+/* Numbers v1, v2, v3 and levels v4 in two groups; what becomes of them. */
+enum fault {
+	NO_FAULT,
+	CONSTANT, /* v1 */
+	COLLINEAR, /* v2 is v1 twice */
+	MISSING, /* v1 of all */
+	MISSING_IN_GROUP, /* v1 of the second group */
+	ONE_LEVEL, /* v4 */
+	LEVEL_AT_A_SITE, /* a level of v4 is one site's */
+	EMPTY_GROUP,
+	FEW, /* as many rows as variables */
+	ONE,
+	FAULTS,
+};
+
+static double
+value_of(enum fault fault, size_t row, size_t v, uint32_t group)
+{
+	double x = (double)((row + 2) * (2 * v + 3) % 17);
+
+	if (v == 3)
+		return fault == ONE_LEVEL      ? 0.0
+		    : fault == LEVEL_AT_A_SITE ? row % DESCRIBED_SITES == 1
+					       : (double)(row / 2 % 2);
+	if (v == 0 &&
+	    (fault == MISSING || (fault == MISSING_IN_GROUP && group == 1)))
+		return NAN;
+	if (v == 0 && fault == CONSTANT)
+		return 3.0;
+	return v == 1 && fault == COLLINEAR
+	    ? 2.0 * value_of(fault, row, 0, group)
+	    : x;
+}
+
+static void
+summaries_say_it_too(void **state)
+{
+	static const char *const said[FAULTS] = {
+		[NO_FAULT] = "\"warnings\": []",
+		[CONSTANT] = " 3 (0) ",
+		[COLLINEAR] = "\"warnings\": []",
+		[MISSING] = "not counted: 2 cells of a group",
+		[MISSING_IN_GROUP] = "not counted: 1 cells of a group",
+		[ONE_LEVEL] = "30 (100.0%)",
+		[LEVEL_AT_A_SITE] = "",
+		[EMPTY_GROUP] = "not counted",
+		[FEW] = "not counted",
+		[ONE] = "not counted",
+	};
+
+	(void)state;
+	for (enum fault fault = NO_FAULT; fault < FAULTS; fault++) {
+		for (uint32_t step = 1; step <= 5; step += 4) {
+			size_t n = fault == FEW ? 4 : fault == ONE ? 1 : 60;
+			struct described d = described_new(n, 4, 2);
+			struct canon out = { 0 };
+
+			for (size_t i = 0; i < n; i++) {
+				d.group[i] = i % 2 && fault != EMPTY_GROUP;
+				for (size_t v = 0; v < 4; v++)
+					*described_x(&d, i, v) =
+					    value_of(fault, i, v, d.group[i]);
+			}
+			for (size_t v = 0; v < 3; v++) {
+				d.spec.variables[v].min = 0.0;
+				d.spec.variables[v].max = 40.0;
+			}
+			d.spec.variables[3].n_levels = d.spec.n_levels = 2;
+			snprintf(d.spec.levels[0], MODEL_NAME_SIZE, "no");
+			snprintf(d.spec.levels[1], MODEL_NAME_SIZE, "yes");
+			d.spec.risk_set_step = step;
+			described_run(&d);
+			add_text(&out, d.plan);
+			has_no_nan(&out);
+			if (strstr((char *)out.data, said[fault]) == NULL)
+				fail_msg("%d: nothing says \"%s\"", fault,
+				    said[fault]);
+			canon_free(&out);
+			described_free(&d);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_is_said_in_words),
+		cmocka_unit_test(curves_say_it_too),
+		cmocka_unit_test(summaries_say_it_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
