@@ -5,6 +5,7 @@ noinst_LIBRARIES += %D%/libpooled.a %D%/liblocal.a
 	%D%/pooled_curves.c \
 	%D%/pooled_describe.c \
 	%D%/pooled_fit.c \
+	%D%/pooled_gray.c \
 	%D%/pooled_grid.c \
 	%D%/pooled_learn.c \
 	%D%/pooled_likelihood.c %D%/pooled_likelihood.h \

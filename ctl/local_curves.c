@@ -3,6 +3,7 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/err.h"
 #include "common/json_read.h"
@@ -117,6 +118,37 @@ group_distance(const struct check *c, const struct pooled *p, size_t group,
 	return worst;
 }
 
+/* Gray's test of each cause that has one. */
+static int
+gray_distance(const struct check *c, const struct pooled *p, double *worst,
+    struct err *err)
+{
+	const struct study *s = c->l->study;
+	const struct study_column *event = &s->columns[s->model.event];
+	const struct json_value *tests = json_get(c->result, "tests");
+	double chi2;
+
+	for (size_t level = 0; level < event->n_levels; level++) {
+		const struct json_value *test = NULL;
+
+		if (level == c->model.censored)
+			continue;
+		for (size_t i = 0; tests != NULL && i < tests->n; i++)
+			if (strcmp(json_get_text(&tests->items[i], "cause", ""),
+				event->levels[level].label) == 0)
+				test = &tests->items[i];
+		if (pooled_gray(p, level, s->privacy.smallest_risk_set_step,
+			c->grids, &chi2, err) < 0)
+			return -1;
+		if (test == NULL && isnan(chi2))
+			continue;
+		*worst = fmax(*worst,
+		    check_off(json_get_number(test, "chi2", NAN), chi2,
+			fmax(chi2, 1)));
+	}
+	return 0;
+}
+
 int
 check_incidence(struct check *c, double *worst, struct err *err)
 {
@@ -142,7 +174,7 @@ check_incidence(struct check *c, double *worst, struct err *err)
 			*worst = fmax(
 			    *worst, group_distance(c, p, g, causes, incidence));
 	}
-	rv = 0;
+	rv = gray_distance(c, p, worst, err);
 out:
 	free(incidence);
 	pooled_free(p);

@@ -182,6 +182,9 @@ int pooled_logrank(const struct pooled *p, size_t step,
  */
 void pooled_incidence(const struct pooled *p, size_t group, size_t level,
     size_t step, const struct pooled_grid *grid, double *incidence);
+/* Gray's test of one level of the event; NAN if there is nothing to compare. */
+int pooled_gray(const struct pooled *p, size_t level, size_t step,
+    const struct pooled_grid *grid, double *chi2, struct err *err);
 
 /*
  * Rows with a number in a term: how many, their mean and standard deviation

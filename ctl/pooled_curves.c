@@ -23,9 +23,8 @@ count_cell(const struct pooled *p, size_t cell, double start, double end,
 	}
 }
 
-/* Rows of a cell that leave from start on and before end with this level. */
-static double
-count_level(
+double
+pooled_leave(
     const struct pooled *p, size_t cell, double start, double end, size_t level)
 {
 	double n = 0;
@@ -46,7 +45,7 @@ has_few_of_a_cause(const struct pooled *p, size_t cell, size_t step)
 	bool few = false;
 
 	for (size_t k = 0; k < p->model->n_events; k++) {
-		double n = count_level(p, cell, -HUGE_VAL, HUGE_VAL, k);
+		double n = pooled_leave(p, cell, -HUGE_VAL, HUGE_VAL, k);
 
 		rows += n;
 		few = few || (n > 0 && n < (double)step);
@@ -54,8 +53,8 @@ has_few_of_a_cause(const struct pooled *p, size_t cell, size_t step)
 	return few || rows < (double)step;
 }
 
-static bool
-is_left_out(const struct pooled *p, size_t cell, size_t step)
+bool
+pooled_is_left_out(const struct pooled *p, size_t cell, size_t step)
 {
 	double s = (double)step, rows, events;
 
@@ -66,8 +65,8 @@ is_left_out(const struct pooled *p, size_t cell, size_t step)
 	    (rows > events && rows - events < s);
 }
 
-static size_t
-n_cells(const struct pooled *p)
+size_t
+pooled_n_cells(const struct pooled *p)
 {
 	size_t n = 1;
 
@@ -94,14 +93,14 @@ count_group(const struct pooled *p, size_t group, size_t level, size_t step,
 	double start = grid->starts[i], end = end_of(grid, i), n, unused;
 
 	*at_risk = *events = *own = 0;
-	for (size_t c = group; c < n_cells(p); c += p->model->n_groups) {
-		if (is_left_out(p, c, step))
+	for (size_t c = group; c < pooled_n_cells(p); c += p->model->n_groups) {
+		if (pooled_is_left_out(p, c, step))
 			continue;
 		count_cell(p, c, start, HUGE_VAL, &n, &unused);
 		*at_risk += n;
 		count_cell(p, c, start, end, &unused, &n);
 		*events += n;
-		*own += count_level(p, c, start, end, level);
+		*own += pooled_leave(p, c, start, end, level);
 	}
 }
 
@@ -160,7 +159,7 @@ compare_groups(const struct pooled *p, size_t stratum, size_t step,
 			double rows, events;
 
 			at_risk[a] = deaths[a] = 0;
-			if (is_left_out(p, stratum * g + a, step))
+			if (pooled_is_left_out(p, stratum * g + a, step))
 				continue;
 			count_cell(p, stratum * g + a, grid->starts[i],
 			    HUGE_VAL, &at_risk[a], &events);
@@ -181,9 +180,8 @@ compare_groups(const struct pooled *p, size_t stratum, size_t step,
 	}
 }
 
-/* Of the groups with some variance, all but the last. */
-static double
-quadratic_form(long double *u, long double *v, size_t g)
+double
+pooled_quadratic_form(long double *u, long double *v, size_t g)
 {
 	size_t use[POOLED_TERMS_MAX], n = 0;
 	long double sum = 0;
@@ -219,10 +217,10 @@ pooled_logrank(const struct pooled *p, size_t step,
 	double *at_risk = pooled_zeroed(g, sizeof(*at_risk), &failed);
 	double *deaths = pooled_zeroed(g, sizeof(*deaths), &failed);
 
-	for (size_t s = 0; !failed && s < n_cells(p) / g; s++)
+	for (size_t s = 0; !failed && s < pooled_n_cells(p) / g; s++)
 		compare_groups(p, s, step, grid, u, v, at_risk, deaths);
 	if (!failed)
-		*chi2 = quadratic_form(u, v, g);
+		*chi2 = pooled_quadratic_form(u, v, g);
 	free(u);
 	free(v);
 	free(at_risk);

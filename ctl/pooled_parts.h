@@ -36,4 +36,17 @@ int pooled_latest_first(const void *a, const void *b);
  */
 int pooled_invert(long double *m, size_t p);
 
+/* Curves: a cell is a group in a stratum; how many there are. */
+size_t pooled_n_cells(const struct pooled *p);
+/* Has it too few rows, or too few of some cause, but some? */
+bool pooled_is_left_out(const struct pooled *p, size_t cell, size_t step);
+/* Rows of a cell that leave from start on and before end with this level. */
+double pooled_leave(const struct pooled *p, size_t cell, double start,
+    double end, size_t level);
+/*
+ * u' V^-1 u of the groups with some variance, all but the last; u (g) and v (g, g)
+ * are spoilt.  NAN if there are fewer than two.
+ */
+double pooled_quadratic_form(long double *u, long double *v, size_t g);
+
 #endif
