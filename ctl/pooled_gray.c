@@ -72,15 +72,14 @@ count_times(const struct pooled *p, size_t stratum, size_t level, size_t step,
 			    i + 1 < grid->n ? grid->starts[i + 1] : HUGE_VAL;
 
 			for (size_t l = 0; l < p->model->n_events; l++) {
-				double n =
-				    pooled_leave(p, cell, start, end, l);
+				double n = pooled_leave(p, cell, start, end, l);
 
 				if (l == level)
 					t->own[i * t->g + k] += n;
 				else if (l != p->model->censored)
 					t->others[i * t->g + k] += n;
-				t->at_risk[i * t->g + k] += pooled_leave(
-				    p, cell, start, HUGE_VAL, l);
+				t->at_risk[i * t->g + k] +=
+				    pooled_leave(p, cell, start, HUGE_VAL, l);
 			}
 		}
 	}
@@ -178,8 +177,7 @@ add_square(const struct times *t, const long double *weight, long double v,
 }
 
 static void
-add_variance(
-    const struct times *t, long double *weight, long double *out)
+add_variance(const struct times *t, long double *weight, long double *out)
 {
 	size_t g = t->g;
 	const long double *all = t->c + (t->n - 1) * g * g;

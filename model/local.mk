@@ -54,6 +54,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 
 # Of a finished plan; wants libstep.a and -lm.
 %C%_libresult_a_SOURCES = \
+	%D%/band.c %D%/band.h \
 	%D%/cox_report.c \
 	%D%/cuminc.h %D%/cuminc_report.c \
 	%D%/feasibility_report.c \

@@ -80,6 +80,13 @@ enum model_bounds {
 	BOUNDS_PLAIN, /* itself */
 };
 
+/* Km: bounds that hold for the whole curve at once. */
+enum model_band {
+	BAND_NO,
+	BAND_HALL_WELLNER,
+	BAND_EQUAL_PRECISION,
+};
+
 /* Regressions: whose residuals standard errors follow from, as a sandwich. */
 enum model_robust {
 	ROBUST_NO, /* those of the model */
@@ -161,6 +168,7 @@ struct model_spec {
 	uint32_t n_causes;
 	char causes[MODEL_CAUSES_MAX][MODEL_NAME_SIZE];
 	enum model_bounds bounds; /* km, cuminc */
+	enum model_band band; /* km */
 	double rho; /* km: of the weighted test beside the log-rank test */
 
 	double rmst_until; /* km: restricted mean until then; 0: none */

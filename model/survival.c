@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/json.h"
 #include "common/macros.h"
+#include "model/band.h"
 #include "model/report.h"
 #include "model/step/ldl.h"
 #include "model/tail.h"
@@ -86,6 +87,12 @@ survival_bounds(
 	}
 }
 
+static double
+greenwood_of(const struct survival_point *v)
+{
+	return v->se * v->se / (v->survival * v->survival);
+}
+
 /* At 0 there are none. */
 static void
 set_bounds(const struct plan *p, struct survival_point *v, double greenwood)
@@ -95,6 +102,40 @@ set_bounds(const struct plan *p, struct survival_point *v, double greenwood)
 		return;
 	v->se = v->survival * sqrt(greenwood);
 	survival_bounds(p, v->survival, v->se, &v->low, &v->high);
+}
+
+/*
+ * From the first event to the last one that somebody survives.  n: all patients;
+ * a band is to a point's limits as its half width is to z se.
+ */
+static void
+set_band(const struct plan *p, struct survival_group *g)
+{
+	double n = (double)g->n, low, high;
+	size_t end = g->n_points;
+	bool equal = p->spec.band == BAND_EQUAL_PRECISION;
+
+	g->band = NAN;
+	for (size_t i = 0; i < g->n_points; i++)
+		g->points[i].band_low = g->points[i].band_high = NAN;
+	while (end > 0 && !(g->points[end - 1].survival > 0.0))
+		end--;
+	if (p->spec.band == BAND_NO || end == 0)
+		return;
+	low = n * greenwood_of(&g->points[0]);
+	high = n * greenwood_of(&g->points[end - 1]);
+	g->band = (equal ? band_equal_precision : band_hall_wellner)(
+	    low / (1.0 + low), high / (1.0 + high));
+	for (size_t i = 0; i < end; i++) {
+		struct survival_point *v = &g->points[i];
+		double half = g->band * v->se;
+
+		if (!equal)
+			half = g->band * v->survival *
+			    (1.0 + n * greenwood_of(v)) / sqrt(n);
+		survival_bounds(
+		    p, v->survival, half / Z_95, &v->band_low, &v->band_high);
+	}
 }
 
 /*
@@ -351,6 +392,7 @@ survival_read(const struct plan *p, struct err *err)
 		}
 		count_group(p, a, g);
 		make_points(p, a, g);
+		set_band(p, g);
 		g->median = median_of(g, CURVE);
 		g->median_low = median_of(g, LOWER);
 		g->median_high = median_of(g, UPPER);
@@ -371,7 +413,8 @@ survival_free(struct survival *s)
 }
 
 static void
-json_points(struct json *j, const struct survival_group *g)
+json_points(
+    struct json *j, const struct plan *p, const struct survival_group *g)
 {
 	json_array(j, "curve");
 	for (size_t i = 0; i < g->n_points; i++) {
@@ -386,6 +429,10 @@ json_points(struct json *j, const struct survival_group *g)
 		json_real(j, "se", v->se);
 		json_real(j, "ci_low", v->low);
 		json_real(j, "ci_high", v->high);
+		if (p->spec.band != BAND_NO) {
+			json_real(j, "band_low", v->band_low);
+			json_real(j, "band_high", v->band_high);
+		}
 		json_real(j, "hazard", v->hazard);
 		json_real(j, "hazard_se", v->hazard_se);
 		json_real(j, "hazard_ci_low", v->hazard_low);
@@ -412,7 +459,9 @@ json_group(struct json *j, const struct plan *p, const char *name,
 			json_real(j, "rmst", g->rmst);
 			json_real(j, "rmst_se", g->rmst_se);
 		}
-		json_points(j, g);
+		if (p->spec.band != BAND_NO)
+			json_real(j, "band_critical", g->band);
+		json_points(j, p, g);
 	}
 	json_end_object(j);
 }
@@ -474,25 +523,32 @@ text_group(struct canon *out, const struct plan *p, const char *name,
 #define LINES 20
 
 static void
-text_curve(struct canon *out, const char *name, const struct survival_group *g)
+text_curve(struct canon *out, const struct plan *p, const char *name,
+    const struct survival_group *g)
 {
 	size_t every = (g->n_points + LINES - 1) / LINES;
+	bool band = p->spec.band != BAND_NO;
 	char se[24], low[24], high[24];
 
 	if (g->n_points == 0)
 		return;
-	report_print(out, "\n%s\n%10s %8s %8s %10s %10s %10s %10s %10s\n", name,
-	    "time", "at risk", "events", "survival", "se", "95% low",
-	    "95% high", "hazard");
+	report_print(out, "\n%s\n%10s %8s %8s %10s %10s %10s %10s %10s%s\n",
+	    name, "time", "at risk", "events", "survival", "se", "95% low",
+	    "95% high", "hazard", band ? "   band low  band high" : "");
 	for (size_t i = every - 1; i < g->n_points; i += every) {
 		const struct survival_point *v = &g->points[i];
 
 		report_print(out,
 		    "%10.6g %8" PRIu64 " %8" PRIu64
-		    " %10.5f %10s %10s %10s %10.5f\n",
+		    " %10.5f %10s %10s %10s %10.5f",
 		    v->time, v->at_risk, v->events, v->survival,
 		    report_digits(v->se, se), report_digits(v->low, low),
 		    report_digits(v->high, high), v->hazard);
+		if (band)
+			report_print(out, " %10s %10s",
+			    report_digits(v->band_low, low),
+			    report_digits(v->band_high, high));
+		report_print(out, "\n");
 	}
 }
 
@@ -523,7 +579,11 @@ survival_text(const struct survival *s, const struct plan *p, struct canon *out)
 			    p->spec.n_strata > 1 ? " (stratified)" : "");
 	}
 	for (size_t a = 0; a < s->n_groups; a++)
-		text_curve(out, p->spec.terms[a].name, &s->group[a]);
+		text_curve(out, p, p->spec.terms[a].name, &s->group[a]);
+	if (p->spec.band != BAND_NO)
+		report_print(out, "\n(Band: %s, simultaneous 95%%)\n",
+		    p->spec.band == BAND_HALL_WELLNER ? "Hall and Wellner's"
+						      : "equal precision");
 	report_print(out, "\n");
 }
 

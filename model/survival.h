@@ -24,6 +24,7 @@ struct survival_point {
 	double time; /* where the interval begins */
 	uint64_t at_risk, events, censored; /* until the next one */
 	double survival, se, low, high; /* 95%, by spec.bounds */
+	double band_low, band_high; /* of spec.band; NAN: none */
 	double hazard, hazard_se; /* Nelson-Aalen */
 	double hazard_low, hazard_high; /* 95%, by spec.bounds */
 };
@@ -35,6 +36,7 @@ struct survival_group {
 	struct survival_point *points; /* intervals with an event */
 	double median, median_low, median_high; /* NAN: not reached */
 	double rmst, rmst_se; /* NAN if the study asks for none */
+	double band; /* critical value of the band; NAN: none */
 	/* Of the tests. */
 	double observed[2], expected[2];
 };

@@ -315,9 +315,10 @@ check_curves(struct draft *d, struct err *err)
 	if (summary && m->feasibility != STUDY_NO)
 		return ini_error(d->ini, at, err,
 		    "feasibility: a summary says itself how many there are");
-	if (m->kind != STUDY_KM && (m->rmst_until != 0 || m->rho >= 0))
+	if (m->kind != STUDY_KM &&
+	    (m->rmst_until != 0 || m->rho >= 0 || m->band != STUDY_NO_BAND))
 		return ini_error(d->ini, at, err,
-		    "rmst-until, rho: only kind = km has them");
+		    "rmst-until, rho, band: only kind = km has them");
 	if (!curves && m->bounds != STUDY_LOG_BOUNDS)
 		return ini_error(d->ini, at, err,
 		    "bounds: only kind = km and kind = cuminc have them");
@@ -941,6 +942,9 @@ set_groups(const struct study *s, struct model_spec *spec)
 	spec->bounds = s->model.bounds == STUDY_LOG_LOG_BOUNDS ? BOUNDS_LOG_LOG
 	    : s->model.bounds == STUDY_PLAIN_BOUNDS            ? BOUNDS_PLAIN
 							       : BOUNDS_LOG;
+	spec->band = s->model.band == STUDY_HALL_WELLNER ? BAND_HALL_WELLNER
+	    : s->model.band == STUDY_EQUAL_PRECISION     ? BAND_EQUAL_PRECISION
+							 : BAND_NO;
 	if (s->model.kind == STUDY_CUMINC)
 		set_causes(s, spec);
 	for (size_t i = 0; i < s->n_groups; i++)

@@ -17,6 +17,8 @@
 static const char *const kind_words[] = { "cox", "logistic", "glm", "km",
 	"summary", "recoding", "cuminc", NULL };
 static const char *const bounds_words[] = { "log", "log-log", "plain", NULL };
+static const char *const band_words[] = { "no", "hall-wellner",
+	"equal-precision", NULL };
 static const char *const family_words[] = { "gaussian", "binomial", "poisson",
 	"quasipoisson", "gamma", "negative-binomial", "quasibinomial", NULL };
 static const char *const link_words[] = { "log", "inverse", NULL };
@@ -209,6 +211,7 @@ static const struct ini_field model_fields[] = {
 	{ "groups", ini_items, MODEL(groups), .min = 1, .max = 16 },
 	{ "censored", parse_raw, MODEL(censored) },
 	{ "bounds", ini_word, MODEL(m.bounds), .words = bounds_words },
+	{ "band", ini_word, MODEL(m.band), .words = band_words },
 	{ "rho", ini_real, MODEL(m.rho), .min = 0, .max = 10 },
 	{ "rmst-until", ini_real, MODEL(m.rmst_until), .min = 1e-9,
 	    .max = 1e9 },

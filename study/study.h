@@ -64,6 +64,7 @@ enum study_bounds {
 	STUDY_LOG_LOG_BOUNDS,
 	STUDY_PLAIN_BOUNDS
 };
+enum study_band { STUDY_NO_BAND, STUDY_HALL_WELLNER, STUDY_EQUAL_PRECISION };
 enum study_ties { STUDY_BRESLOW, STUDY_EFRON };
 enum study_strata {
 	STUDY_STRATA_NONE,
@@ -229,6 +230,7 @@ struct study {
 		int ph_test, baseline; /* Cox: enum study_yes */
 		double rmst_until; /* km; 0: no restricted mean */
 		int bounds; /* km, cuminc: enum study_bounds */
+		int band; /* km: enum study_band */
 		double rho; /* km: of the weighted test; -1: not said */
 		size_t summary_bins; /* summary: of a number's range */
 		/* Only to count who could take part: enum study_yes. */

@@ -366,6 +366,9 @@ check(const struct model_spec *s, struct err *err)
 	    (s->n_causes < 1 || s->n_causes > MODEL_CAUSES_MAX))
 		return err_set(err, ERR_CONFIG, "%u causes, expected 1 to %d",
 		    s->n_causes, MODEL_CAUSES_MAX);
+	if (s->band > BAND_EQUAL_PRECISION ||
+	    (s->band != BAND_NO && s->kind != MODEL_KM))
+		return err_set(err, ERR_CONFIG, "only a km model has bands");
 	if (s->bounds > BOUNDS_PLAIN || !(s->rho >= 0.0 && s->rho <= 10.0))
 		return err_set(err, ERR_CONFIG,
 		    "unknown confidence bounds, or rho beyond 0 to 10");

@@ -15,6 +15,10 @@ has '"median_ci_low": 223' out/result.json
 has '"median_ci_high": 353' out/result.json
 has '"rmst": 440.1065195671' out/result.json
 has '"rmst_se": 26.6947259659' out/result.json
+has '"band_critical": 1.358' out/result.json
+has '"band_low": 0' out/result.json
+has '"hazard_ci_low": 0' out/result.json
+has "^(Band: Hall and Wellner's" out/result.txt
 has '"chi2": 9.460687080990' out/result.json
 has '"chi2": 11.80130022446' out/result.json
 has '^Log-rank test  *9.4607 on 1 df' out/result.txt

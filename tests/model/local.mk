@@ -26,11 +26,13 @@ check_PROGRAMS += %D%/test_encode %D%/test_grid
 %C%_test_grid_LDADD = model/libstep.a common/libcommon.a $(CMOCKA_LIBS)
 
 check_PROGRAMS += \
-	%D%/test_bad_cases \
+	%D%/test_bad_cases %D%/test_band \
 	%D%/test_cuminc %D%/test_robust %D%/test_cox %D%/test_effects %D%/test_families %D%/test_few %D%/test_glm %D%/test_golden %D%/test_km \
 	%D%/test_learn %D%/test_plan %D%/test_result %D%/test_textbook
 %C%_test_bad_cases_SOURCES = %D%/test_bad_cases.c
 %C%_test_bad_cases_LDADD = %D%/libdescribed.a $(MODEL_TEST_LIBS)
+%C%_test_band_SOURCES = %D%/test_band.c
+%C%_test_band_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_cox_SOURCES = %D%/test_cox.c
 %C%_test_cox_LDADD = $(MODEL_TEST_LIBS)
 %C%_test_effects_SOURCES = %D%/test_effects.c
@@ -75,6 +77,7 @@ EXTRA_DIST += \
 	tests/reference/cuminc.R tests/reference/km_bounds.R \
 	tests/reference/families.R \
 	tests/reference/ridge.R tests/reference/ridge.py \
+	tests/reference/bands.R \
 	tests/reference/robust.R \
 	tests/reference/glm.R \
 	tests/reference/km.R \
@@ -82,6 +85,8 @@ EXTRA_DIST += \
 	tests/reference/summary.R \
 	tests/vectors/model/README.md \
 	tests/vectors/model/auc.csv \
+	tests/vectors/model/band_critical.csv \
+	tests/vectors/model/band_lung.csv \
 	tests/vectors/model/biopsy.csv \
 	tests/vectors/model/birthweight.csv \
 	tests/vectors/model/birthwt.csv \

@@ -366,6 +366,8 @@ static const struct {
 	{ "kind = cox\n", "kind = cuminc\n",
 	    "s:13:9: [model] has no key \"censored\", which kind = cuminc "
 	    "needs: the level of \"dead\" that means no event" },
+	{ "kind = cox\n", "kind = cox\nband = hall-wellner\n",
+	    "s:20:9: rmst-until, rho, band: only kind = km has them" },
 	{ "kind = cox\n", "kind = km\ncensored = 0\n",
 	    "s:12:12: censored: only kind = cuminc has it; use event-level" },
 	{ "strata = sex\n", "strata = sex\nbounds = plain\n",
