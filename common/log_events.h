@@ -44,6 +44,10 @@
 #define EVENT_COORD_HERE "cb8a90abd62e42f087b30945190ff699"
 /* The database is an old one. */
 #define EVENT_RESTORED "861748257c4c47998050099a479f0776"
+/* A coordinator whose database is an old one gets back what it has lost. */
+#define EVENT_RETURNED "9c482dc8699e42dab31b7ab1b67c7864"
+/* Nobody has the result of a round that was opened. */
+#define EVENT_SUM_LOST "9e60ed5d7bdb41db9259eb1869d9d1af"
 /* A site dealt a wrong share. */
 #define EVENT_DEALER "9a5820088a9b4aa99121907b5f792880"
 /* A round was aborted. */

@@ -337,6 +337,14 @@ book_new_round(struct book *b, int64_t study, uint64_t *round, struct err *err)
 }
 
 int
+book_skip_rounds(struct book *b, int64_t study, uint64_t round, struct err *err)
+{
+	return db_run(b->db, err,
+	    "UPDATE study SET last_round = max(last_round, ?) WHERE id = ?",
+	    "ii", (int64_t)round, study);
+}
+
+int
 book_put_round(struct book *b, int64_t study, uint64_t round, const void *body,
     size_t len, struct err *err)
 {

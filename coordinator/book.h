@@ -104,6 +104,9 @@ int book_get_checked(struct book *b, int64_t study, uint32_t idx,
  */
 int book_new_round(
     struct book *b, int64_t study, uint64_t *round, struct err *err);
+/* A number is the last one from now on, unless there was a higher one. */
+int book_skip_rounds(
+    struct book *b, int64_t study, uint64_t round, struct err *err);
 int book_put_round(struct book *b, int64_t study, uint64_t round,
     const void *body, size_t len, struct err *err);
 int book_get_round(struct book *b, int64_t study, uint64_t *round,

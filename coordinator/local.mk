@@ -24,7 +24,8 @@ pkglibexec_PROGRAMS += %D%/listener
 # Masked vectors and sums: the round's other side.  No network, no BLAS.
 pkglibexec_PROGRAMS += %D%/rounds
 %C%_rounds_SOURCES = %D%/rounds.c %D%/rounds.h %D%/rounds_phases.c \
-	%D%/rounds_studies.c %D%/rounds_transcript.c %D%/rounds_vouch.c
+	%D%/rounds_returns.c %D%/rounds_spool.c %D%/rounds_studies.c \
+	%D%/rounds_transcript.c %D%/rounds_vouch.c
 %C%_rounds_LDADD = board/libsnapshot.a %D%/libbook.a model/libstep.a study/libstudy.a \
 	crypto/libround.a crypto/librandom.a crypto/libauthority.a crypto/libhash.a \
 	privsep/libprivsep.a common/libdb.a common/libcommon.a \

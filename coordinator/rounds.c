@@ -83,6 +83,18 @@ unknown_study(struct rounds *s, uint16_t site, const struct exchange_next *q,
 	return 0;
 }
 
+static void
+say_unknown(struct rounds *s, uint16_t site)
+{
+	if (!s->lacks_study)
+		log_event(EVENT_RESTORED, LOG_ERR, NULL, 0,
+		    "site %u takes part in a study that this database does not "
+		    "have: it was restored from a backup; submit the study "
+		    "again",
+		    site);
+	s->lacks_study = true;
+}
+
 /* What there is to say to the site: 1 and the message, 0 or -1. */
 static int
 find_answer(struct rounds *s, uint16_t site, const struct exchange_next *q,
@@ -94,6 +106,14 @@ find_answer(struct rounds *s, uint16_t site, const struct exchange_next *q,
 		return 0;
 	/* One after the other: results of each epoch are checked against the
 	   manifest that was in force. */
+	if (q->epoch > s->manifest->epoch && !s->is_old) {
+		s->is_old = true;
+		log_event(EVENT_RESTORED, LOG_ERR, NULL, 0,
+		    "site %u has the manifest of epoch %u, this database "
+		    "that of %u: it was restored from a backup; submit the "
+		    "newer manifests again, one after the other",
+		    site, q->epoch, s->manifest->epoch);
+	}
 	if (q->epoch < s->manifest->epoch)
 		return book_manifest_after(s->book, q->epoch, out, err);
 	if ((rv = unknown_study(s, site, q, out, err)) != 0)
@@ -102,6 +122,8 @@ find_answer(struct rounds *s, uint16_t site, const struct exchange_next *q,
 		const struct exchange_study *x = &q->studies[i];
 		struct work *w = work_find(s, x->digest);
 
+		if (w == NULL && x->standing == EXCHANGE_READY)
+			say_unknown(s, site);
 		if (w == NULL || x->standing != EXCHANGE_READY)
 			continue;
 		if ((rv = work_owes(w, site, x, out, err)) != 0)

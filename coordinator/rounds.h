@@ -49,7 +49,23 @@ struct work {
 	struct model_spec *spec;
 	struct plan *plan;
 	uint8_t state[BOOK_DIGEST];
-	bool is_behind; /* of a site, which was said */
+	/* What sites were asked, in case the database was restored from a backup
+	   (rounds_returns.c). */
+	struct returns {
+		bool is_behind, is_other; /* of a site, which was said */
+		uint16_t asked; /* for the next result, by */
+		int64_t asked_ms; /* monotonic */
+		int64_t call_ms; /* when the first was asked about rounds; 0 */
+		bool called; /* all were, or have had the time */
+		bool certified; /* a site has unmasked on this state, */
+		bool is_short; /* and what others have kept is missing: said */
+		uint32_t unchecked; /* step whose sum a late site waits for, */
+		int64_t unchecked_ms; /* and when all were asked about it */
+		struct canon *kept; /* by place in the study; NULL: none */
+		/* By place in the study. */
+		uint8_t told[BOOK_SITES_MAX]; /* enum told */
+		bool said[BOOK_SITES_MAX]; /* was asked about unchecked */
+	} returns;
 	uint16_t cohort[BOOK_SITES_MAX];
 	size_t n_cohort;
 	struct coord_round *round; /* the open one; NULL before it starts */
@@ -81,6 +97,7 @@ struct rounds {
 	struct manifest *manifest; /* NULL until one was submitted */
 	struct work *works;
 	struct waiting *waiting;
+	bool is_old, lacks_study; /* which was said */
 };
 
 /* Something has changed: answer whom it lets answer. */
@@ -107,13 +124,69 @@ int rounds_chunk(struct rounds *s, const struct ctl_request *q,
 /* A site has checked a sum, and says what it came to. */
 int work_take_checked(struct work *w, const void *msg, size_t len,
     uint16_t *from, struct err *err);
-/* The result that led to step idx for a site that comes back after its uploads
-   have expired, with c + 1 others that have checked it: 1; 0 if they have not
-   expired, or too few have. */
+/* The result that led to step idx for a site that comes back when its uploads
+   are gone, with c + 1 others that have checked it: 1; 0 if they are here, or too
+   few have: then returns.unchecked is idx. */
 int work_vouched(struct work *w, uint16_t site, uint32_t idx, struct canon *out,
     struct err *err);
 
+/* rounds_returns.c */
+/* A site stands at a step that we do not know: 1 and what to ask it, 0, -1. */
+int work_ask_back(struct work *w, uint16_t site, uint32_t idx,
+    struct canon *out, struct err *err);
+/* Before a site is told the announcement: 1 and a question, 0 to go on, WORK_WAIT,
+   or -1. */
+#define WORK_WAIT 2
+int work_ask_round(
+    struct work *w, uint16_t site, struct canon *out, struct err *err);
+/* The uploads that a late site needs are lost, and too few have signed the sum
+   of step idx: ask site, which stands further.  1, 0 or -1. */
+int work_ask_checked(struct work *w, uint16_t site, uint32_t idx,
+    struct canon *out, struct err *err);
+/* A result of ours that a site hands back, after its sum. */
+int work_take_result(struct work *w, uint16_t site, const void *msg, size_t len,
+    struct err *err);
+/* What a site has of its newest round, after its upload. */
+int work_take_kept(struct work *w, uint16_t site, const void *msg, size_t len,
+    struct err *err);
+/* Whether a site was asked for a vector. */
+bool work_asked(const struct work *w, uint16_t site);
+/* There is a new state, or a new round on it. */
+void work_forget_asked(struct work *w, bool new_state);
+void work_drop_kept(struct work *w);
+
+/* rounds_spool.c: see there for the names of the files */
+enum spool { SPOOL_PART, SPOOL_UP, SPOOL_PUBLIC };
+/* PATH_MAX bytes.  Only of a part the site matters. */
+void spool_path(const struct rounds *s, enum spool kind, uint16_t site,
+    const uint8_t root[ROUND_DIGEST], char *out);
+int spool_move(const struct rounds *s, enum spool from, enum spool to,
+    uint16_t site, const uint8_t root[ROUND_DIGEST], struct err *err);
+/* What is public. */
+void spool_unlink(const struct rounds *s, const uint8_t name[ROUND_DIGEST]);
+/* Bytes of an upload to the present round, and of its sum. */
+size_t work_vector_len(const struct work *w);
+/* All words of such a file; the caller frees them. */
+void *work_words(const struct work *w, const char *path, struct err *err);
+/* Chunk index of an upload; *have is how many stand. */
+int rounds_put_chunk(struct rounds *s, uint16_t site,
+    const uint8_t root[ROUND_DIGEST], uint32_t index, const void *data,
+    size_t len, uint32_t *have, struct err *err);
+/* Chunk index of a published upload, appended to out. */
+int rounds_get_chunk(struct rounds *s, const uint8_t root[ROUND_DIGEST],
+    uint32_t index, uint32_t *total, struct canon *out, struct err *err);
+/* Forget what site has sent; site 0: what all have sent. */
+void work_drop_parts(struct work *w, uint16_t site);
 /* rounds_phases.c */
+/* The open round's number; 0 if there is none. */
+uint64_t work_number(const struct work *w);
+#define WORK_FIELDS(w)                                                         \
+	(struct log_field[]){                                                  \
+		log_field("STUDY", "%s", (w)->name),                           \
+		log_field("ROUND", "%" PRIu64, work_number(w)),                \
+		log_field("KIND", "%s", plan_kind((w)->plan)),                 \
+	},                                                                     \
+	    3
 const struct round_ctx *work_context(const struct work *w, struct context *c);
 /* The same for a round of an older epoch. */
 const struct round_ctx *work_context_under(
@@ -121,6 +194,12 @@ const struct round_ctx *work_context_under(
 /* A result that the book has, of whatever epoch; the caller frees it. */
 struct round_result *work_result(
     struct work *w, const struct canon *msg, struct err *err);
+/* A sum is checked: step the model, keep both, and forget the round. */
+int work_advance(struct work *w, const struct round_about *about,
+    const struct round_input *inputs, size_t n, const void *sum,
+    const struct canon *result, struct err *err);
+/* Announce another round in place of the one that is open. */
+int work_start_round(struct work *w, struct err *err);
 /* Begin or go on: as far as it goes without waiting. */
 int work_progress(struct work *w, struct err *err);
 /* End the open round without a sum. */
@@ -131,13 +210,6 @@ int work_abort(struct work *w, const char *why, struct err *err);
  */
 int work_message(struct work *w, uint16_t site, const void *msg, size_t len,
     struct err *err);
-/* Chunk index of an upload; *have is how many stand. */
-int rounds_put_chunk(struct rounds *s, uint16_t site,
-    const uint8_t root[ROUND_DIGEST], uint32_t index, const void *data,
-    size_t len, uint32_t *have, struct err *err);
-/* Chunk index of a published upload, appended to out. */
-int rounds_get_chunk(struct rounds *s, const uint8_t root[ROUND_DIGEST],
-    uint32_t index, uint32_t *total, struct canon *out, struct err *err);
 /* 1 if the study has something for the site, appended to out; 0 or -1. */
 int work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
     struct canon *out, struct err *err);

@@ -51,27 +51,11 @@ work_context(const struct work *w, struct context *c)
 	    w, w->manifest != NULL ? w->manifest : w->rounds->manifest, c);
 }
 
-/* Bytes of an upload, and of the sum. */
-static size_t
-vector_len(const struct work *w)
-{
-	return coord_round_about(w->round)->words * (study_bits(w->study) / 8);
-}
-
-/* The open round's number; 0 if there is none. */
-static uint64_t
-round_number(const struct work *w)
+uint64_t
+work_number(const struct work *w)
 {
 	return w->round != NULL ? coord_round_about(w->round)->round : 0;
 }
-
-#define WORK_FIELDS(w)                                                         \
-	(struct log_field[]){                                                  \
-		log_field("STUDY", "%s", (w)->name),                           \
-		log_field("ROUND", "%" PRIu64, round_number(w)),               \
-		log_field("KIND", "%s", plan_kind((w)->plan)),                 \
-	},                                                                     \
-	    3
 
 static int
 keep(struct work *w, struct err *err)
@@ -88,212 +72,6 @@ keep(struct work *w, struct err *err)
 		    err);
 	canon_free(&body);
 	return rv;
-}
-
-/*
- * The spool: SITE-ROOT.part is coming in, ROOT.up is verified and part of a
- * round, ROOT is an input of a sum, for the sites to repeat it.
- */
-
-enum spool { SPOOL_PART, SPOOL_UP, SPOOL_PUBLIC };
-
-static void
-spool_path(const struct rounds *s, enum spool kind, uint16_t site,
-    const uint8_t root[ROUND_DIGEST], char out[PATH_MAX])
-{
-	char hex[DIGEST_TEXT];
-
-	hex_text(root, ROUND_DIGEST, hex);
-	if (kind == SPOOL_PART)
-		snprintf(out, PATH_MAX, "%s/spool/%u-%s.part", s->state_dir,
-		    site, hex);
-	else
-		snprintf(out, PATH_MAX, "%s/spool/%s%s", s->state_dir, hex,
-		    kind == SPOOL_UP ? ".up" : "");
-}
-
-static int
-spool_move(const struct rounds *s, enum spool from, enum spool to,
-    uint16_t site, const uint8_t root[ROUND_DIGEST], struct err *err)
-{
-	char a[PATH_MAX], b[PATH_MAX], folder[PATH_MAX];
-
-	spool_path(s, from, site, root, a);
-	spool_path(s, to, site, root, b);
-	if (rename(a, b) < 0) {
-		/* Before a crash it had been moved already. */
-		if (errno == ENOENT && access(b, R_OK) == 0)
-			return 0;
-		return err_sys(err, "rename %s", a);
-	}
-	snprintf(folder, sizeof(folder), "%s/spool", s->state_dir);
-	return file_sync(folder, err);
-}
-
-static void
-remove_part(const struct rounds *s, const struct part *p)
-{
-	char path[PATH_MAX];
-
-	spool_path(s, SPOOL_PART, p->site, p->root, path);
-	unlink(path);
-	spool_path(s, SPOOL_UP, p->site, p->root, path);
-	unlink(path);
-}
-
-/* What site has sent; site 0: what all have sent. */
-static void
-drop_parts(struct work *w, uint16_t site)
-{
-	struct part **at = &w->parts;
-
-	while (*at != NULL) {
-		struct part *p = *at;
-
-		if (site != 0 && p->site != site) {
-			at = &p->next;
-			continue;
-		}
-		remove_part(w->rounds, p);
-		*at = p->next;
-		free(p);
-	}
-}
-
-/* Where an upload of this root and site belongs, or NULL. */
-static struct part *
-find_part(struct rounds *s, uint16_t site, const uint8_t root[ROUND_DIGEST],
-    struct work **work)
-{
-	struct work *free_work = NULL;
-	struct part *p;
-	struct context c;
-
-	for (struct work *w = s->works; w != NULL; w = w->next) {
-		if (w->round == NULL ||
-		    coord_round_phase(w->round) != COORD_UPLOADS ||
-		    coord_round_owed(w->round, work_context(w, &c), site) !=
-			ROUND_SHARESET)
-			continue;
-		for (p = w->parts; p != NULL && p->site != site; p = p->next)
-			continue;
-		if (p != NULL && memcmp(p->root, root, ROUND_DIGEST) == 0) {
-			*work = w;
-			return p;
-		}
-		if (free_work == NULL || p == NULL)
-			free_work = w;
-	}
-	if ((*work = free_work) == NULL)
-		return NULL;
-	for (p = free_work->parts; p != NULL && p->site != site; p = p->next)
-		continue;
-	if (p != NULL) { /* another upload of the same site: begin anew */
-		remove_part(s, p);
-	} else if ((p = calloc(1, sizeof(*p))) != NULL) {
-		p->next = free_work->parts;
-		free_work->parts = p;
-	} else {
-		return NULL;
-	}
-	p->site = site;
-	p->have = 0;
-	memcpy(p->root, root, ROUND_DIGEST);
-	return p;
-}
-
-int
-rounds_put_chunk(struct rounds *s, uint16_t site,
-    const uint8_t root[ROUND_DIGEST], uint32_t index, const void *data,
-    size_t len, uint32_t *have, struct err *err)
-{
-	struct work *w;
-	struct part *p = find_part(s, site, root, &w);
-	char path[PATH_MAX];
-	uint64_t offset = (uint64_t)index * ROUND_CHUNK;
-	int fd, rv = -1;
-
-	if (p == NULL)
-		return err_set(err, ERR_REFUSED, "no upload is due");
-	if (len == 0 || len > ROUND_CHUNK || offset + len > vector_len(w))
-		return err_set(err, ERR_PEER,
-		    "chunk %u of %zu bytes is more "
-		    "than the round's upload",
-		    index, len);
-	if (index != p->have) {
-		*have = p->have;
-		return 0;
-	}
-	spool_path(s, SPOOL_PART, site, root, path);
-	fd = open(path,
-	    O_WRONLY | O_CREAT | O_CLOEXEC | (index == 0 ? O_TRUNC : 0), 0600);
-	if (fd < 0)
-		return err_sys(err, "create %s", path);
-	if (lseek(fd, (off_t)offset, SEEK_SET) < 0 ||
-	    file_write_all(fd, data, len) < 0) {
-		err_sys(err, "write %s", path);
-		goto out;
-	}
-	*have = ++p->have;
-	rv = 0;
-out:
-	close(fd);
-	return rv;
-}
-
-int
-rounds_get_chunk(struct rounds *s, const uint8_t root[ROUND_DIGEST],
-    uint32_t index, uint32_t *total, struct canon *out, struct err *err)
-{
-	char path[PATH_MAX];
-	uint8_t *buf = NULL;
-	struct stat st;
-	ssize_t n;
-	int fd, rv = -1;
-
-	spool_path(s, SPOOL_PUBLIC, 0, root, path);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0) {
-		if (errno == ENOENT)
-			return err_set(
-			    err, ERR_REFUSED, "no upload of that name is kept");
-		return err_sys(err, "open %s", path);
-	}
-	if (fstat(fd, &st) < 0 || (buf = malloc(ROUND_CHUNK)) == NULL) {
-		err_sys(err, "%s", path);
-		goto out;
-	}
-	*total = (uint32_t)((st.st_size + ROUND_CHUNK - 1) / ROUND_CHUNK);
-	if (index >= *total) {
-		err_set(err, ERR_PEER, "chunk %u of %u", index, *total);
-		goto out;
-	}
-	n = pread(fd, buf, ROUND_CHUNK, (off_t)index * ROUND_CHUNK);
-	if (n < 0) {
-		err_sys(err, "read %s", path);
-		goto out;
-	}
-	canon_raw(out, buf, (size_t)n);
-	rv = 0;
-out:
-	free(buf);
-	close(fd);
-	return rv;
-}
-
-/* All words of a spooled upload; the caller frees them. */
-static void *
-read_words(const struct work *w, const char *path, struct err *err)
-{
-	size_t want = vector_len(w), len;
-	uint8_t *data = file_read(path, want, &len, err);
-
-	if (data != NULL && len != want) {
-		err_set(err, ERR_PEER, "an upload of %zu bytes, expected %zu",
-		    len, want);
-		free(data);
-		return NULL;
-	}
-	return data;
 }
 
 /* The trailer of an upload whose chunks should all be here. */
@@ -316,7 +94,7 @@ take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
 		snprintf(path, sizeof(path), "%s", up); /* sent again */
 	if (access(path, R_OK) < 0)
 		return err_set(err, ERR_REFUSED, "its chunks are not here");
-	if ((words = read_words(w, path, err)) == NULL)
+	if ((words = work_words(w, path, err)) == NULL)
 		rv = -1;
 	else
 		rv = coord_round_add_upload(
@@ -324,7 +102,7 @@ take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
 	free(words);
 	if (rv < 0) {
 		if (err->code != ERR_SYSTEM && strcmp(path, up) != 0)
-			drop_parts(w, in.site);
+			work_drop_parts(w, in.site);
 		return -1;
 	}
 	if (strcmp(path, up) == 0)
@@ -369,8 +147,8 @@ clear_deadline(struct work *w)
 	loop_set_timer(w->rounds->loop, -1, on_deadline, w, &never);
 }
 
-static int
-start_round(struct work *w, struct err *err)
+int
+work_start_round(struct work *w, struct err *err)
 {
 	struct round_about about = {
 		.step = plan_index(w->plan),
@@ -386,6 +164,7 @@ start_round(struct work *w, struct err *err)
 	if (book_new_round(w->rounds->book, w->id, &about.round, err) < 0)
 		goto fail;
 	coord_round_free(w->round);
+	work_forget_asked(w, false);
 	w->round = coord_round_start(work_context(w, &c), &about, err);
 	if (w->round == NULL || keep(w, err) < 0)
 		goto fail;
@@ -417,7 +196,7 @@ work_abort(struct work *w, const char *why, struct err *err)
 	clear_deadline(w);
 	log_event(EVENT_ROUND_ENDED, LOG_WARNING, WORK_FIELDS(w),
 	    "round aborted: %s", why);
-	drop_parts(w, 0);
+	work_drop_parts(w, 0);
 	return set_deadline(w, RETRY_S, err);
 }
 
@@ -446,7 +225,7 @@ get_words(void *arg, uint16_t site, const void **words, struct err *err)
 		if (access(path, R_OK) < 0)
 			spool_path(
 			    s, SPOOL_PUBLIC, site, src->inputs[i].root, path);
-		src->words = read_words(src->w, path, err);
+		src->words = work_words(src->w, path, err);
 		*words = src->words;
 		return src->words != NULL ? 0 : -1;
 	}
@@ -468,7 +247,7 @@ publish_leaves(
 	if (leaves == NULL)
 		return err_sys(err, "%zu chunks", chunks);
 	spool_path(w->rounds, SPOOL_PUBLIC, in->site, in->root, path);
-	if ((words = read_words(w, path, err)) != NULL) {
+	if ((words = work_words(w, path, err)) != NULL) {
 		round_leaves(bits, words, n, leaves);
 		round_leaves_name(in->root, name);
 		spool_path(w->rounds, SPOOL_PUBLIC, 0, name, path);
@@ -493,7 +272,7 @@ publish(
 
 	round_words_root(study_bits(w->study), sum, n, root);
 	spool_path(w->rounds, SPOOL_PUBLIC, 0, root, path);
-	if (file_write(path, sum, vector_len(w), 0600, err) < 0)
+	if (file_write(path, sum, work_vector_len(w), 0600, err) < 0)
 		return -1;
 	if (w->study->privacy.verify == STUDY_TRUST)
 		return 0; /* nobody needs them any more */
@@ -507,15 +286,6 @@ publish(
 			return -1;
 	}
 	return 0;
-}
-
-static void
-unlink_public(const struct rounds *s, const uint8_t name[ROUND_DIGEST])
-{
-	char path[PATH_MAX];
-
-	spool_path(s, SPOOL_PUBLIC, 0, name, path);
-	unlink(path);
 }
 
 struct round_result *
@@ -566,9 +336,9 @@ expire_uploads(struct work *w, struct err *err)
 		const uint8_t *root = round_result_input(r, i)->root;
 		uint8_t name[ROUND_DIGEST];
 
-		unlink_public(w->rounds, root);
+		spool_unlink(w->rounds, root);
 		round_leaves_name(root, name);
-		unlink_public(w->rounds, name);
+		spool_unlink(w->rounds, name);
 	}
 	round_result_free(r);
 	canon_free(&result);
@@ -585,6 +355,7 @@ store_next(struct work *w, const struct step *step, const struct canon *plan,
 		return -1;
 	if (book_add_step(b, w->id, step, plan->data, plan->len, result->data,
 		result->len, err) < 0 ||
+	    book_skip_rounds(b, w->id, step->round, err) < 0 ||
 	    book_drop_round(b, w->id, err) < 0 ||
 	    (w->study->privacy.cohort == STUDY_FIXED && w->n_cohort == 0 &&
 		book_set_cohort(b, w->id, step->sites, step->n_sites, err) <
@@ -622,20 +393,19 @@ audit_change(
 	    w->name, "round", round, "gone", gone, "new", came, NULL);
 }
 
-/* The sum is opened: step the model, keep both, and forget the round. */
-static int
-advance(struct work *w, const void *sum, const struct sources *src,
+int
+work_advance(struct work *w, const struct round_about *about,
+    const struct round_input *inputs, size_t n, const void *sum,
     const struct canon *result, struct err *err)
 {
-	const struct round_about *about = coord_round_about(w->round);
-	struct step step = { .round = about->round, .n_sites = src->n };
+	struct step step = { .round = about->round, .n_sites = n };
 	struct canon after = { 0 };
 	struct plan *next = NULL;
 	uint8_t sum_root[ROUND_DIGEST];
 	char round[24], n_text[16], state[DIGEST_TEXT];
 	int rv = -1;
 
-	next = plan_next(w->plan, sum, about->words, (uint32_t)src->n, err);
+	next = plan_next(w->plan, sum, about->words, (uint32_t)n, err);
 	if (next == NULL)
 		goto out;
 	round_words_root(study_bits(w->study), sum, about->words, sum_root);
@@ -645,14 +415,14 @@ advance(struct work *w, const void *sum, const struct sources *src,
 		goto out;
 	}
 	step.idx = plan_index(next);
-	for (size_t i = 0; i < src->n; i++)
-		step.sites[i] = src->inputs[i].site;
+	for (size_t i = 0; i < n; i++)
+		step.sites[i] = inputs[i].site;
 	snprintf(step.kind, sizeof(step.kind), "%s", about->kind);
 	round_state_next(w->digest, step.idx, plan_kind(next), w->state,
 	    sum_root, after.data, after.len, step.state);
 	hex_text(step.state, BOOK_DIGEST, state);
 	snprintf(round, sizeof(round), "%" PRIu64, about->round);
-	snprintf(n_text, sizeof(n_text), "%zu", src->n);
+	snprintf(n_text, sizeof(n_text), "%zu", n);
 	if (audit_event(w->rounds->audit, err, "sum", "study", w->name, "round",
 		round, "kind", step.kind, "sites", n_text, "state", state,
 		NULL) < 0 ||
@@ -661,7 +431,7 @@ advance(struct work *w, const void *sum, const struct sources *src,
 		goto out;
 	/* From here on the book is ahead; memory follows. */
 	log_event(EVENT_ROUND_SUM, LOG_INFO, WORK_FIELDS(w),
-	    "sum over %zu sites; %s", src->n,
+	    "sum over %zu sites; %s", n,
 	    plan_done(next) ? "the study is done" : plan_kind(next));
 	coord_round_free(w->round);
 	w->round = NULL;
@@ -671,6 +441,7 @@ advance(struct work *w, const void *sum, const struct sources *src,
 	w->plan = next;
 	next = NULL;
 	memcpy(w->state, step.state, BOOK_DIGEST);
+	work_forget_asked(w, true);
 	if (w->study->privacy.cohort == STUDY_FIXED && w->n_cohort == 0) {
 		memcpy(
 		    w->cohort, step.sites, step.n_sites * sizeof(*w->cohort));
@@ -678,13 +449,13 @@ advance(struct work *w, const void *sum, const struct sources *src,
 	}
 	if (plan_done(w->plan))
 		w->status = BOOK_DONE;
-	drop_parts(w, 0);
-	for (size_t i = 0;
-	     w->study->privacy.verify == STUDY_TRUST && i < src->n; i++) {
+	work_drop_parts(w, 0);
+	for (size_t i = 0; w->study->privacy.verify == STUDY_TRUST && i < n;
+	     i++) {
 		char path[PATH_MAX];
 
 		/* After a restart it is no part that we know. */
-		spool_path(w->rounds, SPOOL_UP, 0, src->inputs[i].root, path);
+		spool_path(w->rounds, SPOOL_UP, 0, inputs[i].root, path);
 		unlink(path);
 	}
 	clear_deadline(w);
@@ -698,9 +469,10 @@ out:
 static int
 finish(struct work *w, const struct round_ctx *ctx, struct err *err)
 {
-	size_t len = vector_len(w);
+	size_t len = work_vector_len(w);
 	struct sources src = { .w = w };
 	struct round_uploads uploads = { .get = get_words, .arg = &src };
+	struct round_about about;
 	void *sum = malloc(len);
 	struct canon result = { 0 };
 	int rv = -1;
@@ -713,7 +485,8 @@ finish(struct work *w, const struct round_ctx *ctx, struct err *err)
 		0 ||
 	    publish(w, &src, sum, err) < 0)
 		goto out;
-	rv = advance(w, sum, &src, &result, err);
+	about = *coord_round_about(w->round);
+	rv = work_advance(w, &about, src.inputs, src.n, sum, &result, err);
 out:
 	canon_free(&result);
 	free(src.words);
@@ -797,15 +570,17 @@ work_progress(struct work *w, struct err *err)
 
 		if (w->status != BOOK_RUNNING)
 			return 0;
-		if (w->round == NULL && start_round(w, err) < 0)
+		if (w->round == NULL && work_start_round(w, err) < 0)
 			return -1;
 		ctx = work_context(w, &c);
 		t = coord_round_tally(w->round, ctx);
+		if (t.phase == COORD_READY && w->returns.certified)
+			return 0;
 		switch (t.phase) {
 		case COORD_ABORTED:
 			if (!w->overdue)
 				return set_deadline(w, RETRY_S, err);
-			if (start_round(w, err) < 0)
+			if (work_start_round(w, err) < 0)
 				return -1;
 			break;
 		case COORD_UNMASKS:
@@ -838,8 +613,12 @@ work_message(
 
 	if (type == ROUND_CHECKED)
 		return work_take_checked(w, msg, len, &from, err);
+	if (type == ROUND_RESULT)
+		return work_take_result(w, site, msg, len, err);
 	if (w->round == NULL)
 		return err_set(err, ERR_REFUSED, "no round is open");
+	if (type == ROUND_KEPT)
+		return work_take_kept(w, site, msg, len, err);
 	ctx = work_context(w, &c);
 	switch (type) {
 	case ROUND_READY:
@@ -905,28 +684,32 @@ work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
 	struct context c;
 	int rv = 0;
 
-	if (q->idx > plan_index(w->plan) ||
-	    (q->idx == plan_index(w->plan) &&
-		memcmp(q->state, w->state, BOOK_DIGEST) != 0)) {
-		if (!w->is_behind)
+	if (q->idx > plan_index(w->plan))
+		return work_ask_back(w, site, q->idx, out, err);
+	if (q->idx == plan_index(w->plan) &&
+	    memcmp(q->state, w->state, BOOK_DIGEST) != 0) {
+		if (!w->returns.is_other)
 			log_fields(LOG_ERR, WORK_FIELDS(w),
-			    "site %u stands at step %u, which this database "
-			    "does not know: it was restored from a backup; the "
-			    "study cannot go on, a new one has to begin",
+			    "site %u stands at step %u of another history than "
+			    "this database's; the study cannot go on, a new "
+			    "one has to begin",
 			    site, q->idx);
-		w->is_behind = true;
+		w->returns.is_other = true;
 		return 0;
 	}
 	if (q->idx < plan_index(w->plan)) {
 		rv = work_vouched(w, site, q->idx + 1, &msg, err);
+		if (rv == 0 && w->returns.unchecked != q->idx + 1)
+			rv = get_result(w, q->idx + 1, &msg, err);
 		if (rv < 0)
-			return -1;
-		if (rv == 0 && (rv = get_result(w, q->idx + 1, &msg, err)) < 0)
 			return -1;
 	} else if (w->round != NULL) {
 		const struct round_ctx *ctx = work_context(w, &c);
 
 		type = coord_round_owed(w->round, ctx, site);
+		if (type == ROUND_ANNOUNCE &&
+		    (rv = work_ask_round(w, site, out, err)) != 0)
+			return rv == WORK_WAIT ? 0 : rv;
 		if (type != ROUND_NONE)
 			rv = coord_round_message(
 				 w->round, ctx, type, site, &msg, err) < 0
@@ -936,5 +719,7 @@ work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
 	if (rv == 1)
 		exchange_wrap(w->digest, msg.data, msg.len, out);
 	canon_free(&msg);
+	if (rv == 0 && q->idx >= w->returns.unchecked)
+		rv = work_ask_checked(w, site, q->idx, out, err);
 	return rv;
 }

@@ -38,6 +38,7 @@ work_free(struct work *w)
 		w->parts = p->next;
 		free(p);
 	}
+	work_drop_kept(w);
 	coord_round_free(w->round);
 	manifest_free(w->manifest);
 	plan_free(w->plan);
@@ -476,6 +477,13 @@ missing(const struct work *w, char *out, size_t size)
 	}
 }
 
+static const char *
+work_status(const struct work *w)
+{
+	return w->returns.certified ? "recovering"
+				    : book_status_name(w->status);
+}
+
 /* What the board shows of us. */
 int
 rounds_show(struct rounds *s, struct err *err)
@@ -490,8 +498,7 @@ rounds_show(struct rounds *s, struct err *err)
 		struct context c;
 
 		snprintf(b.name, sizeof(b.name), "%s", k->name);
-		snprintf(b.status, sizeof(b.status), "%s",
-		    book_status_name(k->status));
+		snprintf(b.status, sizeof(b.status), "%s", work_status(k));
 		snprintf(b.kind, sizeof(b.kind), "%s", plan_kind(k->plan));
 		b.step = plan_index(k->plan);
 		b.rounds_done = b.step;
@@ -539,7 +546,7 @@ cmd_status(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
 			missing(w, names, sizeof(names));
 		}
 		ctl_reply_cell(r, "%s", w->name);
-		ctl_reply_cell(r, "%s", book_status_name(w->status));
+		ctl_reply_cell(r, "%s", work_status(w));
 		ctl_reply_cell(r, "%u", plan_index(w->plan));
 		ctl_reply_cell(r, "%s", plan_kind(w->plan));
 		ctl_reply_cell(r, "%" PRIu64,

@@ -4,8 +4,10 @@
  */
 #include "coordinator/rounds.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/err.h"
 #include "crypto/round_vouch.h"
@@ -96,25 +98,52 @@ collect(struct work *w, uint32_t idx, uint16_t but, struct round_checked c,
 	return rv < 0 ? -1 : v->n == need;
 }
 
+/* 1: not all inputs of a sum are here: they have expired, or a restored backup
+   has lost them. */
+static int
+uploads_gone(struct work *w, const struct canon *result, struct err *err)
+{
+	struct round_result *r = work_result(w, result, err);
+	char path[PATH_MAX];
+	int gone = 0;
+
+	if (r == NULL)
+		return -1;
+	for (size_t i = 0; i < round_result_inputs(r); i++) {
+		const struct round_input *in = round_result_input(r, i);
+
+		spool_path(w->rounds, SPOOL_PUBLIC, in->site, in->root, path);
+		gone |= access(path, R_OK) < 0;
+	}
+	round_result_free(r);
+	return gone;
+}
+
 int
 work_vouched(struct work *w, uint16_t site, uint32_t idx, struct canon *out,
     struct err *err)
 {
+	bool expired =
+	    plan_index(w->plan) >= idx + w->study->rounds.keep_uploads;
 	struct round_vouched *v;
 	struct canon result = { 0 };
 	struct round_checked c;
 	struct context k;
-	int rv;
+	int rv, gone = 0;
 
-	/* Nobody needs them yet, or ever. */
-	if (plan_index(w->plan) < idx + w->study->rounds.keep_uploads ||
-	    w->study->privacy.verify == STUDY_TRUST)
-		return 0;
+	if (w->returns.unchecked == idx)
+		w->returns.unchecked = 0;
+	if (w->study->privacy.verify == STUDY_TRUST)
+		return 0; /* nobody needs them */
 	if ((v = calloc(1, sizeof(*v))) == NULL)
 		return err_sys(err, "signatures");
 	rv = expected(w, idx, &c, &result, err);
+	if (rv == 1 && (gone = uploads_gone(w, &result, err)) < 0)
+		rv = -1;
 	if (rv == 1)
-		rv = collect(w, idx, site, c, v, err);
+		rv = gone || expired ? collect(w, idx, site, c, v, err) : 0;
+	if (rv == 0 && gone)
+		w->returns.unchecked = idx;
 	if (rv == 1) {
 		v->result = result.data;
 		v->result_len = result.len;

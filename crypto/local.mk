@@ -44,6 +44,7 @@ noinst_LIBRARIES += %D%/libround.a
 	%D%/prg.c %D%/prg.h \
 	%D%/proof.c %D%/proof.h \
 	%D%/round.c %D%/round.h \
+	%D%/round_behind.c %D%/round_behind.h \
 	%D%/round_check.c %D%/round_check.h \
 	%D%/round_coord.c %D%/round_coord.h \
 	%D%/round_coord_state.h %D%/round_coord_store.c \

@@ -62,6 +62,8 @@ enum round_type {
 	ROUND_ABORT, /* coordinator to sites: this round ends without a sum */
 	ROUND_CHECKED, /* site to coordinator: what a checked sum came to */
 	ROUND_VOUCHED, /* coordinator to a site: M8, and who has checked it */
+	ROUND_BEHIND, /* coordinator to a site: what it knows of a study */
+	ROUND_KEPT, /* site to coordinator: what it has of a round */
 	ROUND_TYPES
 };
 

@@ -26,6 +26,8 @@ static const char *const type_names[] = {
 	[ROUND_ABORT] = "abort",
 	[ROUND_CHECKED] = "checked",
 	[ROUND_VOUCHED] = "vouched",
+	[ROUND_BEHIND] = "behind",
+	[ROUND_KEPT] = "kept",
 };
 
 const char *

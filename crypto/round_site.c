@@ -8,6 +8,7 @@
 #include "common/err.h"
 #include "common/macros.h"
 #include "crypto/prg.h"
+#include "crypto/round_behind.h"
 #include "crypto/round_keys.h"
 #include "crypto/round_site_state.h"
 #include "crypto/shamir.h"
@@ -45,6 +46,7 @@ site_round_free(struct site_round *s)
 	if (s == NULL)
 		return;
 	forget(s);
+	canon_free(&s->announce_msg);
 	canon_free(&s->roster_msg);
 	for (size_t i = 0; i < ASKED_N; i++)
 		canon_free(&s->answers[i].bytes);
@@ -67,6 +69,35 @@ uint32_t
 site_round_epoch(const struct site_round *s)
 {
 	return s->epoch;
+}
+
+static void
+put_part(struct round_kept *k, enum kept_part part, const struct canon *c)
+{
+	k->part[part].p = c->data;
+	k->part[part].len = c->len;
+}
+
+void
+site_round_put_kept(const struct site_round *s, const void *trailer, size_t len,
+    struct canon *out)
+{
+	struct round_kept k = { 0 };
+
+	put_part(&k, KEPT_ANNOUNCE, &s->announce_msg);
+	if (s->phase >= SITE_SHARED && s->phase <= SITE_UNMASKED) {
+		put_part(&k, KEPT_ROSTER, &s->roster_msg);
+		put_part(&k, KEPT_SHARES, &s->answers[ASKED_ROSTER].bytes);
+		k.part[KEPT_UPLOAD].p = trailer;
+		k.part[KEPT_UPLOAD].len = len;
+		put_part(&k, KEPT_CONFIRM, &s->answers[ASKED_LIST].bytes);
+		put_part(&k, KEPT_UNMASK, &s->answers[ASKED_CERTIFICATE].bytes);
+		k.n = s->roster.p.n;
+		for (size_t i = 0; i < k.n; i++)
+			k.marks[i] = (uint8_t)(s->u2[i] | s->u3[i] << 1);
+	}
+	if (k.part[KEPT_ANNOUNCE].len != 0)
+		round_kept_put(&k, out);
 }
 
 uint32_t
@@ -202,6 +233,12 @@ site_round_start(const struct round_ctx *ctx, const struct round_about *expect,
 	s->about = a.about;
 	memcpy(s->announce, a.digest, ROUND_DIGEST);
 	s->prekey = *prekey;
+	canon_raw(&s->announce_msg, msg, len);
+	if (s->announce_msg.failed) {
+		msg_no_memory(err);
+		site_round_free(s);
+		return NULL;
+	}
 	if (msg_put_ready(ctx, &t1, &answer, err) != 0 ||
 	    keep_answer(s, ASKED_ANNOUNCE, msg, len, &answer, ready, err) !=
 		0) {

@@ -72,6 +72,10 @@ const char *site_phase_name(enum site_phase phase);
 const struct round_about *site_round_about(const struct site_round *s);
 /* Of the manifest that it began under, and is checked against to its end. */
 uint32_t site_round_epoch(const struct site_round *s);
+/* What it has kept, for a coordinator that has lost it (crypto/round_behind.h):
+   nothing if an older release has stored it.  trailer: of its upload, or empty. */
+void site_round_put_kept(const struct site_round *s, const void *trailer,
+    size_t len, struct canon *out);
 /* The prekey that T1 offered. */
 uint32_t site_round_prekey(const struct site_round *s);
 /* NULL before SITE_SHARED, both. */

@@ -32,6 +32,7 @@ struct site_round {
 	uint16_t self;
 	uint32_t epoch; /* of the manifest that it began under */
 	struct round_about about;
+	struct canon announce_msg; /* T0; empty if an older release kept it */
 	uint8_t announce[ROUND_DIGEST]; /* H(T0) */
 	struct prekey prekey;
 	struct canon roster_msg; /* M0; empty before SITE_SHARED */

@@ -5,7 +5,8 @@
 #include "common/err.h"
 #include "crypto/round_site_state.h"
 
-#define SAVED_LABEL HASH_LABEL "site-round-2"
+#define SAVED_LABEL HASH_LABEL "site-round-3"
+#define SAVED_LABEL_2 HASH_LABEL "site-round-2" /* without T0 */
 
 /* sodium_malloc() fills with a pattern; nothing here may look like a share. */
 struct secrets *
@@ -29,6 +30,7 @@ site_round_save(const struct site_round *s, struct canon *out)
 	canon_u16(out, s->self);
 	canon_u32(out, s->epoch);
 	msg_put_about(out, &s->about);
+	canon_bytes(out, s->announce_msg.data, s->announce_msg.len);
 	canon_raw(out, s->announce, ROUND_DIGEST);
 	prekey_put(out, &s->prekey);
 	canon_bytes(out, s->roster_msg.data, s->roster_msg.len);
@@ -53,6 +55,16 @@ site_round_save(const struct site_round *s, struct canon *out)
 		canon_raw(out, s->x->f[j], ROUND_KEY);
 		canon_raw(out, s->x->g[j], ROUND_KEY);
 	}
+}
+
+static int
+load_announce(struct site_round *s, struct canon_in *in, struct err *err)
+{
+	size_t len;
+	const uint8_t *p = canon_get_bytes(in, 0, ROUND_MESSAGE_MAX, &len);
+
+	canon_raw(&s->announce_msg, p, p != NULL ? len : 0);
+	return s->announce_msg.failed ? msg_no_memory(err) : 0;
 }
 
 static int
@@ -119,6 +131,7 @@ site_round_load(const void *bytes, size_t len, struct err *err)
 {
 	struct canon_in in = canon_in(bytes, len);
 	struct site_round *s;
+	bool with_announce;
 	char label[64];
 
 	if ((s = calloc(1, sizeof(*s))) == NULL) {
@@ -126,7 +139,8 @@ site_round_load(const void *bytes, size_t len, struct err *err)
 		return NULL;
 	}
 	canon_get_text(&in, label, sizeof(label));
-	if (strcmp(label, SAVED_LABEL) != 0)
+	with_announce = strcmp(label, SAVED_LABEL) == 0;
+	if (!with_announce && strcmp(label, SAVED_LABEL_2) != 0)
 		in.failed = true;
 	s->phase = canon_get_u8(&in);
 	if (s->phase < SITE_READY || s->phase > SITE_ENDED)
@@ -134,6 +148,8 @@ site_round_load(const void *bytes, size_t len, struct err *err)
 	s->self = canon_get_u16(&in);
 	s->epoch = canon_get_u32(&in);
 	msg_get_about(&in, &s->about);
+	if (with_announce && load_announce(s, &in, err) != 0)
+		goto bad;
 	canon_get_raw(&in, s->announce, ROUND_DIGEST);
 	prekey_get(&in, &s->prekey);
 	if (load_roster(s, &in, err) != 0 || load_rest(s, &in, err) != 0 ||

@@ -28,8 +28,8 @@
 static enum exchange_standing
 standing(const struct gate *g, const struct run *r)
 {
-	if (r == NULL || r->busy || g->self == 0 || g->restored ||
-	    plan_done(r->plan))
+	/* (also when it is done: a coordinator that was restored asks it) */
+	if (r == NULL || r->busy || g->self == 0 || g->restored)
 		return EXCHANGE_KNOWN;
 	return EXCHANGE_READY;
 }

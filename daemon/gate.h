@@ -131,6 +131,11 @@ int gate_checkpoint(void *self, struct err *err);
 int gate_on_countersigned(
     struct gate *g, const void *p, size_t len, struct err *err);
 
+/* gate_returns.c */
+/* All sums that are kept of a study. */
+int gate_drop_sums(
+    struct gate *g, const struct store_study *st, struct err *err);
+
 /* gate_retention.c */
 /* Delete the table that the study has, if it still has one. */
 int gate_drop_table(struct gate *g, const struct store_study *st,

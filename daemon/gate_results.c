@@ -292,6 +292,7 @@ finish(
 		how, learned[0] != '\0' ? "learned" : NULL, learned,
 		NULL) < 0 ||
 	    audit_change(g, r, &step, round, err) < 0 ||
+	    run_keep_sum(g, r, step.idx, &checked, sum, err) < 0 ||
 	    store_next(g, r, &step, &after, &checked, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the store is ahead; memory follows. */

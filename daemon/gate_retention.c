@@ -98,7 +98,8 @@ gate_retention(void *self, struct err *err)
 			break;
 		if (when == 0 || when + keep > clock_utc())
 			continue;
-		if ((rv = gate_drop_table(g, &st, why, err)) < 0)
+		if ((rv = gate_drop_table(g, &st, why, err)) < 0 ||
+		    (rv = gate_drop_sums(g, &st, err)) < 0)
 			break;
 		if (st.status != STATUS_DONE)
 			run_close(g, st.id);

@@ -415,6 +415,7 @@ static const struct {
 	{ ROUND_ABORT, true, on_abort },
 	{ ROUND_RESULT, false, run_on_result },
 	{ ROUND_VOUCHED, false, run_on_vouched },
+	{ ROUND_BEHIND, false, run_on_behind },
 };
 
 /* What each message is answered with. */
@@ -443,7 +444,7 @@ run_handle(
 		if (round_result_peek(msg, len, &epoch, sum, err) < 0)
 			return -1;
 	} else if (type != ROUND_ANNOUNCE && type != ROUND_VOUCHED &&
-	    r->round != NULL) {
+	    type != ROUND_BEHIND && r->round != NULL) {
 		epoch = site_round_epoch(r->round);
 	}
 	if ((in.ctx = run_context_of(g, r, epoch, &c, err)) == NULL)

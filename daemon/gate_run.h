@@ -2,7 +2,8 @@
  * Inside of the gate: a study that this site takes part in, and what the files
  * that have to do with rounds share.  gate_rounds.c has the messages of a round,
  * gate_training.c the update, gate_learning.c its noise and what that costs,
- * gate_send.c what leaves, gate_results.c the sum.
+ * gate_send.c what leaves, gate_results.c the sum, gate_returns.c what a coordinator
+ * that has lost it gets back.
  */
 #ifndef DAEMON_GATE_RUN_H
 #define DAEMON_GATE_RUN_H
@@ -105,7 +106,10 @@ int run_answer(struct gate *g, struct run *r, enum round_type type,
     const struct canon *msg, struct err *err);
 /* The run waits for the coordinator again. */
 int run_idle(struct gate *g, struct run *r, struct err *err);
-/* Chunks first; the trailer goes when they are there. */
+/* Chunks first; the message, of that type, goes when they are there. */
+int run_send_vector(struct gate *g, struct run *r, enum round_type type,
+    const uint8_t root[ROUND_DIGEST], const void *words, size_t words_len,
+    const void *msg, size_t len, struct err *err);
 int run_send_upload(struct gate *g, struct run *r, const void *words,
     const void *trailer, size_t trailer_len, struct err *err);
 /* Send again what the spool has. */
@@ -150,6 +154,13 @@ struct incoming {
 /* gate_results.c */
 int run_on_result(struct incoming *in, struct err *err);
 int run_on_vouched(struct incoming *in, struct err *err);
+/* gate_returns.c */
+int run_on_behind(struct incoming *in, struct err *err);
+/* The sum that leads to step idx, and what this site has signed of it (maybe of
+   no bytes), before the step is stored. */
+int run_keep_sum(struct gate *g, const struct run *r, uint32_t idx,
+    const struct canon *checked, const void *sum, struct err *err);
+
 /* The result whose sum is being checked, if there is one. */
 void run_drop_replay(struct run *r);
 

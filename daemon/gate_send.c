@@ -81,7 +81,7 @@ gate_on_delivered(void *self, struct msg *m, struct err *err)
 		int rv;
 
 		r->trailer = (struct canon){ 0 };
-		rv = run_answer(g, r, ROUND_UPLOAD, &trailer, err);
+		rv = run_answer(g, r, r->sending, &trailer, err);
 		canon_free(&trailer);
 		return rv;
 	}
@@ -93,28 +93,38 @@ gate_on_delivered(void *self, struct msg *m, struct err *err)
 }
 
 int
-run_send_upload(struct gate *g, struct run *r, const void *words,
-    const void *trailer, size_t trailer_len, struct err *err)
+run_send_vector(struct gate *g, struct run *r, enum round_type type,
+    const uint8_t root[ROUND_DIGEST], const void *words, size_t words_len,
+    const void *msg, size_t len, struct err *err)
 {
 	struct canon out = { 0 };
-	uint8_t root[ROUND_DIGEST];
 
 	if (gate_keep_count(g, err) < 0)
 		return -1;
-	round_words_root(
-	    study_bits(r->study), words, plan_words(r->plan), root);
 	r->busy = true;
-	r->sending = ROUND_UPLOAD;
+	r->sending = type;
 	r->tag = ++g->last_tag;
 	canon_free(&r->trailer);
-	canon_raw(&r->trailer, trailer, trailer_len);
+	canon_raw(&r->trailer, msg, len);
 	if (r->trailer.failed)
 		return err_set(err, ERR_SYSTEM, "upload: out of memory");
-	canon_raw(&out, root, sizeof(root));
+	canon_raw(&out, root, ROUND_DIGEST);
 	canon_u64(&out, ROUND_CHUNK);
-	canon_raw(&out, words, run_vector_len(r));
+	canon_raw(&out, words, words_len);
 	return chan_send_canon(
 	    child_peer(&g->child, PROC_UPLINK), MSG_UPLOAD, r->tag, &out, err);
+}
+
+int
+run_send_upload(struct gate *g, struct run *r, const void *words,
+    const void *trailer, size_t trailer_len, struct err *err)
+{
+	uint8_t root[ROUND_DIGEST];
+
+	round_words_root(
+	    study_bits(r->study), words, plan_words(r->plan), root);
+	return run_send_vector(g, r, ROUND_UPLOAD, root, words,
+	    run_vector_len(r), trailer, trailer_len, err);
 }
 
 int

@@ -56,7 +56,7 @@ pkglibexec_PROGRAMS += %D%/gate
 %C%_gate_SOURCES = %D%/gate.c %D%/gate.h %D%/gate_checkpoint.c \
 	%D%/gate_control.c %D%/gate_counter.c %D%/gate_jobs.c \
 	%D%/gate_learning.c %D%/gate_manifest.c %D%/gate_results.c \
-	%D%/gate_retention.c %D%/gate_rounds.c %D%/gate_run.c %D%/gate_run.h \
+	%D%/gate_retention.c %D%/gate_returns.c %D%/gate_rounds.c %D%/gate_run.c %D%/gate_run.h \
 	%D%/gate_send.c %D%/gate_studies.c %D%/gate_training.c
 %C%_gate_LDADD = board/libsnapshot.a %D%/libstore.a %D%/libsiteconfig.a model/libstep.a \
 	study/libstudy.a crypto/libround.a crypto/librandom.a crypto/libauthority.a \

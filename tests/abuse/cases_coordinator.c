@@ -18,6 +18,7 @@
 #include "common/err.h"
 #include "common/macros.h"
 #include "crypto/manifest.h"
+#include "crypto/round_behind.h"
 
 #define ALL ((const bool[]){ true, true, true, true })
 #define THREE ((const bool[]){ true, true, true, false })
@@ -1051,6 +1052,104 @@ abuse_18_a_partial_unmask_run_again(void **state)
 	run(please_run_it_again);
 }
 
+/* It says that it was restored from a backup, and that it knows of nothing. */
+static struct canon
+behind_of(const struct round_behind *b, const struct site *by)
+{
+	struct canon msg = { 0 };
+	struct context c;
+	struct err err;
+
+	ok(round_behind_put(ctx_of(by, &c), b, &msg, &err), &err);
+	return msg;
+}
+
+static void
+other_pasts(const struct round_behind *truth)
+{
+	struct round_behind b;
+	struct canon content, msg;
+
+#define OTHER(what, word)                                                      \
+	b = *truth;                                                            \
+	what;                                                                  \
+	refused(behind_of(&b, NULL), word)
+	OTHER(b.state[5] ^= 1, "another state at step 0");
+	OTHER(b.step = 1, "this site is at 0");
+	OTHER(b.wish = ROUND_WISHES, "behind");
+#undef OTHER
+	refused(behind_of(truth, &h.sites[1]), "sign");
+	msg = behind_of(truth, NULL);
+	content = content_of(&msg, "behind");
+	content.data[0] ^= 1;
+	canon_free(&msg);
+	refused(signed_anew(NULL, "behind", content), "another study");
+}
+
+/* What it gets is what it had: the same upload, the same shares. */
+static void
+hands_back_what_it_said(const struct round_behind *b)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	struct canon msg = behind_of(b, NULL);
+	const struct canon *kept = &said[0][0][ROUND_KEPT];
+	static const struct {
+		enum kept_part part;
+		enum round_type type;
+	} parts[] = {
+		{ KEPT_SHARES, ROUND_SHARES },
+		{ KEPT_UPLOAD, ROUND_UPLOAD },
+		{ KEPT_CONFIRM, ROUND_CONFIRM },
+		{ KEPT_UNMASK, ROUND_UNMASK },
+	};
+	struct round_kept k;
+	struct err err;
+
+	canon_free(&said[0][0][ROUND_KEPT]);
+	for (tell(victim, &msg); kept->len == 0; pump(5))
+		assert_true(clock_mono_ms() < until);
+	canon_free(&msg);
+	wait_idle(victim);
+	ok(round_kept_read(kept->data, kept->len, &k, &err), &err);
+	for (size_t i = 0; i < nitems(parts); i++) {
+		const struct canon *before = &said[0][0][parts[i].type];
+
+		assert_int_equal(k.part[parts[i].part].len, before->len);
+		assert_memory_equal(
+		    k.part[parts[i].part].p, before->data, before->len);
+	}
+}
+
+static enum fate
+pretends(size_t site, enum round_type type, struct canon *msg)
+{
+	struct round_behind b = { .wish = ROUND_WISH_NEXT };
+	struct round_about about;
+
+	(void)msg;
+	if (site != 0 || at_step[0] != 0 || type != ROUND_RESULT || stage != 0)
+		return PASS;
+	stage = 1;
+	true_announce(0, &about);
+	memcpy(b.state, about.state, sizeof(b.state));
+	for (unsigned i = 0; i < 2; i++) {
+		other_pasts(&b);
+		hands_back_what_it_said(&b);
+		/* No second sum comes of it. */
+		about.round += 100;
+		refused(announce_of(&about), "has a sum already");
+		restart(victim);
+	}
+	return PASS;
+}
+
+static void
+abuse_18_a_coordinator_that_pretends_to_be_restored(void **state)
+{
+	(void)state;
+	run(pretends);
+}
+
 /* 19 */
 
 static const struct {
@@ -1148,6 +1247,7 @@ main(int argc, char *argv[])
 		TEST_SHORT(abuse_14_a_roster_for_one_site_alone),
 		TEST(abuse_15_downgrades_and_what_is_not_canonical),
 		TEST(abuse_18_a_partial_unmask_run_again),
+		TEST(abuse_18_a_coordinator_that_pretends_to_be_restored),
 		TEST(abuse_19_values_beyond_their_bounds),
 	};
 

@@ -190,6 +190,92 @@ abuse_21_an_inconsistent_dealer(void **state)
 	all_see_the_liar("s1");
 }
 
+/* 11: the coordinator was restored, and a site hands back what is not its own. */
+
+static struct canon
+of_another_study(struct canon content, struct round_about about)
+{
+	struct canon t0 = { 0 };
+	struct round_ctx ctx;
+	struct context c;
+	struct err err;
+
+	ctx = *ctx_of(NULL, &c);
+	ctx.study[0] ^= 1;
+	ok(msg_put_announce(&ctx, &about, &t0, &err), &err);
+	memcpy(content.data + 4, t0.data, t0.len); /* it comes first */
+	canon_free(&t0);
+	return signed_anew(NULL, "result", content);
+}
+
+static void
+not_taken(size_t site, struct canon forged, const char *word)
+{
+	const char *why = rounds_say(&h.sites[site], &forged);
+
+	assert_string_not_equal(why, "");
+	assert_non_null(strstr(why, word));
+	canon_free(&forged);
+}
+
+static enum fate
+hand_back_falsely(size_t site, enum round_type type, struct canon *msg)
+{
+	struct canon content, forged;
+	struct msg_announce a;
+	struct context c;
+	struct err err;
+
+	if (type != ROUND_RESULT || stage != 1)
+		return PASS;
+	stage = 2;
+	forged = copy_of(msg);
+	forged.data[forged.len / 2] ^= 1;
+	not_taken(site, forged, "sign");
+	content = content_of(msg, "result");
+	ok(msg_get_announce(ctx_of(NULL, &c), content.data + 4,
+	       (size_t)content.data[2] << 8 | content.data[3], &a, &err),
+	    &err);
+	not_taken(site, signed_anew(&h.sites[site], "result", content), "sign");
+	not_taken(site, of_another_study(content_of(msg, "result"), a.about),
+	    "another study");
+	forged = copy_of(msg);
+	forged.len -= ROUND_SIGNATURE / 2;
+	not_taken(site, forged, "");
+	return PASS; /* the true one, whose sum was altered on the way */
+}
+
+static void
+another_sum(struct site *s, struct canon *words)
+{
+	(void)s;
+	if (stage != 0)
+		return;
+	stage = 1;
+	words->data[3] ^= 1;
+}
+
+static void
+abuse_11_a_result_handed_back_falsely(void **state)
+{
+	size_t n;
+
+	(void)state;
+	begin();
+	wait_for_audit("coordinator", "sum", "study", 0);
+	back_up_rounds();
+	n = audit_lines("coordinator", "sum", "study");
+	for (size_t i = 0; i < h.n; i++)
+		wait_for_audit(h.sites[i].name, "sum", "study", n);
+	restore_rounds();
+	lie = hand_back_falsely;
+	h.upload = another_sum;
+	finish();
+	assert_int_equal(stage, 2);
+	assert_true(audit_lines("coordinator", "returned", "study") >= 1);
+	assert_true(audit_lines("coordinator", "refused", "") >= 1);
+}
+
 /* 22 */
 
 static enum fate
@@ -458,6 +544,7 @@ int
 main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
+		TEST(abuse_11_a_result_handed_back_falsely),
 		TEST_PATIENT(abuse_20_a_flipped_share),
 		TEST_PATIENT(abuse_20_a_share_flipped_by_the_coordinator),
 		TEST_PATIENT(abuse_21_an_inconsistent_dealer),

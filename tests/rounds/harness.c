@@ -293,6 +293,44 @@ kill_rounds(void)
 	memset(calls, 0, sizeof(calls));
 }
 
+void
+start_all(void)
+{
+	start_rounds();
+	for (size_t i = 0; i < h.n; i++) {
+		if (h.sites[i].pid == 0)
+			continue;
+		kill_site(&h.sites[i]);
+		start_site(&h.sites[i]);
+	}
+}
+
+static void
+shell(const char *command, const char *a, const char *b)
+{
+	char line[400];
+
+	snprintf(line, sizeof(line), "%s %s %s", command, a, b);
+	assert_int_equal(system(line), 0);
+}
+
+void
+back_up_rounds(void)
+{
+	kill_rounds();
+	shell("cp -a", in_dir("coordinator"), in_dir("backup"));
+	start_all();
+}
+
+void
+restore_rounds(void)
+{
+	kill_rounds();
+	shell("rm -r", in_dir("coordinator"), "");
+	shell("mv", in_dir("backup"), in_dir("coordinator"));
+	start_all();
+}
+
 /*
  * The wire
  */

@@ -143,6 +143,11 @@ void start_site(struct site *s);
 void start_rounds(void);
 void kill_site(struct site *s);
 void kill_rounds(void);
+/* Rounds, and all sites that run anew: their calls went with it. */
+void start_all(void);
+/* An image of rounds' database, spool and audit log; and rounds as it was then. */
+void back_up_rounds(void);
+void restore_rounds(void);
 
 /* Sign the manifest of the next epoch, with these sites (by bit) revoked: what
    h.manifest is from then on. */

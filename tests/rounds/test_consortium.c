@@ -362,64 +362,6 @@ a_site_cannot_shorten_its_log_or_write_it_anew(void **state)
 }
 
 static void
-start_all(void)
-{
-	start_rounds();
-	for (size_t i = 0; i < h.n; i++) { /* their calls went with it */
-		kill_site(&h.sites[i]);
-		start_site(&h.sites[i]);
-	}
-}
-
-/* An image of the coordinator from before the last sums: it says so, once, and
-   no site gives another answer to what it was asked before (harness.h). */
-static void
-a_restored_coordinator_says_so_and_gets_no_second_answer(void **state)
-{
-	static const char text[] = "was restored from a backup";
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-	char command[800], *said = NULL, *at = NULL;
-	size_t len, sums;
-	struct err err;
-	int own, log;
-
-	(void)state;
-	begin();
-	wait_for_audit("coordinator", "sum", "study", 0);
-	kill_rounds();
-	sums = audit_lines("coordinator", "sum", "study");
-	snprintf(command, sizeof(command), "cp -a %s %s", in_dir("coordinator"),
-	    in_dir("backup"));
-	assert_int_equal(system(command), 0);
-	start_all();
-	wait_for_audit("coordinator", "sum", "study", sums + 1);
-	wait_for_audit("s0", "unmask", "study", sums + 1);
-	kill_rounds();
-	snprintf(command, sizeof(command), "rm -r %s && mv %s %s",
-	    in_dir("coordinator"), in_dir("backup"), in_dir("coordinator"));
-	assert_int_equal(system(command), 0);
-	own = dup(STDERR_FILENO);
-	log = open(in_dir("said"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	assert_true(own >= 0 && log >= 0);
-	dup2(log, STDERR_FILENO);
-	start_all();
-	dup2(own, STDERR_FILENO);
-	close(own);
-	close(log);
-	for (; at == NULL; at = strstr(said, text)) {
-		assert_true(clock_mono_ms() < until);
-		pump(20);
-		free(said);
-		said = (char *)file_read(in_dir("said"), 1 << 20, &len, &err);
-		assert_non_null(said);
-	}
-	for (int i = 0; i < 20; i++)
-		pump(20);
-	assert_null(strstr(at + 1, text));
-	free(said);
-}
-
-static void
 the_coordinator_refuses_what_the_root_did_not_sign(void **state)
 {
 	struct canon bad = { 0 };
@@ -478,7 +420,6 @@ main(int argc, char *argv[])
 		TEST(the_deputy_approves_and_revokes),
 		TEST(what_waits_is_listed_and_what_is_done_is_deleted),
 		TEST(a_site_cannot_shorten_its_log_or_write_it_anew),
-		TEST(a_restored_coordinator_says_so_and_gets_no_second_answer),
 		TEST(the_coordinator_refuses_what_the_root_did_not_sign),
 		TEST(
 		    a_site_of_another_name_than_the_manifest_has_takes_no_part),

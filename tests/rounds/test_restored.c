@@ -1,0 +1,294 @@
+/*
+ * A coordinator whose database is restored from a backup, and a study that goes
+ * on: the sites hand back what it has lost.  Throughout no site gives a second
+ * answer (harness.h), and the model is that of all rows, to the bit.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+#include "tests/rounds/harness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/macros.h"
+#include "crypto/exchange.h"
+
+static struct site *const late = &h.sites[3];
+static unsigned stage;
+
+static int
+start(const char *cohort, const char *privacy, unsigned ready_wait_s)
+{
+	stage = 0;
+	return consortium_start((struct options){ .n = 4,
+	    .cohort = cohort,
+	    .privacy = privacy,
+	    .keep_tables = 1,
+	    .ready_wait_s = ready_wait_s,
+	    .deadline_s = 2 });
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return start("fixed", NULL, 60);
+}
+
+static int
+setup_open(void **state)
+{
+	(void)state;
+	return start("open", NULL, 1);
+}
+
+static int
+setup_trust(void **state)
+{
+	(void)state;
+	return start("open", "verify = trust\n", 1);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return consortium_stop();
+}
+
+static size_t
+sums(void)
+{
+	return audit_lines("coordinator", "sum", "study");
+}
+
+static void
+lose_sums(size_t k)
+{
+	size_t n;
+
+	begin();
+	wait_for_audit("coordinator", "sum", "study", 0);
+	back_up_rounds();
+	n = sums();
+	for (size_t i = 0; i < h.n; i++)
+		wait_for_audit(h.sites[i].name, "sum", "study", n + k - 1);
+	restore_rounds();
+}
+
+static void
+one_lost_result_is_handed_back(void **state)
+{
+	(void)state;
+	lose_sums(1);
+	finish();
+	assert_true(audit_lines("coordinator", "backup-found", "study") == 1);
+	assert_true(audit_lines("coordinator", "returned", "study") >= 1);
+}
+
+static void
+many_lost_results_are_handed_back(void **state)
+{
+	(void)state;
+	lose_sums(3);
+	/* Again on the way back, from the same image's files. */
+	wait_for_audit("coordinator", "returned", "study", 0);
+	kill_rounds();
+	start_all();
+	finish();
+	assert_true(audit_lines("coordinator", "returned", "study") >= 3);
+}
+
+static bool
+all_done(void)
+{
+	bool all = done(h.control);
+
+	for (size_t i = 0; i < h.n; i++)
+		all = done(h.sites[i].control) && all;
+	return all;
+}
+
+static void
+wait_done(void)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+	while (!all_done()) {
+		if (clock_mono_ms() > until)
+			fail_msg("not done in time");
+		pump(20);
+	}
+}
+
+static void
+a_study_that_was_done_is_done_again(void **state)
+{
+	(void)state;
+	begin();
+	wait_for_audit("coordinator", "sum", "study", 0);
+	back_up_rounds();
+	wait_done();
+	restore_rounds();
+	finish();
+}
+
+/* A backup from before there was anything. */
+static void
+manifest_and_study_are_submitted_again(void **state)
+{
+	(void)state;
+	back_up_rounds();
+	begin();
+	wait_for_audit("s0", "sum", "study", 1);
+	restore_rounds();
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	finish();
+}
+
+/* Under trust a sum is all that a site needs, and it is back. */
+static void
+a_late_site_takes_what_was_handed_back(void **state)
+{
+	size_t n;
+
+	(void)state;
+	begin();
+	wait_for_audit("coordinator", "sum", "study", 0);
+	back_up_rounds();
+	wait_for_audit(late->name, "upload", "study",
+	    audit_lines(late->name, "upload", "study"));
+	kill_site(late);
+	n = sums();
+	for (size_t i = 0; i < 3; i++)
+		wait_for_audit(h.sites[i].name, "sum", "study", n);
+	restore_rounds();
+	wait_for_audit("coordinator", "returned", "study", 0);
+	start_site(late);
+	wait_done();
+}
+
+/* Uploads are lost for good, so the others sign again what they have checked. */
+static void
+others_vouch_for_a_sum_whose_uploads_are_lost(void **state)
+{
+	a_late_site_takes_what_was_handed_back(state);
+	assert_true(audit_lines(late->name, "sum", "verify=vouched") >= 1);
+}
+
+/* Rounds that came to nothing: their numbers are known to the sites alone. */
+static enum fate
+lose_uploads(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)s;
+	(void)msg;
+	return stage == 1 && type == ROUND_UPLOAD ? LOSE : PASS;
+}
+
+static void
+numbers_of_lost_rounds_are_not_given_again(void **state)
+{
+	size_t n;
+
+	(void)state;
+	begin();
+	wait_for_audit("coordinator", "sum", "study", 0);
+	stage = 1;
+	h.to_rounds = lose_uploads;
+	back_up_rounds();
+	n = audit_lines("coordinator", "abort", "study");
+	wait_for_audit("coordinator", "abort", "study", n + 2);
+	restore_rounds();
+	wait_for_audit("coordinator", "backup-found", "study", 0);
+	stage = 2;
+	finish();
+	assert_int_equal(audit_lines("coordinator", "sum-lost", "study"), 0);
+}
+
+/* All have opened the sum; the machine burns before anybody was told. */
+static uint32_t last_step; /* that anybody gets to */
+
+static enum fate
+lose_results(struct site *s, enum round_type type, struct canon *msg)
+{
+	struct exchange_next next;
+	struct err err;
+
+	(void)msg;
+	if (stage != 1 || type != ROUND_RESULT)
+		return PASS;
+	ok(exchange_next_read(s->poll.data, s->poll.len, &next, &err), &err);
+	return next.studies[0].idx >= last_step ? LOSE : PASS;
+}
+
+static void
+open_and_burn(bool all)
+{
+	begin();
+	wait_for_audit("coordinator", "sum", "study", 0);
+	back_up_rounds();
+	last_step = (uint32_t)sums();
+	stage = 1;
+	h.to_site = lose_results;
+	wait_for_audit("coordinator", "sum", "study", last_step);
+	if (!all)
+		kill_site(late);
+	restore_rounds();
+	stage = 2;
+}
+
+static void
+a_round_that_nobody_has_the_sum_of_is_taken_up_again(void **state)
+{
+	(void)state;
+	open_and_burn(true);
+	finish();
+	assert_int_equal(
+	    audit_lines("coordinator", "taken-up", "study=small"), 1);
+	assert_int_equal(audit_lines("coordinator", "sum-lost", "study"), 0);
+}
+
+/* It waits for who has to hand back what it has kept, and says so. */
+static void
+a_sum_that_nobody_can_make_again_is_said_in_words(void **state)
+{
+	(void)state;
+	open_and_burn(false);
+	wait_for_audit("coordinator", "sum-lost", "site 13", 0);
+	control_ok(h.control, "status", "small", NULL, 0);
+	assert_string_equal(cell("status"), "recovering");
+	kill_rounds();
+	start_all();
+	wait_for_audit("coordinator", "sum-lost", "site 13", 1);
+	start_site(late);
+	finish();
+}
+
+#define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_lost_result_is_handed_back, setup),
+		TEST(many_lost_results_are_handed_back, setup),
+		TEST(a_study_that_was_done_is_done_again, setup),
+		TEST(manifest_and_study_are_submitted_again, setup),
+		TEST(a_late_site_takes_what_was_handed_back, setup_trust),
+		TEST(others_vouch_for_a_sum_whose_uploads_are_lost, setup_open),
+		TEST(numbers_of_lost_rounds_are_not_given_again, setup_open),
+		TEST(a_round_that_nobody_has_the_sum_of_is_taken_up_again,
+		    setup),
+		TEST(a_sum_that_nobody_can_make_again_is_said_in_words,
+		    setup_open),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
