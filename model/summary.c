@@ -10,9 +10,12 @@
 #include "model/data.h"
 #include "model/work.h"
 
+/* UINT32_MAX: the row is in no sum. */
 static uint32_t
 group_of(const struct work *w, size_t row)
 {
+	if (w->interval[row] < 0)
+		return UINT32_MAX;
 	return w->data->stratum == NULL ? 0 : w->data->stratum[row];
 }
 
@@ -44,6 +47,25 @@ check_row(const struct work *w, size_t row)
 	return NULL;
 }
 
+/* Rows that lack what few of their group lack are not used. */
+static int
+find_intervals(struct work *w)
+{
+	struct summary s;
+
+	if (!summary_at(w->plan, &s))
+		return 0; /* nothing is counted yet */
+	for (size_t i = 0; i < w->data->n_rows; i++) {
+		const uint64_t *strict =
+		    s.strict + (size_t)group_of(w, i) * s.variables;
+
+		for (uint32_t v = 0; v < s.variables; v++)
+			if (strict[v] != 0 && isnan(value_of(w, i, v)))
+				w->interval[i] = -1;
+	}
+	return 0;
+}
+
 /* All numbers are there. */
 static bool
 is_complete(const struct work *w, size_t row)
@@ -66,6 +88,8 @@ counts(struct work *w)
 	for (size_t i = 0; i < w->data->n_rows; i++) {
 		uint32_t g = group_of(w, i);
 
+		if (g == UINT32_MAX)
+			continue;
 		n[g] += 1.0;
 		group_site[g] = 1.0;
 		if (is_complete(w, i)) {
@@ -146,9 +170,11 @@ product(const struct work *w, const struct summary *s, uint32_t v, int64_t u)
 	long double sum = 0.0L;
 
 	for (size_t i = 0; i < w->data->n_rows; i++) {
+		uint32_t g = group_of(w, i);
 		long double d;
 
-		if (s->complete[group_of(w, i)] == 0 || !is_complete(w, i))
+		if (g == UINT32_MAX || s->complete[g] == 0 ||
+		    !is_complete(w, i))
 			continue;
 		d = (long double)value_of(w, i, v) - s->centre[v];
 		if (u >= 0)
@@ -184,7 +210,7 @@ count_parts(
 		uint32_t g = group_of(w, i), b;
 		double x = value_of(w, i, v);
 
-		if (isnan(x) || !summary_has(p, s, g, v))
+		if (g == UINT32_MAX || isnan(x) || !summary_has(p, s, g, v))
 			continue;
 		b = summary_bin(p, v, x);
 		if (at[b] != SIZE_MAX)
@@ -233,6 +259,7 @@ sums(struct work *w)
 
 const struct contribute_kind contribute_summary = {
 	.check_row = check_row,
+	.find_intervals = find_intervals,
 	.rounds = { [PHASE_COUNTS] = counts,
 	    [PHASE_BINS] = bins,
 	    [PHASE_SUMS] = sums },

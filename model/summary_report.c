@@ -1018,13 +1018,14 @@ static void
 warn(const struct plan *p, struct result *r)
 {
 	struct summary s;
-	uint32_t dominated = 0, joined = 0, small = 0;
+	uint32_t dominated = 0, joined = 0, small = 0, strict = 0;
 
 	if (!summary_at(p, &s))
 		return;
 	for (uint32_t g = 0; g < s.groups; g++)
 		for (uint32_t v = 0; v < s.variables && s.n[g] > 0; v++) {
 			small += s.present[(size_t)g * s.variables + v] == 0;
+			strict += s.strict[(size_t)g * s.variables + v] != 0;
 			dominated += s.n_tail > 0 && summary_has(p, &s, g, v) &&
 			    s.summed[(size_t)g * s.variables + v] == 0;
 		}
@@ -1041,6 +1042,12 @@ warn(const struct plan *p, struct result *r)
 		    "with fewer patients than that, or from fewer than %d "
 		    "sites",
 		    small, PLAN_SITES);
+	if (strict > 0)
+		result_warn(r,
+		    "left out: who lacks a value of one of %" PRIu32
+		    " cells of a group and a variable that fewer than %" PRIu32
+		    " patients lack",
+		    strict, p->spec.risk_set_step);
 	if (joined > 0)
 		result_warn(r,
 		    "%" PRIu32 " levels are shown together with others, since "

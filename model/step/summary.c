@@ -18,7 +18,7 @@ head_length(const struct plan *p)
 	size_t g = p->spec.n_terms, v = p->spec.n_variables;
 	size_t l = p->spec.n_levels;
 
-	return 3 * g + 3 * g * v + g * l + l + 1;
+	return 3 * g + 4 * g * v + g * l + l + 1;
 }
 
 static size_t
@@ -67,6 +67,7 @@ summary_at(const struct plan *p, struct summary *s)
 		.present = take(&at, g * v),
 		.sites = take(&at, g * v),
 		.summed = take(&at, g * v),
+		.strict = take(&at, g * v),
 		.level = take(&at, g * l),
 		.joined = take(&at, l),
 		.n_pairs = take(&at, 1),
@@ -279,7 +280,42 @@ counts_agree(const struct plan *p, const struct summary *s)
 				return false;
 		}
 	}
-	return total == p->n;
+	return total <= p->n;
+}
+
+/*
+ * Few who lack a value would be told by its number of patients, also where that is
+ * not shown: tests, bins and levels add up to it.  So they are left out, and all is
+ * counted again: their other values may have been some of few.
+ */
+static bool
+make_strict(const struct plan *p, const struct summary *s)
+{
+	bool more = false;
+
+	for (uint32_t g = 0; g < s->groups; g++) {
+		for (uint32_t v = 0; v < s->variables; v++) {
+			size_t cell = (size_t)g * s->variables + v;
+
+			if (plan_is_enough(p, s->n[g]) &&
+			    !plan_is_enough(p, s->n[g] - s->present[cell])) {
+				s->strict[cell] = 1;
+				more = true;
+			}
+		}
+	}
+	return more;
+}
+
+/* Nothing is kept of counts that are made again but what they are made of. */
+static void
+forget_counts(const struct plan *p, const struct summary *s)
+{
+	for (size_t i = 0; i < p->n_cells; i++)
+		if (p->cells + i < s->strict ||
+		    p->cells + i >=
+			s->strict + (size_t)s->groups * s->variables)
+			p->cells[i] = 0;
 }
 
 /* Forget what is about too few patients or too few sites. */
@@ -429,14 +465,16 @@ counts_step(struct plan *p, const uint64_t *sum)
 	struct summary s;
 
 	p->n = sum[0];
-	free(p->cells);
-	free(p->reals);
-	p->n_cells = head_length(p);
-	p->n_reals = reals_length(p);
-	p->cells = calloc(p->n_cells, sizeof(*p->cells));
-	p->reals = calloc(p->n_reals, sizeof(*p->reals));
-	if (p->cells == NULL || p->reals == NULL)
-		return -1;
+	if (p->n_cells == 0) {
+		free(p->cells);
+		free(p->reals);
+		p->n_cells = head_length(p);
+		p->n_reals = reals_length(p);
+		p->cells = calloc(p->n_cells, sizeof(*p->cells));
+		p->reals = calloc(p->n_reals, sizeof(*p->reals));
+		if (p->cells == NULL || p->reals == NULL)
+			return -1;
+	}
 	summary_at(p, &s);
 	read_counts(p, sum, COUNT_N, s.n);
 	read_counts(p, sum, COUNT_COMPLETE, s.complete);
@@ -446,6 +484,10 @@ counts_step(struct plan *p, const uint64_t *sum)
 	read_counts(p, sum, COUNT_LEVELS, s.level);
 	if (!counts_agree(p, &s))
 		return 1;
+	if (make_strict(p, &s)) {
+		forget_counts(p, &s);
+		return 0;
+	}
 	forget_small(p, &s, sum);
 	for (uint32_t v = 0; v < s.variables; v++)
 		join_levels(p, &s, v, sum);
@@ -1004,16 +1046,16 @@ cells_are_sane(const struct plan *p)
 	if (p->n_cells == 0)
 		return p->n_reals == 0 &&
 		    (p->phase == PHASE_COUNTS || p->phase == PHASE_DONE);
-	if (p->phase == PHASE_COUNTS || !summary_at(p, &s))
+	if (!summary_at(p, &s))
 		return false;
 	for (size_t i = 0; i < head; i++)
 		if (p->cells[i] > p->n)
 			return false;
 	for (size_t i = 0; i < (size_t)s.groups * s.variables; i++)
-		if (s.summed[i] > 1)
+		if (s.summed[i] > 1 || s.strict[i] > 1)
 			return false;
 	bins = (size_t)s.groups * s.variables * p->spec.summary_bins;
-	if (p->phase == PHASE_BINS)
+	if (p->phase == PHASE_COUNTS || p->phase == PHASE_BINS)
 		return s.n_tail == 0;
 	if (p->phase == PHASE_DONE)
 		return s.n_tail == 0 || tail_is_sane(p, &s);

@@ -3,7 +3,7 @@
  * variable so far.  docs/NUMERICS.md has the formulas, docs/DISCLOSURE.md the
  * rules.
  *
- *     counts -> bins -> sums -> done
+ *     counts (again, as long as few lack something) -> bins -> sums -> done
  *
  * A cell is a group and a variable.  What is too small is 0 in the state from
  * the step on that reads it: nothing that is summed or shown later can depend
@@ -35,6 +35,11 @@ struct summary {
 	uint64_t *present; /* (groups, variables) rows; 0: none or too few */
 	uint64_t *sites; /* (groups, variables) sites that have such rows */
 	uint64_t *level; /* (groups, levels) rows */
+	/*
+	 * (groups, variables) 1: fewer than a cell lack it; these rows are in no
+	 * sum, so that nobody in the sums lacks it.
+	 */
+	uint64_t *strict;
 	uint64_t *joined; /* (variables, levels) bit: level shown with others */
 	uint64_t *summed; /* (groups, variables) 1: numbers that are summed */
 	uint64_t *n_pairs; /* rows that correlations are of; 0: none are */

@@ -285,8 +285,19 @@ differences_of_two_sums(void **state)
 		(*described_x(&d, 0, 0) + *described_x(&d, 3, 0))) < 1e-9);
 	described_free(&d);
 
+	/* Who lacks what few lack is in neither. */
 	d = two_numbers(2, CELL);
 	described_run(&d);
+	assert_int_equal(*d.state.n_pairs, 58);
+	assert_int_equal(d.state.present[0], 58);
+	described_free(&d);
+
+	/* Five lack each, but two have the first and not the second. */
+	d = two_numbers(CELL, CELL);
+	for (size_t i = 2; i < 2 + CELL; i++)
+		*described_x(&d, 3 * i, 0) = NAN;
+	described_run(&d);
+	assert_int_equal(d.state.present[0], 60 - CELL);
 	assert_int_equal(*d.state.n_pairs, 0);
 	assert_true(d.state.pair_sum[0] == 0.0);
 	described_free(&d);
@@ -294,6 +305,74 @@ differences_of_two_sums(void **state)
 	d = two_numbers(CELL, CELL);
 	described_run(&d);
 	assert_int_equal(*d.state.n_pairs, 60 - CELL);
+	described_free(&d);
+}
+
+/*
+ * Two patients of the second group have no number.  Its n, its bins and the degrees
+ * of freedom of its tests tell so; and what else these two have is part of all that
+ * is said of the group, but not of this number.
+ */
+static struct described
+few_lack(uint32_t cell)
+{
+	struct described d = hospital(40, cell);
+
+	*described_x(&d, 64, 0) = *described_x(&d, 71, 0) = NAN;
+	return d;
+}
+
+static void
+few_who_lack_a_value(void **state)
+{
+	struct described d = few_lack(1);
+
+	(void)state;
+	described_run(&d);
+	assert_int_equal(d.result->variables[0].group[1].missing, 2);
+	described_free(&d);
+
+	d = few_lack(CELL);
+	described_run(&d);
+	assert_int_equal(d.state.n[1], 38);
+	assert_int_equal(d.result->n, 98);
+	for (int v = 0; v < 2; v++) {
+		assert_int_equal(d.result->variables[v].group[1].n, 38);
+		assert_int_equal(d.result->variables[v].group[1].missing, 0);
+	}
+	described_free(&d);
+
+	/* Enough lack it: that may be told. */
+	d = few_lack(CELL);
+	for (size_t i = 80; i < 83; i++)
+		*described_x(&d, i, 0) = NAN;
+	described_run(&d);
+	assert_int_equal(d.result->variables[0].group[1].missing, 5);
+	described_free(&d);
+}
+
+static bool
+who_lacks_is_seen(uint32_t cell)
+{
+	struct described a = few_lack(cell), b = few_lack(cell);
+
+	*described_x(&b, 64, 1) = 1.0 - *described_x(&b, 64, 1);
+	return differ(&a, &b);
+}
+
+/* Six lack the second number, but two of them the first one, too. */
+static void
+few_are_left_of_those_who_lack(void **state)
+{
+	struct described d = two_numbers(6, CELL);
+
+	(void)state;
+	assert_true(who_lacks_is_seen(1));
+	assert_false(who_lacks_is_seen(CELL));
+	*described_x(&d, 0, 0) = *described_x(&d, 3, 0) = NAN;
+	described_run(&d);
+	assert_int_equal(d.state.n[0], 54);
+	assert_int_equal(d.result->variables[1].all.missing, 0);
 	described_free(&d);
 }
 
@@ -460,6 +539,8 @@ main(void)
 		cmocka_unit_test(a_patient_who_dominates_a_sum),
 		cmocka_unit_test(a_usual_column_is_summed),
 		cmocka_unit_test(differences_of_two_sums),
+		cmocka_unit_test(few_who_lack_a_value),
+		cmocka_unit_test(few_are_left_of_those_who_lack),
 		cmocka_unit_test(histograms),
 		cmocka_unit_test(who_could_take_part),
 	};
