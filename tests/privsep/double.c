@@ -74,7 +74,9 @@ on_job_channel(void *self, struct msg *m, struct err *err)
 {
 	struct me *me = self;
 	struct canon_in in = canon_in(m->data, m->len);
-	enum proc p = m->tag == JOB ? PROC_READER : PROC_TRAINER;
+	enum proc p = m->tag == JOB || ordered(me, "gate read again")
+	    ? PROC_READER
+	    : PROC_TRAINER;
 	struct loop_chan lc = { NULL, job_handlers, nitems(job_handlers), me,
 		on_job_closed };
 	char table[128];
@@ -99,8 +101,8 @@ start_job(struct me *me, enum msg_type type, uint64_t tag, const char *study,
 	canon_text(&out, study);
 	if (table != NULL)
 		canon_text(&out, table);
-	else
-		canon_u64(&out, 0);
+	else /* compared with the job before; there is none before the first */
+		canon_u64(&out, tag == JOB ? 0 : tag == JOB + 1 ? JOB : 3);
 	return chan_send_canon(me->child.parent, type, tag, &out, err);
 }
 
@@ -119,6 +121,9 @@ on_job_gone(void *self, struct msg *m, struct err *err)
 	if (m->tag == JOB && ok && ordered(me, "gate read and train"))
 		return start_job(
 		    me, MSG_START_TRAINER, JOB + 1, "rfs", "rfs.7.table", err);
+	if (m->tag < JOB + 2 && ok && ordered(me, "gate read again"))
+		return start_job(
+		    me, MSG_START_READER, m->tag + 1, "rfs", NULL, err);
 	return 0;
 }
 
@@ -222,13 +227,37 @@ all_are_ready(struct child *c, struct err *err)
 	return what == CHILD_MSG_FAILED ? -1 : what == CHILD_MSG_DONE;
 }
 
+/* What a gate never says to its parent. */
+static const struct {
+	const char *order;
+	enum msg_type type;
+	const char *data;
+	size_t len;
+} nonsense[] = {
+	{ "gate mumble reader", MSG_START_READER, "\0\0\0\7rfs......", 13 },
+	{ "gate mumble trainer", MSG_START_TRAINER, "\0\0\0\7rfs...", 10 },
+	{ "gate mumble table", MSG_DROP_TABLE, "\0\0\0\7rfs", 7 },
+	{ "gate drop outside", MSG_DROP_TABLE, "\0\0\0\4../x", 8 },
+	{ "gate drop nothing", MSG_DROP_TABLE, "\0\0\0\4rfsx", 8 },
+};
+
 /* Once all are ready. */
 static int
 obey(struct me *me, struct err *err)
 {
 	if (ordered(me, "gate read") || ordered(me, "gate read and train") ||
-	    ordered(me, "gate read and fail"))
+	    ordered(me, "gate read and fail") || ordered(me, "gate read again"))
 		return start_job(me, MSG_START_READER, JOB, "rfs", NULL, err);
+	if (ordered(me, "gate read at once"))
+		return start_job(me, MSG_START_READER, JOB, "rfs", NULL, err) <
+			0
+		    ? -1
+		    : start_job(me, MSG_START_READER, JOB, "rfs", NULL, err);
+	for (size_t i = 0; i < nitems(nonsense); i++) {
+		if (ordered(me, nonsense[i].order))
+			return chan_send(me->child.parent, nonsense[i].type,
+			    JOB, nonsense[i].data, nonsense[i].len, -1, err);
+	}
 	if (ordered(me, "gate read nothing"))
 		return start_job(
 		    me, MSG_START_READER, JOB, "unknown", NULL, err);

@@ -253,6 +253,95 @@ a_gate_that_asks_for_another_file_is_stopped(void **state)
 }
 
 static void
+a_gate_that_makes_no_sense_is_stopped(void **state)
+{
+	static const char *const orders[][2] = {
+		{ "gate mumble reader", "error: START_READER: " },
+		{ "gate mumble trainer", "error: START_TRAINER: " },
+		{ "gate mumble table", "error: DROP_TABLE: " },
+		{ "gate drop outside", "error: the gate names no table" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(orders); i++) {
+		start(orders[i][0]);
+		await(d.log, orders[i][1], 2); /* and so is the next one */
+		assert_int_equal(ended(SIGTERM), 0);
+		assert_int_equal(
+		    count(d.log, orders[i][1]), count(d.log, " error: "));
+	}
+	/* A table that is gone already is no reason to stop anybody. */
+	start("gate drop nothing");
+	await(d.log, "warning: table rfsx: No such file", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_int_equal(count(d.log, "notice: ready"), 1);
+	/* A number is a job's own. */
+	start("gate read at once");
+	await(d.log, "too many jobs, or its number twice", 1);
+	await(d.log, "job 7 gone, ok 1", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_int_equal(count(d.log, "notice: ready"), 1);
+	remove_outputs();
+}
+
+/* Patients, objections, a language, groups, and the report before. */
+static void
+a_reader_is_given_all_that_is_configured(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	snprintf(text, sizeof(text),
+	    "[site]\nname = freiburg\nstate = %s\nkeys = %s\n"
+	    "language = de\n"
+	    "[coordinator]\naddress = 127.0.0.1:7443\n"
+	    "[officer]\npublic-key = d75a980182b10ab7d54bfed3c964073a0ee172f3"
+	    "daa62325af021a68f707511a\n"
+	    "[source rfs]\ncsv = %s\npatient = pid\nobjections = %s\n"
+	    "[control]\nsocket = %s\n",
+	    path("state"), path("keys"), path("rfs.csv"), path("refused"),
+	    path("socket"));
+	put_text("daemon.conf", text);
+	put_text("refused", "17\n");
+	setenv("CONSILIUM_LOCALE", path("locale"), 1);
+	start("");
+	assert_int_equal(ended(0), 1);
+	assert_non_null(strstr(d.log, "[site] language = de: open "));
+	mkdir(path("locale"), 0700);
+	mkdir(path("locale/de"), 0700);
+	mkdir(path("locale/de/LC_MESSAGES"), 0700);
+	put_text("locale/de/LC_MESSAGES/consilium.mo", "a catalogue");
+	start("gate read again");
+	await(d.log, "job 9 gone, ok 1", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_int_equal(count(d.log, "reader says: read it"), 3);
+	assert_int_equal(count(d.log, "report rfs."), 1);
+	assert_non_null(
+	    strstr(d.log, "warning: report rfs.3.json: No such file"));
+	for (int job = 7; job <= 9; job++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "state/patients/rfs.%d.ids", job);
+		assert_true(there(name));
+		unlink(path(name));
+		snprintf(name, sizeof(name), "state/tables/rfs.%d.table", job);
+		unlink(path(name));
+		snprintf(name, sizeof(name), "state/reports/rfs.%d.json", job);
+		unlink(path(name));
+		snprintf(name, sizeof(name), "state/reports/rfs.%d.html", job);
+		unlink(path(name));
+	}
+	/* Whose list is gone has nothing read. */
+	unlink(path("refused"));
+	start("gate read");
+	await(d.log, "job 7 gone, ok 0: open ", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_false(there("state/patients/rfs.7.ids"));
+	put_config("");
+	unsetenv("CONSILIUM_LOCALE");
+}
+
+static void
 new_certificates_come_without_a_restart(void **state)
 {
 	struct ctl_reply r;
@@ -403,6 +492,17 @@ what_is_wrong_is_one_line(void **state)
 	unlink(path("state/tables"));
 	rename(path("gone"), path("state/tables"));
 
+	/* What lies where the control socket should is nobody's to remove. */
+	put_text("socket", "a file");
+	start("");
+	says("socket: there, and not a socket", 1);
+	unlink(path("socket"));
+	fd = listen_as_systemd("socket");
+	start("");
+	says("socket: socket in use by another daemon", 1);
+	close(fd);
+	unlink(path("socket"));
+
 	start("");
 	await(d.log, "notice: ready", 1);
 	/* A second one, on the same state and socket. */
@@ -419,22 +519,24 @@ what_is_wrong_is_one_line(void **state)
 	assert_int_equal(ended(SIGTERM), 0);
 }
 
-/* Its status, and whether what it says has what in it. */
+/* Its status with an option, and whether what it says has what in it. */
 static void
-check_says(int status, const char *what)
+says_with(const char *option, int status, const char *what)
 {
 	char line[512];
 	int out[2], wstatus;
+	size_t len = 0;
 	ssize_t n;
 	pid_t pid;
 
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	pid = fork();
 	if (pid == 0)
-		become_parent(out[1], "-n");
+		become_parent(out[1], option);
 	close(out[1]);
-	n = read(out[0], line, sizeof(line) - 1);
-	line[n > 0 ? n : 0] = '\0';
+	while ((n = read(out[0], line + len, sizeof(line) - 1 - len)) > 0)
+		len += (size_t)n;
+	line[len] = '\0';
 	close(out[0]);
 	assert_int_equal(waitpid(pid, &wstatus, 0), pid);
 	assert_int_equal(WEXITSTATUS(wstatus), status);
@@ -444,10 +546,27 @@ check_says(int status, const char *what)
 }
 
 static void
+check_says(int status, const char *what)
+{
+	says_with("-n", status, what);
+}
+
+static void
 a_check_starts_and_touches_nothing(void **state)
 {
 	(void)state;
 	check_says(0, "");
+	says_with("-nd", 0, "");
+	says_with("-nv", 0, "");
+	says_with("-nr", 0, "");
+	put_coordinator_config("");
+	coordinator = true;
+	check_says(0, "");
+	put_certificate(clock_utc() - 90 * CERT_DAY, clock_utc() - CERT_DAY);
+	check_says(1, "keys/tls.crt: ");
+	put_certificate(clock_utc() - CERT_DAY, clock_utc() + 90 * CERT_DAY);
+	coordinator = false;
+	put_config("");
 	put_text("rfs.csv", "");
 	check_says(1, "rfs.csv:1: expected a header");
 	put_text("rfs.csv", "pid,age");
@@ -730,6 +849,8 @@ strangers_do_not_take_the_places_of_others(void **state)
 	put_operators("daemon"); /* so that all may connect */
 	start("");
 	await(d.log, "notice: ready", 1);
+	assert_int_equal(call_as_operator("status"), ERR_REFUSED);
+	assert_int_equal(call_as_operator("submit"), ERR_REFUSED);
 	assert_int_equal(pipe(ends), 0);
 	if ((pid = fork()) == 0) {
 		if (setgroups(0, NULL) < 0 || setgid(NOGROUP) < 0 ||
@@ -843,6 +964,8 @@ main(void)
 		cmocka_unit_test(
 		    a_study_without_a_source_is_the_gates_business),
 		cmocka_unit_test(a_gate_that_asks_for_another_file_is_stopped),
+		cmocka_unit_test(a_gate_that_makes_no_sense_is_stopped),
+		cmocka_unit_test(a_reader_is_given_all_that_is_configured),
 		cmocka_unit_test(new_certificates_come_without_a_restart),
 		cmocka_unit_test(the_watchdog_is_fed_only_when_all_answer),
 		cmocka_unit_test(options_that_are_none_are_wrong_usage),
