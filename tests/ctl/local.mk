@@ -27,6 +27,14 @@ check_PROGRAMS += %D%/test_online
 check_PROGRAMS += %D%/test_passphrase
 %C%_test_passphrase_SOURCES = %D%/test_passphrase.c ctl/passphrase.c
 %C%_test_passphrase_LDADD = common/libcommon.a $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_local_check
+%C%_test_local_check_SOURCES = %D%/test_local_check.c \
+	ctl/local_check.c ctl/local_curves.c ctl/local_describe.c \
+	ctl/local_learning.c ctl/local_rows.c
+%C%_test_local_check_LDADD = tests/crypto/libinside.a ctl/libpooled.a \
+	anonymize/libanonymize.a common/libjson.a study/libstudy.a \
+	crypto/libhash.a common/libcommon.a $(YAJL_LIBS) $(CRYPTO_LIBS) \
+	$(SODIUM_LIBS) $(CMOCKA_LIBS) -lm
 check_SCRIPTS += %D%/offline.sh
 EXTRA_DIST += %D%/offline.sh
 
