@@ -38,6 +38,9 @@ check_PROGRAMS += %D%/test_local_check
 check_SCRIPTS += %D%/offline.sh
 EXTRA_DIST += %D%/offline.sh
 
+check_SCRIPTS += %D%/refusals.sh
+EXTRA_DIST += %D%/refusals.sh
+
 check_SCRIPTS += %D%/recode.sh
 EXTRA_DIST += %D%/recode.sh
 

@@ -56,10 +56,9 @@ static const char *const csv[SITES] = {
 static char dir[] = "/tmp/test_local_check.XXXXXX", study_path[64];
 static struct local_site sites[SITES];
 static char places[SITES][3][64];
-static struct local l = { .out = dir,
-	.study_path = study_path,
-	.sites = sites,
-	.n_sites = SITES };
+static struct local l = {
+	.out = dir, .study_path = study_path, .sites = sites, .n_sites = SITES
+};
 static int nowhere;
 
 /* In place of consilium-local's own, which ends the program without memory. */
@@ -168,8 +167,7 @@ make_study(const char *text)
 
 static char json[16384];
 
-static void __attribute__((format(printf, 1, 2)))
-say(const char *fmt, ...)
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
 {
 	size_t n = strlen(json);
 	va_list ap;
@@ -212,8 +210,8 @@ number_at(size_t at, char **end, double *v)
 {
 	char before = at == 0 ? ' ' : json[at - 1];
 
-	if (!isdigit((unsigned char)json[at]) || isdigit((unsigned char)before) ||
-	    isalpha((unsigned char)before) ||
+	if (!isdigit((unsigned char)json[at]) ||
+	    isdigit((unsigned char)before) || isalpha((unsigned char)before) ||
 	    strchr(".-+_\"", before) != NULL)
 		return false;
 	*v = strtod(json + at, end);
@@ -293,7 +291,8 @@ all_rows(struct check *c)
 	struct err err;
 
 	*c = (struct check){ .l = &l };
-	if (check_model(c, &err) < 0 || (p = check_rows(c, false, &err)) == NULL)
+	if (check_model(c, &err) < 0 ||
+	    (p = check_rows(c, false, &err)) == NULL)
 		fail_msg("%s", err.msg);
 	return p;
 }
@@ -327,7 +326,7 @@ say_fit(const char *study, bool cox)
 		say("%s{ \"name\": \"%s\", \"estimate\": %.17g, "
 		    "\"se\": %.17g }",
 		    i == 0 ? "" : ", ",
-		    cox            ? l.study->terms[i].name
+		    cox          ? l.study->terms[i].name
 			: i == 0 ? "(Intercept)"
 				 : l.study->terms[i - 1].name,
 		    fit.coef[i], fit.se[i]);
@@ -351,9 +350,9 @@ static void
 odds_ratios(void **state)
 {
 	(void)state;
-	say_fit(HEAD "kind = logistic\noutcome = dead\nterms = age, sex\n" PRIVACY
-		    TIME(NOT) EVENT(NOT) DEAD(OUTCOME) AGE(FEATURE)
-			SEX(FEATURE),
+	say_fit(HEAD
+	    "kind = logistic\noutcome = dead\nterms = age, sex\n" PRIVACY TIME(
+		NOT) EVENT(NOT) DEAD(OUTCOME) AGE(FEATURE) SEX(FEATURE),
 	    false);
 	only_the_truth_passes("");
 }
@@ -493,8 +492,10 @@ say_learned(double off)
 {
 	const struct study_term *age = &l.study->terms[0];
 	double half = (age->max - age->min) / 2, middle = age->min + half;
-	struct pooled_learning how = { .middle = &middle, .half = &half,
-		.y_half = 1, .clip = l.study->learning.clip * sqrt(0.875),
+	struct pooled_learning how = { .middle = &middle,
+		.half = &half,
+		.y_half = 1,
+		.clip = l.study->learning.clip * sqrt(0.875),
 		.step = l.study->learning.step,
 		.momentum = l.study->learning.momentum,
 		.rounds = l.study->learning.rounds };
@@ -523,11 +524,11 @@ what_was_learned(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	make_study(HEAD "kind = logistic\noutcome = dead\nterms = age\n"
-			"[learning]\nepsilon = 2\ndelta = 1e-5\nrounds = 10\n"
-			"clip = 2\nstep-size = 2\nmomentum = 0\n" PRIVACY
-			    TIME(NOT) EVENT(NOT) DEAD(OUTCOME) AGE(FEATURE)
-				SEX(NOT));
+	make_study(
+	    HEAD "kind = logistic\noutcome = dead\nterms = age\n"
+		 "[learning]\nepsilon = 2\ndelta = 1e-5\nrounds = 10\n"
+		 "clip = 2\nstep-size = 2\nmomentum = 0\n" PRIVACY TIME(NOT)
+		     EVENT(NOT) DEAD(OUTCOME) AGE(FEATURE) SEX(NOT));
 	say_learned(0);
 	if (check(NULL, &err) != 0)
 		fail_msg("%s", err.msg);
@@ -535,7 +536,8 @@ what_was_learned(void **state)
 	/* Far beyond what noise of this variance can do. */
 	say_learned(0.01);
 	assert_int_equal(check(NULL, &err), -1);
-	assert_non_null(strstr(err.msg, "further from the steps without noise"));
+	assert_non_null(
+	    strstr(err.msg, "further from the steps without noise"));
 	put(local_text(&l, "%s/result.json", dir), "{}");
 	assert_int_equal(check(NULL, &err), -1);
 	assert_int_equal(err.code, ERR_NUMERIC);
