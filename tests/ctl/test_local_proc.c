@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/canon.h"
@@ -22,8 +23,9 @@ static bool kill_at_left;
 static void
 on_line(struct proc *p, const char *line)
 {
-	strncat(seen, line, sizeof(seen) - strlen(seen) - 2);
-	strcat(seen, "|");
+	size_t n = strlen(seen);
+
+	snprintf(seen + n, sizeof(seen) - n, "%.100s|", line);
 	if (kill_at_left && strcmp(line, "left") == 0)
 		proc_kill(&procs, p);
 }
@@ -79,7 +81,7 @@ assert_log(const char *want)
 {
 	struct err err;
 	size_t len;
-	uint8_t *text = file_read(LOG, 4096, &len, &err);
+	uint8_t *text = file_read(LOG, 8192, &len, &err);
 
 	assert_non_null(text);
 	assert_string_equal((char *)text, want);
@@ -184,6 +186,133 @@ all_is_stopped_at_the_end(void **state)
 	assert_int_equal(errno, ESRCH);
 }
 
+static void
+a_programs_own_name_is_not_in_its_message(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(
+	    run("echo first >&2; echo 'sh: why' >&2; exit 3", NULL, NULL, &err),
+	    -1);
+	assert_string_equal(err.msg, "why");
+	assert_int_equal(
+	    run("echo 'sh:why' >&2; exit 3", NULL, NULL, &err), -1);
+	assert_string_equal(err.msg, "sh:why");
+	/* One that says nothing. */
+	assert_int_equal(run("exit 3", NULL, NULL, &err), -1);
+	assert_string_equal(err.msg, "/bin/sh failed with status 3");
+	assert_int_equal(run("kill -9 $$", NULL, NULL, &err), -1);
+	assert_string_equal(err.msg, "/bin/sh failed with status -1");
+}
+
+static void
+a_program_that_never_stops_talking_is_ended(void **state)
+{
+	struct canon out = { 0 };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run("exec yes", NULL, &out, &err), -1);
+	assert_true(out.len > 0);
+	canon_free(&out);
+	assert_int_equal(run("exec yes >&2", NULL, NULL, &err), -1);
+}
+
+/* Until it has ended; *err says how. */
+static void
+wait_for_the_end(struct err *err)
+{
+	while (procs_wait(&procs, 1000, err) == 0)
+		;
+}
+
+static void
+what_ends_by_a_signal_says_which(void **state)
+{
+	struct err err;
+
+	(void)state;
+	start("echo last words >&2; kill -9 $$");
+	wait_for_the_end(&err);
+	assert_string_equal(
+	    err.msg, "it was ended by signal 9; last: last words");
+}
+
+static void
+long_and_open_lines_are_kept(void **state)
+{
+	char want[PROC_LINE_MAX + 64];
+	struct err err;
+
+	(void)state;
+	start("head -c 5000 /dev/zero | tr '\\0' x >&2; echo >&2; "
+	      "printf open >&2");
+	wait_for_the_end(&err);
+	assert_string_equal(err.msg, "it ended with status 0; last: open");
+	memset(want, 'x', PROC_LINE_MAX - 1);
+	strcpy(want + PROC_LINE_MAX - 1, "\nopen\n");
+	assert_log(want);
+}
+
+static void
+a_log_that_cannot_be_written_is_refused(void **state)
+{
+	char sh[] = "/bin/sh", *argv[] = { sh, NULL };
+	struct err err;
+
+	(void)state;
+	assert_int_equal(proc_start(&proc, "nowhere/log", argv, &err), -1);
+	assert_int_equal(err.code, ERR_SYSTEM);
+	assert_non_null(strstr(err.msg, "nowhere/log"));
+}
+
+/* With room for 0, 1, 2 ... more descriptors. */
+static void
+without_descriptors_nothing_is_started(void **state)
+{
+	struct rlimit was, now;
+	unsigned failed[2] = { 0, 0 };
+	struct err err;
+	int next = dup(STDERR_FILENO);
+
+	(void)state;
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	now = was;
+	for (rlim_t room = 0; room < 12; room++) {
+		char sh[] = "/bin/sh", c[] = "-c", text[] = "exit 0";
+		char *argv[] = { sh, c, text, NULL };
+		int rv, after;
+
+		now.rlim_cur = (rlim_t)next + room;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+		rv = proc_run(&procs, argv, NULL, NULL, &err);
+		if (rv < 0) {
+			assert_int_equal(err.code, ERR_SYSTEM);
+			assert_non_null(strstr(err.msg, "pipe"));
+			failed[0]++;
+		}
+		rv = proc_start(&proc, LOG, argv, &err);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		if (rv < 0) {
+			assert_int_equal(err.code, ERR_SYSTEM);
+			failed[1]++;
+		} else {
+			wait_for_the_end(&err);
+		}
+		procs_stop(&procs, 1000);
+		setup(state);
+		/* None is left open. */
+		after = dup(STDERR_FILENO);
+		assert_int_equal(after, next);
+		close(after);
+	}
+	assert_int_equal(failed[0], 6); /* three pipes */
+	assert_int_equal(failed[1], 4); /* the log, a pipe, /dev/null */
+}
+
 int
 main(void)
 {
@@ -195,6 +324,12 @@ main(void)
 		TEST(a_program_gets_input_and_gives_output),
 		TEST(a_programs_last_line_says_why_it_failed),
 		TEST(all_is_stopped_at_the_end),
+		TEST(a_programs_own_name_is_not_in_its_message),
+		TEST(a_program_that_never_stops_talking_is_ended),
+		TEST(what_ends_by_a_signal_says_which),
+		TEST(long_and_open_lines_are_kept),
+		TEST(a_log_that_cannot_be_written_is_refused),
+		TEST(without_descriptors_nothing_is_started),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
