@@ -69,6 +69,30 @@ struct command {
 	    const struct store_study *st, struct err *err);
 };
 
+/* Why a study in that status cannot be what was asked, and what to do first. */
+static void
+say_status(const struct store_study *st, struct err *why)
+{
+	switch (st->status) {
+	case STATUS_APPROVED:
+		err_set(why, ERR_REFUSED,
+		    "study %s is approved: revoke that first", st->name);
+		break;
+	case STATUS_DONE:
+		err_set(why, ERR_REFUSED,
+		    "study %s is done: its table is not used any more",
+		    st->name);
+		break;
+	case STATUS_REFUSED_POLICY:
+		err_set(why, ERR_REFUSED,
+		    "study %s: %s: %s (judged again when the daemon starts)",
+		    st->name, study_status_name(st->status), st->why);
+		break;
+	default:
+		err_set(why, ERR_REFUSED, "study %s is not prepared", st->name);
+	}
+}
+
 static int
 cmd_prepare(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
@@ -88,12 +112,7 @@ cmd_prepare(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	}
 	if (st->status == STATUS_APPROVED || st->status == STATUS_DONE ||
 	    st->status == STATUS_REFUSED_POLICY) {
-		err_set(&why, ERR_REFUSED, "study %s: %s%s%s%s", st->name,
-		    study_status_name(st->status), *st->why != '\0' ? ": " : "",
-		    st->why,
-		    st->status == STATUS_REFUSED_POLICY
-			? " (judged again when the daemon starts)"
-			: "");
+		say_status(st, &why);
 		return gate_reply_error(g, tag, &why, err);
 	}
 	if (store_new_job(g->store, st->id, &number, err) < 0 ||
@@ -244,11 +263,11 @@ reply_decision(struct gate *g, uint64_t tag, const struct store_study *st,
 
 	ctl_reply_column(&r, "study");
 	ctl_reply_column(&r, "decision");
-	if (warning != NULL)
+	if (warning[0] != '\0')
 		ctl_reply_column(&r, "warning");
 	ctl_reply_cell(&r, "%s", st->name);
 	ctl_reply_cell(&r, "%s", verdict);
-	if (warning != NULL)
+	if (warning[0] != '\0')
 		ctl_reply_cell(&r, "%s", warning);
 	return gate_reply(g, tag, &r, err);
 }
@@ -277,8 +296,7 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		return gate_reply_error(g, tag, &why, err);
 	}
 	if (st->job == 0 || st->status == STATUS_DONE) {
-		err_set(&why, ERR_REFUSED, "study %s: %s", st->name,
-		    study_status_name(st->status));
+		say_status(st, &why);
 		return gate_reply_error(g, tag, &why, err);
 	}
 	if (a.verdict == APPROVAL_APPROVE && st->table_gone) {
@@ -324,7 +342,11 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	rv = store_add_decision(g->store, st->id, q->body, q->body_len, err);
 	if (rv == 0)
 		rv = store_set_status(g->store, st->id, status,
-		    a.verdict == APPROVAL_APPROVE ? "" : "by the officer", err);
+		    a.verdict == APPROVAL_APPROVE ? ""
+			: st->status == STATUS_APPROVED
+			? "by the officer: approval taken back"
+			: "by the officer",
+		    err);
 	if (rv < 0) {
 		store_rollback(g->store);
 		return -1;
@@ -338,8 +360,7 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	    (store_study_by_name(g->store, st->name, &now, err) != 1 ||
 		run_open(g, &now, err) < 0))
 		return -1;
-	if (reply_decision(g, tag, st, verdict,
-		warning[0] != '\0' ? warning : NULL, err) < 0)
+	if (reply_decision(g, tag, st, verdict, warning, err) < 0)
 		return -1;
 	return gate_poll(g, err);
 }
