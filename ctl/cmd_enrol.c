@@ -147,12 +147,13 @@ out:
 	return rv;
 }
 
-/* A member's keys and its request to the root, in dir. */
+/* A member's keys and its request to the root, in dir.  Its public key has a
+   file of its own if public_name. */
 static int
-member_init(const char *dir, const char *key_name, struct join_request *r,
-    struct err *err)
+member_init(const char *dir, const char *key_name, const char *public_name,
+    struct join_request *r, struct err *err)
 {
-	const char *path = ctl_path(dir, "request", err);
+	const char *path = ctl_path(dir, "request", err), *public;
 	struct key *identity = NULL;
 	struct cert_key *tls = NULL;
 	struct canon spki = { 0 }, request = { 0 };
@@ -162,6 +163,9 @@ member_init(const char *dir, const char *key_name, struct join_request *r,
 		return -1;
 	identity = make_key(ctl_path(dir, key_name, err), NULL, err);
 	if (identity == NULL ||
+	    (public_name != NULL &&
+		((public = ctl_path(dir, public_name, err)) == NULL ||
+		    key_public_save(key_public(identity), public, err) < 0)) ||
 	    (tls = make_tls_key(ctl_path(dir, "tls.key", err), err)) == NULL ||
 	    cert_key_spki(tls, &spki, err) < 0)
 		goto out;
@@ -201,14 +205,14 @@ ctl_coordinator_init(const struct ctl_args *a, struct err *err)
 	    file_mkdirs(a->opt[CTL_DIR], 0700, err) < 0 ||
 	    refuse_existing(a->opt[CTL_DIR], made, nitems(made), err) < 0)
 		return -1;
-	return member_init(a->opt[CTL_DIR], "coordinator.key", &r, err);
+	return member_init(a->opt[CTL_DIR], "coordinator.key", NULL, &r, err);
 }
 
 int
 ctl_site_init(const struct ctl_args *a, struct err *err)
 {
-	static const char *const made[] = { "identity.key", "tls.key",
-		"pseudonym.key", "request" };
+	static const char *const made[] = { "identity.key", "identity.pub",
+		"tls.key", "pseudonym.key", "request" };
 	struct join_request r = { .role = JOIN_SITE };
 	const char *pseudonym;
 
@@ -221,7 +225,8 @@ ctl_site_init(const struct ctl_args *a, struct err *err)
 		NULL ||
 	    secret_create(pseudonym, err) < 0)
 		return -1;
-	return member_init(a->opt[CTL_DIR], "identity.key", &r, err);
+	return member_init(
+	    a->opt[CTL_DIR], "identity.key", "identity.pub", &r, err);
 }
 
 int
@@ -432,8 +437,9 @@ ctl_welcome(const struct ctl_args *a, struct err *err)
 	int rv;
 
 	if (a->opt[CTL_ROOT_KEY] != NULL &&
-	    key_public_parse(a->opt[CTL_ROOT_KEY], expected, err) < 0)
-		return err_prefix(err, "--root-key");
+	    ctl_public_key("--root-key", a->opt[CTL_ROOT_KEY], expected, err) <
+		0)
+		return -1;
 	if ((file = file_read(a->operand, JOIN_MAX, &len, err)) == NULL)
 		return -1;
 	if ((rv = join_welcome_open(file, len, &w, err)) < 0)

@@ -28,7 +28,7 @@
 #define OLD_MAX 1000 /* keys that have been replaced */
 
 /* What is in DIR/NAME.new takes the place of DIR/NAME, which stays as
-   DIR/NAME.1, 2, ... if keep. */
+   DIR/NAME.1, 2, ... if keep and there is one. */
 static int
 put_in_place(const char *dir, const char *name, bool keep, struct err *err)
 {
@@ -41,7 +41,7 @@ put_in_place(const char *dir, const char *name, bool keep, struct err *err)
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	for (unsigned k = 1; keep; k++) {
 		snprintf(old, sizeof(old), "%s.%u", path, k);
-		if (link(path, old) == 0)
+		if (link(path, old) == 0 || errno == ENOENT)
 			break;
 		if (errno != EEXIST || k == OLD_MAX)
 			return err_sys(err, "link %s", path);
@@ -71,14 +71,22 @@ fresh_key(
 	return k;
 }
 
+/* In DIR/NAME.new, for put_in_place(). */
 static int
-write_public(const char *dir, const uint8_t pk[KEY_PUBLIC], struct err *err)
+write_public(const char *dir, const char *name, const uint8_t pk[KEY_PUBLIC],
+    struct err *err)
 {
-	const char *path = ctl_path(dir, "root.pub.new", err);
+	const char *path = ctl_path(dir, name, err);
 
 	if (path == NULL || (unlink(path) < 0 && errno != ENOENT))
 		return path == NULL ? -1 : err_sys(err, "unlink %s", path);
-	if (key_public_save(pk, path, err) < 0)
+	return key_public_save(pk, path, err);
+}
+
+static int
+put_root_public(const char *dir, const uint8_t pk[KEY_PUBLIC], struct err *err)
+{
+	if (write_public(dir, "root.pub.new", pk, err) < 0)
 		return -1;
 	return put_in_place(dir, "root.pub", false, err);
 }
@@ -148,7 +156,7 @@ ctl_root_rotate(const struct ctl_args *a, struct err *err)
 	    (last = ctl_root_manifest(dir, old, err)) == NULL)
 		goto out;
 	if (has_just_followed(&roots, old, last->epoch)) {
-		if ((rv = write_public(dir, key_public(old), err)) < 0)
+		if ((rv = put_root_public(dir, key_public(old), err)) < 0)
 			goto out;
 		print_key("root public key, from now on", key_public(old));
 		printf("it has signed no manifest yet: sign one before the "
@@ -158,7 +166,7 @@ ctl_root_rotate(const struct ctl_args *a, struct err *err)
 	if ((next = fresh_key(dir, "root.key.new", passphrase, err)) == NULL ||
 	    sign_change(dir, old, next, &roots, last->epoch, err) < 0 ||
 	    put_in_place(dir, "root.key", true, err) < 0 ||
-	    write_public(dir, key_public(next), err) < 0)
+	    put_root_public(dir, key_public(next), err) < 0)
 		goto out;
 	print_key("root public key, until now", key_public(old));
 	print_key("root public key, from now on", key_public(next));
@@ -194,7 +202,7 @@ ctl_root_adopt(const struct ctl_args *a, struct err *err)
 	now = manifest_root(&m->roots);
 	if (memcmp(now, pinned, KEY_PUBLIC) == 0)
 		printf("%s has that root already\n", path);
-	else if ((rv = write_public(dir, now, err)) == 0)
+	else if ((rv = put_root_public(dir, now, err)) == 0)
 		print_key("root public key, until now", pinned);
 	if (rv == 0)
 		print_key("root public key", now);
@@ -275,11 +283,13 @@ ctl_site_reset(const struct ctl_args *a, struct err *err)
 	if ((old = key_load(identity, NULL, err)) == NULL ||
 	    (next = fresh_key(dir, "identity.key.new", NULL, err)) == NULL ||
 	    make_request(dir, &r, next, err) < 0 ||
+	    write_public(dir, "identity.pub.new", key_public(next), err) < 0 ||
 	    hand_over_log(a->opt[CTL_STATE], old, next, err) < 0)
 		goto out;
 	/* The identity last: until it is in place this can be done again. */
 	if (put_in_place(dir, "request", false, err) < 0 ||
 	    put_in_place(dir, "tls.key", true, err) < 0 ||
+	    put_in_place(dir, "identity.pub", true, err) < 0 ||
 	    put_in_place(dir, "identity.key", true, err) < 0)
 		goto out;
 	print_key("identity key, until now", key_public(old));

@@ -91,6 +91,8 @@ echo "members make keys"
 run 'identity key' coordinator init --dir hub --name hub --host hub.example.org
 for site in berlin lyon turin; do
 	run 'identity key' site init --dir $site --name $site
+	grep -q "^identity key $(cat $site/identity.pub)$" out ||
+	    fail "not the key of $site/identity.pub"
 	for key in identity tls pseudonym; do
 		[ "$(stat -c %a $site/$key.key)" = 400 ] ||
 		    fail "$site/$key.key is open"
@@ -137,7 +139,7 @@ refuse 1 'signature' welcome --dir lyon bad
 [ ! -e lyon/tls.crt ] || fail "a refused welcome left a certificate"
 for member in hub berlin lyon turin; do
 	run "$member is a member of eurobreast" \
-	    welcome --dir $member $member/welcome --root-key "$root_key"
+	    welcome --dir $member $member/welcome --root-key root/root.pub
 	for file in tls.crt ca.crt root.pub coordinator.pub; do
 		[ -s $member/$file ] || fail "no $member/$file"
 	done
@@ -191,7 +193,9 @@ for key in identity tls; do
 	[ ! -e renewed/$key.key.new ] || fail "$key.key.new is left"
 done
 cmp -s renewed/pseudonym.key turin/pseudonym.key || fail "another pseudonym.key"
-run '1 lines' audit verify --public-key "$old_key" state/audit.log
+[ "$(cat renewed/identity.pub.1 renewed/identity.pub)" = \
+    "$(printf '%s\n' "$old_key" "$new_key")" ] || fail "not the public keys"
+run '1 lines' audit verify --public-key renewed/identity.pub.1 state/audit.log
 refuse 1 'signature' audit verify --public-key "$new_key" state/audit.log
 refuse 1 'turin is a member already, and has other keys' \
     join --root next renewed/request --out bad
