@@ -162,6 +162,10 @@ check_described(struct check *c, double *worst, struct err *err)
 
 	if (p == NULL)
 		return -1;
+	if (c->l->study->model.kind == STUDY_SUMMARY &&
+	    c->l->study->model.feasibility != STUDY_YES)
+		pooled_drop_few(
+		    p, STUDY_MISSING, c->l->study->privacy.smallest_cell);
 	*worst = described_distance(c->l->study, c->result, p);
 	pooled_free(p);
 	return 0;

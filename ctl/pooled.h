@@ -194,6 +194,11 @@ int pooled_gray(const struct pooled *p, size_t level, size_t step,
 #define POOLED_ALL ((size_t)-1)
 size_t pooled_moments(const struct pooled *p, size_t group, size_t term,
     double missing, double *mean, double *sd);
+/*
+ * Leave out who is `missing` in a term that some, but fewer than least, of their
+ * stratum miss, until nobody is left out any more.
+ */
+void pooled_drop_few(struct pooled *p, double missing, size_t least);
 /* Rows that have this value in a term. */
 size_t pooled_count(
     const struct pooled *p, size_t group, size_t term, double value);

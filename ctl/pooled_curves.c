@@ -2,9 +2,11 @@
  * Survival and incidence by group, and the log-rank test.
  */
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "common/err.h"
+#include "common/macros.h"
 #include "ctl/pooled_parts.h"
 
 /* Rows of a cell whose time is from start on and before end. */
@@ -53,11 +55,33 @@ has_few_of_a_cause(const struct pooled *p, size_t cell, size_t step)
 	return few || rows < (double)step;
 }
 
+/* Two sites, or one, and there are more: each could tell the other's rows. */
+static bool
+has_few_sites(const struct pooled *p, size_t cell)
+{
+	size_t first = SIZE_MAX, second = SIZE_MAX, last = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		size_t site = p->rows[i].site;
+
+		last = MAX(last, site);
+		if (p->rows[i].stratum != cell || site == first ||
+		    site == second)
+			continue;
+		if (second != SIZE_MAX)
+			return false;
+		*(first == SIZE_MAX ? &first : &second) = site;
+	}
+	return last >= 2 && first != SIZE_MAX;
+}
+
 bool
 pooled_is_left_out(const struct pooled *p, size_t cell, size_t step)
 {
 	double s = (double)step, rows, events;
 
+	if (step > 1 && has_few_sites(p, cell))
+		return true;
 	if (p->model->causes)
 		return has_few_of_a_cause(p, cell, step);
 	count_cell(p, cell, -HUGE_VAL, HUGE_VAL, &rows, &events);

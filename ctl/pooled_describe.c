@@ -2,7 +2,10 @@
  * Descriptive statistics
  */
 #include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
 
+#include "common/macros.h"
 #include "ctl/pooled_parts.h"
 
 static bool
@@ -36,6 +39,57 @@ pooled_moments(const struct pooled *p, size_t group, size_t term,
 	*mean = (double)m;
 	*sd = n > 1 ? (double)sqrtl(square / (long double)(n - 1)) : NAN;
 	return n;
+}
+
+/* In a stratum that is itself large enough. */
+static bool
+few_miss(const struct pooled *p, size_t stratum, size_t term, double missing,
+    size_t least)
+{
+	size_t n = 0, without = pooled_count(p, stratum, term, missing);
+
+	for (size_t i = 0; i < p->n; i++)
+		n += is_in(&p->rows[i], stratum);
+	return n >= least && without > 0 && without < least;
+}
+
+static void
+drop_who_miss(struct pooled *p, size_t stratum, size_t term, double missing)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct pooled_row *r = &p->rows[i];
+
+		if (is_in(r, stratum) && r->x[term] == missing)
+			free(r->x);
+		else
+			p->rows[kept++] = *r;
+	}
+	p->n = kept;
+}
+
+void
+pooled_drop_few(struct pooled *p, double missing, size_t least)
+{
+	for (size_t before = p->n + 1; before != p->n;) {
+		size_t strata = 0;
+
+		before = p->n;
+		for (size_t i = 0; i < p->n; i++)
+			strata = MAX(strata, p->rows[i].stratum + 1);
+		for (size_t s = 0; s < strata; s++) {
+			uint64_t few = 0;
+
+			/* All are judged by the same rows. */
+			for (size_t k = 0; k < p->model->n_terms; k++)
+				if (few_miss(p, s, k, missing, least))
+					few |= UINT64_C(1) << k;
+			for (size_t k = 0; k < p->model->n_terms; k++)
+				if ((few >> k & 1) != 0)
+					drop_who_miss(p, s, k, missing);
+		}
+	}
 }
 
 size_t
