@@ -254,12 +254,30 @@ tree_size(const struct pair_node *v)
 }
 
 static void
-count_at(double *cells, const struct pair_node *v, bool second, uint32_t bin,
-    uint32_t bins)
+count_at(double *cells, const struct pair_node *v, uint32_t histogram,
+    uint32_t bin, uint32_t bins)
 {
 	if (v->bins > 0)
-		cells[v->at + (second ? v->bins : 0) +
-		    bin / (bins / v->bins)] += 1.0;
+		cells[v->at + histogram * v->bins + bin / (bins / v->bins)] +=
+		    1.0;
+}
+
+/* Who enters an interval, at the nodes that have it in their later half. */
+static void
+count_entry(
+    const struct pair_tree *t, double *cells, uint32_t slot, uint32_t bin)
+{
+	const struct pair_node *v = t->nodes;
+
+	while (slot >= v->to)
+		v += tree_size(v);
+	while (!pairs_leaf(v)) {
+		bool later = slot >= v->middle;
+
+		if (later)
+			count_at(cells, v, 2, bin, t->bins);
+		v = later ? v + 1 + tree_size(v + 1) : v + 1;
+	}
 }
 
 /* From the root of the row's stratum down to the leaf of its interval. */
@@ -279,6 +297,13 @@ count_row(const struct pair_tree *t, double *cells, uint32_t interval,
 		v = later ? v + 1 + tree_size(v + 1) : v + 1;
 	}
 	count_at(cells, v, !event, bin, t->bins);
+}
+
+bool
+work_is_compared(const struct work *w, size_t i)
+{
+	return w->slot == NULL || w->slot[i] < 0 ||
+	    !grid_is_first(w->grid, (size_t)w->slot[i]);
 }
 
 int
@@ -307,8 +332,13 @@ contribute_pairs(struct work *w)
 		if (w->interval[i] < 0)
 			continue;
 		bin = pairs_bin(w->score[i], p->score_sd, p->bins, &place);
-		count_row(&r.tree, cells, (uint32_t)w->interval[i],
-		    w->data->event[i] == 1, r.to_bin[bin]);
+		if (work_is_compared(w, i))
+			count_row(&r.tree, cells, (uint32_t)w->interval[i],
+			    w->data->event[i] == 1, r.to_bin[bin]);
+		if (work_is_compared(w, i) && w->slot != NULL &&
+		    w->slot[i] >= 0)
+			count_entry(&r.tree, cells, (uint32_t)w->slot[i],
+			    r.to_bin[bin]);
 		if (p->scores[bin] >= r.heavy) {
 			sums[heavy_index[bin]] += place;
 			squares[heavy_index[bin]] += (double)place * place;

@@ -247,6 +247,14 @@ rank_add(uint64_t *tree, size_t n, size_t rank)
 		tree[k]++;
 }
 
+/* A row that is not there any more, or is not yet added. */
+static void
+rank_take(uint64_t *tree, size_t n, size_t rank)
+{
+	for (size_t k = rank + 1; k <= n; k += k & -k)
+		tree[k]--;
+}
+
 static uint64_t
 rank_count(const uint64_t *tree, size_t below)
 {
@@ -289,13 +297,14 @@ rank_scores(const struct work *w, double *sorted, size_t *rank)
 /*
  * Comparable pairs within the own stratum, from the last interval to the
  * first: an event is compared with all who leave later and with those who are
- * censored in its own interval (pass 0 adds these, 1 compares, 2 adds events).
+ * censored in its own interval (pass 0 adds these, 1 compares, 2 adds events),
+ * less who enters later.
  */
 static int
 local_pairs(struct work *w)
 {
 	size_t n = w->data->n_rows, m, so_far = 0;
-	struct by_interval by = { 0 };
+	struct by_interval by = { 0 }, entering = { 0 };
 	size_t *rank = calloc(n + 1, sizeof(*rank));
 	double *sorted = calloc(n + 1, sizeof(*sorted));
 	uint64_t *tree = calloc(n + 1, sizeof(*tree));
@@ -306,13 +315,23 @@ local_pairs(struct work *w)
 	    by_interval_make(w, w->interval, &by) == -1)
 		goto out;
 	m = rank_scores(w, sorted, rank);
+	if (w->slot != NULL && by_interval_make(w, w->slot, &entering) == -1)
+		goto out;
 	for (size_t g = w->grid->n; g-- > 0;) {
+		for (size_t k = 0; w->slot != NULL && g + 1 < w->grid->n &&
+		     k < entering.n[g + 1];
+		     k++) {
+			rank_take(tree, m,
+			    rank[by_interval_row(&entering, g + 1, k)]);
+			so_far--;
+		}
 		for (int pass = 0; pass < 3; pass++) {
 			for (size_t k = 0; k < by.n[g]; k++) {
 				size_t i = by_interval_row(&by, g, k);
 				uint64_t less, upto;
 
-				if (w->data->event[i] != (pass > 0))
+				if (w->data->event[i] != (pass > 0) ||
+				    !work_is_compared(w, i))
 					continue;
 				if (pass != 1) {
 					rank_add(tree, m, rank[i]);
@@ -330,6 +349,7 @@ local_pairs(struct work *w)
 	ret = 0;
 out:
 	by_interval_free(&by);
+	by_interval_free(&entering);
 	free(rank);
 	free(sorted);
 	free(tree);

@@ -101,6 +101,8 @@ MODEL_EACH_KIND(MODEL_DECLARE)
 int contribute_moments(struct work *w);
 int contribute_scores(struct work *w);
 int contribute_pairs(struct work *w);
+/* Delayed entry: not if it enters after the last event of its stratum. */
+bool work_is_compared(const struct work *w, size_t row);
 int contribute_few(struct work *w); /* model/step/few.h */
 /* The last group of a kind's own in the round of counts. */
 size_t work_last_counts(const struct work *w);

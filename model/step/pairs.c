@@ -31,6 +31,28 @@ add_node(struct pair_tree *t)
 	return &t->nodes[t->n++];
 }
 
+/* Who enters interval i, which is not its stratum's first. */
+static uint64_t
+entering(const struct grid *g, uint32_t i)
+{
+	const struct grid_interval *v = &g->intervals[i];
+
+	return v->at_risk + v[-1].leavers - v[-1].at_risk;
+}
+
+/* Events in the earlier half with who enters in the later one. */
+static double
+not_yet_there(const struct grid *g, const struct pair_node *v)
+{
+	uint64_t events = 0, others = 0;
+
+	for (uint32_t i = v->from; i < v->middle; i++)
+		events += g->intervals[i].events;
+	for (uint32_t i = v->middle; i < v->to && !pairs_leaf(v); i++)
+		others += entering(g, i);
+	return (double)events * (double)others;
+}
+
 static double
 comparable(const struct grid *g, const struct pair_node *v)
 {
@@ -58,6 +80,8 @@ add_range(struct pair_tree *t, const struct grid *g, uint32_t from, uint32_t to)
 		return -1;
 	*v = (struct pair_node){ .from = from, .middle = middle, .to = to };
 	v->pairs = comparable(g, v);
+	if (t->delayed)
+		v->taken_off = not_yet_there(g, v);
 	if (pairs_leaf(v))
 		return 0;
 	return add_range(t, g, from, middle) == -1 ||
@@ -95,22 +119,24 @@ give_bins(struct pair_tree *t, double factor, uint32_t max_bins)
 		v->at = t->n_cells;
 		if (v->pairs == 0.0)
 			continue;
-		v->bins = power_of_two(factor * num_sqrt(v->pairs), max_bins);
+		v->bins = power_of_two(
+		    factor * num_sqrt(v->pairs + v->taken_off), max_bins);
 		t->bins = MAX(t->bins, v->bins);
-		t->n_cells += 2 * (size_t)v->bins;
-		tied += MARGIN * v->pairs / (double)v->bins;
-		all += v->pairs;
+		t->n_cells += pairs_histograms(t, v) * (size_t)v->bins;
+		tied += MARGIN * (v->pairs + v->taken_off) / (double)v->bins;
+		all += v->pairs - v->taken_off;
 	}
 	return all > 0.0 ? 0.5 * tied / all : 0.0;
 }
 
 int
-pairs_plan(struct pair_tree *t, const struct grid *g, uint32_t max_bins)
+pairs_plan(
+    struct pair_tree *t, const struct grid *g, bool delayed, uint32_t max_bins)
 {
 	uint32_t from = 0, to;
 	double factor = 0x1p-20;
 
-	*t = (struct pair_tree){ 0 };
+	*t = (struct pair_tree){ .delayed = delayed };
 	for (; from < g->n; from = to) {
 		for (to = from; to < g->n &&
 		     g->intervals[to].stratum == g->intervals[from].stratum;)
@@ -186,45 +212,60 @@ running(const uint32_t *v, uint32_t n)
 	return r;
 }
 
+struct wide_counts {
+	wide concordant, discordant, tied, doubtful;
+};
+
+/* Events with the others of histogram h: 2 is taken off. */
+static void
+compare(const struct pair_node *v, const uint64_t *event, size_t h,
+    uint32_t width, const uint64_t *fill, const uint64_t *mix,
+    struct wide_counts *sum)
+{
+	const uint64_t *other = event + h * v->bins;
+	uint64_t below = 0, all = 0;
+	wide sign = h == 2 ? -(wide)1 : 1; /* (modulo 2^128) */
+
+	for (uint32_t b = 0; b < v->bins; b++)
+		all += other[b];
+	for (uint32_t b = 0; b < v->bins; b++) {
+		wide e = event[b];
+		uint32_t lo = b * width, hi = lo + width;
+		bool one_score =
+		    fill[hi] - fill[lo] == 1 && mix[hi] - mix[lo] == 0;
+
+		sum->concordant += sign * e * below;
+		sum->tied += sign * e * other[b];
+		if (!one_score)
+			sum->doubtful += e * other[b];
+		below += other[b];
+		sum->discordant += sign * e * (all - below);
+	}
+}
+
 int
 pairs_count(const struct pair_tree *t, const uint64_t *cells,
     const uint32_t *filled, const uint32_t *mixed, struct pair_counts *out)
 {
 	uint64_t *fill = running(filled, t->bins);
 	uint64_t *mix = running(mixed, t->bins);
-	wide concordant = 0, discordant = 0, tied = 0, doubtful = 0;
+	struct wide_counts sum = { 0 };
 	int ret = -1;
 
 	if (fill == NULL || mix == NULL)
 		goto out;
 	for (size_t k = 0; k < t->n; k++) {
 		const struct pair_node *v = &t->nodes[k];
-		const uint64_t *event = cells + v->at;
-		const uint64_t *other = event + v->bins;
 		uint32_t width = v->bins > 0 ? t->bins / v->bins : 0;
-		uint64_t below = 0, all = 0;
 
-		for (uint32_t b = 0; b < v->bins; b++)
-			all += other[b];
-		for (uint32_t b = 0; b < v->bins; b++) {
-			wide e = event[b];
-			uint32_t lo = b * width, hi = lo + width;
-			bool one_score =
-			    fill[hi] - fill[lo] == 1 && mix[hi] - mix[lo] == 0;
-
-			concordant += e * below;
-			tied += e * other[b];
-			if (!one_score)
-				doubtful += e * other[b];
-			below += other[b];
-			discordant += e * (all - below);
-		}
+		for (size_t h = 1; h < pairs_histograms(t, v); h++)
+			compare(v, cells + v->at, h, width, fill, mix, &sum);
 	}
-	out->concordant = num_wide(concordant, 0);
-	out->discordant = num_wide(discordant, 0);
-	out->tied = num_wide(tied, 0);
-	out->tied_by_bins = num_wide(doubtful, 0);
-	ret = 0;
+	out->concordant = num_wide(sum.concordant, 0);
+	out->discordant = num_wide(sum.discordant, 0);
+	out->tied = num_wide(sum.tied, 0);
+	out->tied_by_bins = num_wide(sum.doubtful, 0);
+	ret = out->concordant < 0.0 || out->discordant < 0.0 || out->tied < 0.0;
 out:
 	free(fill);
 	free(mix);

@@ -12,6 +12,11 @@
  * score.  Two scores in the same bin count as tied; how many pairs that may
  * have wronged is counted, and is the bound that the result states.
  *
+ * Delayed entry: who leaves later but enters after the event was not there to be
+ * compared.  A row enters the interval with the first event that it is there at; a
+ * third histogram at each node, of who enters in the later half, is taken off the
+ * second one.  The counts of pairs are differences, in which no rounding is.
+ *
  * Logistic: one interval; an event is "outcome present"; the concordance is
  * the area under the ROC curve.
  */
@@ -28,8 +33,9 @@ struct pair_node {
 	/* Intervals from..middle-1 and middle..to-1; a leaf has to = from+1. */
 	uint32_t from, middle, to;
 	uint32_t bins; /* a power of two; 0: no comparable pair */
-	size_t at; /* cell of its first histogram; the second follows */
+	size_t at; /* cell of its first histogram; the others follow */
 	double pairs; /* comparable ones */
+	double taken_off; /* delayed entry: pairs that are not */
 };
 
 struct pair_tree {
@@ -37,17 +43,25 @@ struct pair_tree {
 	size_t n, cap;
 	size_t n_cells;
 	uint32_t bins; /* the most of any node: what scores are rounded to */
+	bool delayed; /* nodes that are no leaves have a third histogram */
 };
 
 /* With at most max_bins bins per node.  -1: no memory. */
-int pairs_plan(
-    struct pair_tree *tree, const struct grid *grid, uint32_t max_bins);
+int pairs_plan(struct pair_tree *tree, const struct grid *grid, bool delayed,
+    uint32_t max_bins);
 void pairs_free(struct pair_tree *tree);
 
 static inline bool
 pairs_leaf(const struct pair_node *v)
 {
 	return v->to == v->from + 1;
+}
+
+/* Of events, of all others, of who enters. */
+static inline size_t
+pairs_histograms(const struct pair_tree *t, const struct pair_node *v)
+{
+	return t->delayed && !pairs_leaf(v) ? 3 : 2;
 }
 
 #define PAIRS_PLACES 16384 /* within a bin */
@@ -78,7 +92,8 @@ struct pair_counts {
 /*
  * From the sums.  cells (tree->n_cells); filled[b], mixed[b] for each of the
  * tree's bins: how many first-round bins with rows it has, and how many of
- * these may hold different scores.  -1: no memory.
+ * these may hold different scores.  1: the sums contradict themselves; -1: no
+ * memory.
  */
 int pairs_count(const struct pair_tree *tree, const uint64_t *cells,
     const uint32_t *filled, const uint32_t *mixed, struct pair_counts *out);

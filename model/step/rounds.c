@@ -104,11 +104,6 @@ rounds_evaluate(struct plan *p)
 {
 	uint32_t off = plan_has_intercept(p), n = plan_parameters(p) - off;
 
-	if (p->spec.has_entry) {
-		/* Who comes later is not comparable with who left before. */
-		plan_end(p, FIT_OK);
-		return 0;
-	}
 	if (pairs_are_local(p)) {
 		p->phase = PHASE_PAIRS;
 		return 0;
@@ -147,7 +142,8 @@ int
 pair_round(const struct plan *p, struct pair_round *r)
 {
 	*r = (struct pair_round){ 0 };
-	if (pairs_plan(&r->tree, &p->grid, p->spec.concordance_bins) == -1)
+	if (pairs_plan(&r->tree, &p->grid, p->spec.has_entry,
+		p->spec.concordance_bins) == -1)
 		return -1;
 	r->to_bin = calloc(p->bins + 1, sizeof(*r->to_bin));
 	if (r->to_bin == NULL) {
@@ -225,7 +221,8 @@ count_pairs(struct plan *p, const struct pair_round *r, const uint64_t *sum)
 		filled[r->to_bin[i]] += n > 0;
 		mixed[r->to_bin[i]] += n > 0 && !tied;
 	}
-	if (pairs_count(&r->tree, sum + g[0].word_at, filled, mixed, &c) == -1)
+	ret = pairs_count(&r->tree, sum + g[0].word_at, filled, mixed, &c);
+	if (ret != 0)
 		goto out;
 	p->concordant = c.concordant;
 	p->discordant = c.discordant;

@@ -96,6 +96,7 @@ EXTRA_DIST += \
 	tests/vectors/model/cox_flchain.csv \
 	tests/vectors/model/cox_hazards.csv \
 	tests/vectors/model/cox_heart.csv \
+	tests/vectors/model/cox_concordance.csv \
 	tests/vectors/model/cox_robust.csv \
 	tests/vectors/model/cox_tests.csv \
 	tests/vectors/model/diabetes.csv \

@@ -90,6 +90,7 @@ f <- data.frame(entry = 12 * f$age - 600,
     sex = as.integer(f$sex == "F"), kappa = f$kappa, lambda = f$lambda,
     creatinine = f$creatinine)
 f$patient <- seq_len(nrow(f)) - 1
+concordance <- "model,ties,concordance"
 entries <- "model,ties,term,estimate,se,null_loglik,loglik,score"
 for (d in list(list("heart", h, ""), list("cgd", g, ""),
     list("cgd_strata", g, "+ strata(stratum)"), list("flchain", f, ""))) {
@@ -104,6 +105,8 @@ for (d in list(list("heart", h, ""), list("cgd", g, ""),
 	for (ties in c("breslow", "efron")) {
 		add(name, ties, text, data, list(patient = data$patient))
 		m <- cox(text, data, ties)
+		concordance <- c(concordance, paste(name, ties,
+		    num(m$concordance["concordance"]), sep = ","))
 		entries <- c(entries, paste(name, ties, names(coef(m)),
 		    num(coef(m)), num(sqrt(diag(vcov(m)))), num(m$loglik[1]),
 		    num(m$loglik[2]), num(m$score), sep = ","))
@@ -123,6 +126,7 @@ for (ties in c("breslow", "efron")) {
 	    num(coef(m)), num(sqrt(diag(vcov(m)))), num(m$loglik[1]),
 	    num(m$loglik[2]), num(m$score), sep = ","))
 }
+writeLines(concordance, file.path(dir, "cox_concordance.csv"))
 writeLines(entries, file.path(dir, "cox_entry.csv"))
 writeLines(robust, file.path(dir, "cox_robust.csv"))
 writeLines(tests, file.path(dir, "cox_tests.csv"))
