@@ -67,6 +67,10 @@ check_PROGRAMS += %D%/test_disclosure %D%/test_summary
 %C%_test_disclosure_LDADD = %D%/libdescribed.a $(MODEL_TEST_LIBS)
 %C%_test_summary_SOURCES = %D%/test_summary.c
 %C%_test_summary_LDADD = %D%/libdescribed.a $(MODEL_TEST_LIBS)
+check_PROGRAMS += %D%/test_plan_faults
+%C%_test_plan_faults_SOURCES = %D%/test_plan_faults.c
+%C%_test_plan_faults_LDADD = tests/crypto/libinside.a %D%/libdescribed.a \
+	$(MODEL_TEST_LIBS) $(SODIUM_LIBS) $(CRYPTO_LIBS)
 
 EXTRA_DIST += \
 	tests/reference/README.md \
