@@ -11,7 +11,7 @@
 
 static const char *const words[] = { "memory", "No space left on device",
 	"disk I/O error", "full", "interrupted", "too big",
-	"unable to open database file" };
+	"unable to open database file", "too much to wait for" };
 
 #define N_WORDS (sizeof(words) / sizeof(*words))
 
@@ -73,19 +73,21 @@ rounds_without_memory(void **state)
 }
 #endif
 
+#define TEST(f) cmocka_unit_test_teardown(f, show_errors)
+
 int
 main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_gate_whose_database_fails),
-		cmocka_unit_test(rounds_whose_database_fails),
-		cmocka_unit_test(a_gate_whose_disk_fails),
-		cmocka_unit_test(rounds_whose_disk_fails),
-		cmocka_unit_test(a_gate_whose_channels_fail),
-		cmocka_unit_test(rounds_whose_channels_fail),
+		TEST(a_gate_whose_database_fails),
+		TEST(rounds_whose_database_fails),
+		TEST(a_gate_whose_disk_fails),
+		TEST(rounds_whose_disk_fails),
+		TEST(a_gate_whose_channels_fail),
+		TEST(rounds_whose_channels_fail),
 #ifndef CONSILIUM_SANITIZE
-		cmocka_unit_test(a_gate_without_memory),
-		cmocka_unit_test(rounds_without_memory),
+		TEST(a_gate_without_memory),
+		TEST(rounds_without_memory),
 #endif
 	};
 

@@ -162,6 +162,19 @@ listen_to_errors(void)
 	assert_true(dup2(errors_fd, STDERR_FILENO) >= 0);
 }
 
+int
+show_errors(void **state)
+{
+	char text[2000];
+	off_t len = lseek(errors_fd, 0, SEEK_END);
+	ssize_t n =
+	    pread(errors_fd, text, sizeof(text), MAX(len - 2000, (off_t)0));
+
+	(void)state;
+	dup2(terminal, STDERR_FILENO);
+	return n < 0 || write(STDERR_FILENO, text, (size_t)n) != n ? -1 : 0;
+}
+
 size_t
 said(const char *const *words, size_t n)
 {
@@ -173,6 +186,7 @@ said(const char *const *words, size_t n)
 	assert_true(len >= 0);
 	text[len] = '\0';
 	dup2(terminal, STDERR_FILENO);
+	assert_int_equal(ftruncate(errors_fd, 0), 0);
 	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
 		bool good = n == 0;
 

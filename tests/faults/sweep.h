@@ -34,6 +34,8 @@ void sweep_places(
 
 /* What the processes say, from here on: a file in h.dir, see said(). */
 void listen_to_errors(void);
+/* The last of it, if nobody has heard it: for cmocka's teardown. */
+int show_errors(void **state);
 /* How many lines there are; fails if one is not an error of a gate or rounds
    with one of the words in it (n words; none: any). */
 size_t said(const char *const *words, size_t n);

@@ -673,6 +673,7 @@ on_start_job(struct site *s, const struct msg *m, enum proc proc)
 {
 	struct canon c = { 0 }, out = { 0 };
 	uint8_t digest[HASH_LEN];
+	enum job_fate fate;
 	struct chan *job;
 	struct msg order;
 	struct err err;
@@ -691,7 +692,10 @@ on_start_job(struct site *s, const struct msg *m, enum proc proc)
 		return;
 	}
 	assert_int_equal(rv, 1);
-	if (proc == PROC_READER) {
+	if (h.job != NULL && (fate = h.job(s, job, &order)) != JOB_PASS) {
+		if (fate == JOB_FATAL)
+			goto gone;
+	} else if (proc == PROC_READER) {
 		assert_int_equal(order.type, MSG_READER_JOB);
 		table_digest(s, digest);
 		canon_raw(&out, digest, sizeof(digest));

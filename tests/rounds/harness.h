@@ -61,6 +61,10 @@ struct site {
 
 enum fate { PASS, LOSE };
 
+/* What a hook has made of a job: nothing; its end is to be told; the gate has
+   been told what ends it. */
+enum job_fate { JOB_PASS, JOB_DONE, JOB_FATAL };
+
 struct options {
 	size_t n; /* sites, at most SITES_MAX */
 	const char *cohort; /* "fixed" or "open" */
@@ -105,7 +109,7 @@ struct harness {
 	 * Hooks, NULL by default.  A message may be altered in place.  to_site
 	 * has the coordinator's before the gate does, to_rounds a site's before
 	 * rounds does, training is called when a trainer has started, trained
-	 * has what it answers, upload the masked words, put the chunk that goes
+	 * has what it answers, job stands for reader and trainer, upload has the masked words, put the chunk that goes
 	 * (and its index), fetched the words of an upload that comes.
 	 */
 	enum fate (*to_site)(
@@ -114,6 +118,8 @@ struct harness {
 	    struct site *s, enum round_type type, struct canon *msg);
 	void (*trained)(struct site *s, struct canon *msg);
 	void (*training)(struct site *s);
+	enum job_fate (*job)(
+	    struct site *s, struct chan *job, const struct msg *order);
 	void (*upload)(struct site *s, struct canon *words);
 	void (*put)(struct site *s, uint32_t *index, struct canon *chunk);
 	void (*fetched)(struct site *s, struct canon *words);

@@ -1,0 +1,397 @@
+/*
+ * Readers and trainers that fail, end, or answer what they were not asked: what
+ * the gate says of it, and that the study still comes to its result.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+#include "tests/rounds/harness.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/macros.h"
+#include "tests/faults/sweep.h"
+
+static struct site *const s = &h.sites[0];
+static unsigned at; /* the case that is tried */
+static bool tried; /* and it was */
+
+static int
+setup(void **state)
+{
+	(void)state;
+	at = 0;
+	tried = false;
+	return consortium_start((struct options){ .n = 3,
+	    .cohort = "fixed",
+	    .ready_wait_s = 60,
+	    .deadline_s = 600,
+	    .iterations = 1 });
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return consortium_stop();
+}
+
+static void
+wait_until(bool (*fn)(void))
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+	while (!fn()) {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+	}
+}
+
+static bool
+received(void)
+{
+	control_ok(s->control, "status", "small", NULL, 0);
+	return strcmp(cell("status"), "received") == 0;
+}
+
+/* The study is at all sites; those but the first have approved it. */
+static void
+offered(void)
+{
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	wait_until(received);
+	for (size_t i = 1; i < h.n; i++)
+		approve(&h.sites[i]);
+}
+
+static void
+send_it(struct chan *c, enum msg_type type, uint64_t tag, struct canon *what)
+{
+	struct err err;
+
+	ok(chan_send_canon(c, type, tag, what, &err), &err);
+	ok(chan_drain(c, TIMEOUT_MS, &err), &err);
+}
+
+static void
+fail_job(struct chan *job, uint64_t tag, const char *why)
+{
+	struct canon c = { 0 };
+
+	canon_u32(&c, ERR_FORMAT);
+	canon_text(&c, why);
+	send_it(job, MSG_JOB_FAILED, tag, &c);
+}
+
+/*
+ * Readers
+ */
+
+static enum job_fate
+bad_reader(struct site *of, struct chan *job, const struct msg *order)
+{
+	if (of != s || order->type != MSG_READER_JOB || tried)
+		return JOB_PASS;
+	tried = true;
+	if (at == 0)
+		fail_job(job, order->tag, "patients.csv:7: not a number");
+	return JOB_DONE; /* or without a word */
+}
+
+static void
+a_preparation_that_fails_says_why(void **state)
+{
+	static const char *const words[] = { "patients.csv:7: not a number",
+		"reader ended without an answer: ended" };
+	static const enum err_code codes[] = { ERR_FORMAT, ERR_SYSTEM };
+
+	(void)state;
+	offered();
+	h.job = bad_reader;
+	for (at = 0; at < 2; at++) {
+		tried = false;
+		control(s->control, "prepare", "small", NULL, 0);
+		assert_int_equal(h.reply.code, codes[at]);
+		assert_non_null(strstr(h.reply.error, words[at]));
+		control_ok(s->control, "status", "small", NULL, 0);
+		assert_string_equal(cell("status"), "received");
+	}
+	approve(s);
+	finish();
+}
+
+/* While one reader is at work: nothing is prepared twice at once. */
+static enum job_fate
+ask_meanwhile(struct site *of, struct chan *job, const struct msg *order)
+{
+	(void)job;
+	if (of != s || order->type != MSG_READER_JOB || tried)
+		return JOB_PASS;
+	tried = true;
+	control(s->control, "prepare", "small", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_non_null(strstr(h.reply.error, "small is being prepared now"));
+	h.replied = false; /* but to that */
+	return JOB_PASS;
+}
+
+static enum job_fate
+approve_meanwhile(struct site *of, struct chan *job, const struct msg *order)
+{
+	(void)job;
+	if (of != s || order->type != MSG_READER_JOB || tried)
+		return JOB_PASS;
+	tried = true;
+	decide(s, APPROVAL_APPROVE);
+	h.replied = false; /* but to that */
+	return JOB_PASS;
+}
+
+static bool
+told_so(void)
+{
+	return strstr(h.reply.error, "approved while it was prepared again") !=
+	    NULL;
+}
+
+static void
+a_table_is_not_replaced_under_its_approval(void **state)
+{
+	size_t prepared;
+
+	(void)state;
+	offered();
+	h.job = ask_meanwhile;
+	control(s->control, "prepare", "small", NULL, 0);
+	h.job = NULL;
+	assert_true(tried);
+	prepared = audit_lines(s->name, "prepared", "small");
+	assert_int_equal(prepared, 1);
+	tried = false;
+	h.job = approve_meanwhile;
+	control(s->control, "prepare", "small", NULL, 0);
+	wait_until(told_so);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_int_equal(audit_lines(s->name, "prepared", "small"), prepared);
+	finish();
+}
+
+/*
+ * Trainers
+ */
+
+static enum job_fate
+bad_trainer(struct site *of, struct chan *job, const struct msg *order)
+{
+	struct canon c = { 0 };
+	uint8_t zeros[32] = { 0 };
+
+	if (of != s || order->type != MSG_TRAIN || tried)
+		return JOB_PASS;
+	tried = true;
+	switch (at) {
+	case 0:
+		fail_job(job, order->tag, "no memory");
+		break;
+	case 1: /* of no table, three values */
+		canon_raw(&c, zeros, sizeof(zeros));
+		canon_u32(&c, 3);
+		send_it(job, MSG_TRAINED, order->tag, &c);
+		break;
+	case 2: /* without a word */
+		break;
+	}
+	return JOB_DONE;
+}
+
+/* What it answers is altered. */
+static void
+other_values(struct site *of, struct canon *msg)
+{
+	if (of != s || tried)
+		return;
+	tried = true;
+	if (at == 3)
+		msg->data[0] ^= 1; /* the digest of its table */
+	else if (at == 4)
+		canon_u8(msg, 0);
+	else
+		memset(msg->data + 36, 0xff, 8); /* no number */
+}
+
+static void
+a_training_that_fails_is_audited_and_tried_again(void **state)
+{
+	static const char *const words[] = { "no memory",
+		"the trainer sent 3 values, expected",
+		"trainer ended without an answer: ended",
+		"the table is not the one that was approved", "TRAINED", "" };
+
+	(void)state;
+	offered();
+	h.job = bad_trainer;
+	h.trained = other_values;
+	tried = true;
+	for (at = 0; at < nitems(words); at++) {
+		size_t n = audit_lines(s->name, "training-failed", words[at]);
+
+		if (at == 0) {
+			tried = false;
+			approve(s);
+		}
+		tried = false;
+		if (at >= 3)
+			h.job = NULL;
+		wait_for_audit(s->name, "training-failed", words[at], n);
+		assert_true(tried);
+	}
+	h.trained = NULL;
+	finish();
+	assert_true(
+	    audit_lines(s->name, "training-failed", "small") >= nitems(words));
+}
+
+/* Two decisions of one second are one. */
+static void
+decide_anew(enum approval_verdict verdict)
+{
+	int64_t now = clock_utc();
+
+	while (clock_utc() == now)
+		usleep(10000);
+	decide(s, verdict);
+}
+
+/* Taken back while the trainer works: what it says is dropped. */
+static enum job_fate
+revoke_meanwhile(struct site *of, struct chan *job, const struct msg *order)
+{
+	(void)job;
+	if (of != s || order->type != MSG_TRAIN || tried)
+		return JOB_PASS;
+	tried = true;
+	decide_anew(APPROVAL_REVOKE);
+	if (at == 1) {
+		fail_job(job, order->tag, "no memory");
+		return JOB_DONE;
+	}
+	return JOB_PASS;
+}
+
+static bool
+was_tried(void)
+{
+	return tried;
+}
+
+static void
+what_is_computed_for_a_study_that_was_revoked_is_dropped(void **state)
+{
+	(void)state;
+	offered();
+	h.job = revoke_meanwhile;
+	approve(s);
+	for (at = 0; at < 2; at++) {
+		wait_until(was_tried);
+		assert_int_equal(audit_lines(s->name, "upload", "small"), 0);
+		assert_int_equal(
+		    audit_lines(s->name, "training-failed", "small"), 0);
+		tried = at == 1;
+		decide_anew(APPROVAL_APPROVE);
+	}
+	finish();
+}
+
+/*
+ * Those that do not keep to the rules: the gate ends, and says so
+ */
+
+static enum job_fate
+breaks_a_rule(struct site *of, struct chan *job, const struct msg *order)
+{
+	struct canon c = { 0 };
+	bool reader = order->type == MSG_READER_JOB;
+
+	if (of != s || reader != (at < 3) || tried)
+		return JOB_PASS;
+	tried = true;
+	canon_u32(&c, ERR_FORMAT);
+	canon_text(&c, "why");
+	switch (at) {
+	case 0: /* of another job */
+	case 3:
+		send_it(job, MSG_JOB_FAILED, order->tag + 1, &c);
+		break;
+	case 1: /* a trainer's answer */
+		send_it(job, MSG_TRAINED, order->tag, &c);
+		break;
+	case 2: /* with more behind it */
+		canon_u8(&c, 0);
+		send_it(job, MSG_JOB_FAILED, order->tag, &c);
+		break;
+	case 4: /* twice */
+		fail_job(job, order->tag, "once");
+		send_it(job, MSG_JOB_FAILED, order->tag, &c);
+		break;
+	}
+	canon_free(&c);
+	return JOB_FATAL;
+}
+
+static bool
+has_died(void)
+{
+	return h.n_deaths > 0;
+}
+
+static void
+a_gate_ends_when_a_job_breaks_the_rules(void **state)
+{
+	static const char *const words[][2] = { { "an answer to no job" },
+		{ "from reader is not expected" }, { "JOB_FAILED" },
+		{ "an answer to no job" },
+		{ "training: once", "an answer to no job" } };
+
+	(void)state;
+	h.may_die = true;
+	offered();
+	h.job = breaks_a_rule;
+	for (at = 0; at < nitems(words); at++) {
+		listen_to_errors();
+		kill_site(s);
+		start_site(s); /* it says it there */
+		h.n_deaths = 0;
+		tried = false;
+		if (at < 3)
+			control_ok(s->control, "prepare", "small", NULL, 0);
+		else if (at == 3)
+			decide(s, APPROVAL_APPROVE);
+		wait_until(has_died);
+		assert_int_equal(
+		    said(words[at], 2), words[at][1] != NULL ? 2 : 1);
+	}
+	finish();
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_preparation_that_fails_says_why),
+		TEST(a_table_is_not_replaced_under_its_approval),
+		TEST(a_training_that_fails_is_audited_and_tried_again),
+		TEST(what_is_computed_for_a_study_that_was_revoked_is_dropped),
+		TEST(a_gate_ends_when_a_job_breaks_the_rules),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,376 @@
+/*
+ * What a gate makes of the root's objects, of countersigned checkpoints, and of
+ * files of its own that are not what they were: each with its reason.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+#include "tests/rounds/harness.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/macros.h"
+#include "crypto/audit.h"
+#include "crypto/checkpoint.h"
+#include "crypto/manifest.h"
+#include "study/study.h"
+#include "tests/faults/sweep.h"
+
+static struct site *const s = &h.sites[0];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return consortium_start((struct options){ .n = 3,
+	    .cohort = "fixed",
+	    .ready_wait_s = 60,
+	    .deadline_s = 600,
+	    .iterations = 1 });
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	return consortium_stop();
+}
+
+/* Hand it over (and free it); the gate refuses it with the word. */
+static void
+not_taken(struct canon *object, const char *word)
+{
+	size_t n = audit_lines(s->name, "refused", word);
+
+	tell_object(s, object);
+	wait_for_audit(s->name, "refused", word, n);
+	canon_free(object);
+}
+
+/*
+ * Studies
+ */
+
+/* The study with one text in place of another, for a site or for none. */
+static struct canon
+study_with(const char *from, const char *to, uint32_t epoch, bool of_ours)
+{
+	uint16_t ids[] = { 10, 11, 12 }, others[] = { 11, 12, OUTSIDER };
+	struct signed_study ss = {
+		.epoch = epoch, .sites = of_ours ? ids : others, .n_sites = 3
+	};
+	const char *at = strstr(h.sig->text, from);
+	struct canon out = { 0 };
+	char text[4096];
+	struct err err;
+
+	assert_non_null(at);
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - h.sig->text),
+	    h.sig->text, to, at + strlen(from));
+	memcpy(ss.consortium_id, h.opened->consortium_id, MANIFEST_ID);
+	ss.text = text;
+	ss.text_len = strlen(text);
+	ok(signed_study_sign(&ss, h.root, &out, &err), &err);
+	return out;
+}
+
+/* It is here from then on, and is not taken part in: why. */
+static void
+no_part_in(const char *name, struct canon object, const char *why)
+{
+	size_t n = audit_lines(s->name, "study", name);
+
+	tell_object(s, &object);
+	wait_for_audit(s->name, "study", name, n);
+	control_ok(s->control, "status", name, NULL, 0);
+	assert_string_equal(cell("status"), "refused");
+	if (strstr(cell("why"), why) == NULL)
+		fail_msg("%s", cell("why"));
+	control(s->control, "prepare", name, NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_non_null(strstr(h.reply.error, why));
+	canon_free(&object);
+}
+
+static bool
+has_manifest(void)
+{
+	return audit_lines(s->name, "manifest", "epoch=1 ") > 0;
+}
+
+static void
+wait_until(bool (*fn)(void))
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+	while (!fn()) {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+	}
+}
+
+static void
+study_goes_on(void)
+{
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	finish();
+}
+
+static void
+a_study_that_cannot_be_is_refused_with_its_reason(void **state)
+{
+	struct canon study = { 0 };
+	size_t n;
+
+	(void)state;
+	canon_raw(&study, h.study.data, h.study.len);
+	not_taken(&study, "a study before any manifest");
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	wait_until(has_manifest);
+	study = study_with("name = small", "nome = small", 1, true);
+	not_taken(&study, "nome");
+	canon_raw(&study, h.study.data, h.study.len);
+	study.data[study.len - 1] ^= 1;
+	not_taken(&study, "signature");
+	no_part_in("newer", study_with("name = small", "name = newer", 2, true),
+	    "signed under manifest epoch 2, here it is 1");
+	no_part_in("others",
+	    study_with("name = small", "name = others", 1, false),
+	    "the study does not name this site");
+	no_part_in("old",
+	    study_with("name = small\ntitle = A small study\n"
+		       "purpose = medical research\nlegal-basis = consent\n"
+		       "ethics = EK 1/26\ncontact = a@example.org\n"
+		       "expires = 2099-01-31",
+		"name = old\ntitle = A small study\n"
+		"purpose = medical research\nlegal-basis = consent\n"
+		"ethics = EK 1/26\ncontact = a@example.org\n"
+		"expires = 2001-01-31",
+		1, true),
+	    "the study has expired");
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	wait_for_audit(s->name, "study", "study=small", 0);
+	study = study_with("A small study", "Another one", 1, true);
+	not_taken(&study, "another study of the name small is here already");
+	/* The same again is nothing new. */
+	n = audit_lines(s->name, "study", "verdict=received");
+	tell_object(s, &h.study);
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	finish();
+	assert_int_equal(audit_lines(s->name, "study", "verdict=received"), n);
+}
+
+/*
+ * Manifests
+ */
+
+static struct canon
+manifest_with(
+    const char *consortium, uint32_t epoch, const struct key *coordinator)
+{
+	struct manifest m = { .epoch = epoch,
+		.sites = h.opened->sites,
+		.n_sites = h.opened->n_sites };
+	struct canon out = { 0 };
+	struct err err;
+
+	snprintf(m.consortium, sizeof(m.consortium), "%s", consortium);
+	m.policy = h.opened->policy;
+	m.coordinator = h.opened->coordinator;
+	memcpy(m.coordinator.key, key_public(coordinator), KEY_PUBLIC);
+	ok(manifest_sign(&m, h.root, &out, &err), &err);
+	return out;
+}
+
+static void
+a_manifest_that_cannot_follow_is_refused_with_its_reason(void **state)
+{
+	struct canon m = manifest_with("test", 1, h.deputy);
+
+	(void)state;
+	not_taken(&m, "names another coordinator than coordinator.pub");
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	wait_until(has_manifest);
+	m = manifest_with("other", 2, h.coordinator);
+	not_taken(&m, "manifest of another consortium, other");
+	m = manifest_with("test", 1, h.deputy);
+	not_taken(&m, "manifest epoch 1, expected one above 1");
+	/* The same again is nothing new. */
+	tell_object(s, &h.manifest);
+	study_goes_on();
+	assert_int_equal(audit_lines(s->name, "manifest", "epoch="), 1);
+}
+
+/*
+ * Checkpoints
+ */
+
+static struct canon
+checkpoint_of(uint64_t lines, const struct key *by, const struct key *over)
+{
+	struct checkpoint c = { .utc = clock_utc(),
+		.state = { .count = lines } };
+	struct canon inner = { 0 }, out = { 0 };
+	struct err err;
+
+	ok(checkpoint_sign(&c, by, &inner, &err), &err);
+	ok(checkpoint_countersign(
+	       inner.data, inner.len, clock_utc(), over, &out, &err),
+	    &err);
+	canon_free(&inner);
+	return out;
+}
+
+static const char *
+its(const char *name)
+{
+	static char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", s->state, name);
+	return path;
+}
+
+static bool
+has_checkpoint(void)
+{
+	return access(its("db/checkpoint"), F_OK) == 0;
+}
+
+static void
+restart(void)
+{
+	kill_site(s);
+	start_site(s);
+}
+
+static void
+checkpoints_only_go_on_as_the_log_does(void **state)
+{
+	struct canon c;
+	struct err err;
+
+	(void)state;
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	wait_until(has_manifest);
+	control_ok(s->control, "checkpoint", "", NULL, 0);
+	wait_until(has_checkpoint);
+	c = checkpoint_of(1000000, s->key, h.coordinator);
+	not_taken(&c, "a checkpoint of 1000000 lines, expected");
+	c = checkpoint_of(0, s->key, h.coordinator);
+	not_taken(&c, "a checkpoint of 0 lines, expected");
+	c = checkpoint_of(2, s->key, h.outsider);
+	not_taken(&c, "signature");
+	c = checkpoint_of(2, h.outsider, h.coordinator);
+	not_taken(&c, "signature");
+	/* Who shortens the log is found at the next start. */
+	kill_site(s);
+	c = checkpoint_of(1000000, s->key, h.coordinator);
+	ok(file_write(its("db/checkpoint"), c.data, c.len, 0600, &err), &err);
+	canon_free(&c);
+	start_site(s);
+	wait_for_audit(
+	    s->name, "lines-missing", "countersigned=1000000 found=", 0);
+	/* What is none is said, and does no harm. */
+	kill_site(s);
+	ok(file_write(its("db/checkpoint"), "x", 1, 0600, &err), &err);
+	listen_to_errors();
+	start_site(s);
+	assert_int_equal(said(&(const char *){ "db/checkpoint: " }, 1), 1);
+	study_goes_on();
+}
+
+/*
+ * The count of answers
+ */
+
+static void
+does_not_start(const char *word)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+	h.may_die = true;
+	listen_to_errors();
+	start_site(s);
+	while (h.n_deaths == 0) {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+	}
+	kill_site(s);
+	assert_true(said(&word, 1) >= 1);
+	h.n_deaths = 0;
+}
+
+static void
+a_count_that_is_none_is_said(void **state)
+{
+	static const char *const texts[] = { "", "x", "12 ", "12 3", "12 x\n",
+		"12" };
+	char kept[64] = "", older[64];
+	struct err err;
+	uint8_t *text;
+	size_t len;
+
+	(void)state;
+	begin();
+	finish();
+	kill_site(s);
+	assert_non_null(text = file_read(its("spool/answers"), 60, &len, &err));
+	memcpy(kept, text, len);
+	free(text);
+	for (size_t i = 0; i < nitems(texts); i++) {
+		ok(file_write(its("spool/answers"), texts[i], strlen(texts[i]),
+		       0600, &err),
+		    &err);
+		does_not_start("spool/answers: not two whole numbers");
+	}
+	/* As an older release wrote it: of answers only. */
+	snprintf(older, sizeof(older), "%.*s\n", (int)strcspn(kept, " "), kept);
+	ok(file_write(its("spool/answers"), older, strlen(older), 0600, &err),
+	    &err);
+	start_site(s);
+	assert_true(done(s->control));
+	assert_non_null(text = file_read(its("spool/answers"), 60, &len, &err));
+	assert_memory_equal(text, kept, strcspn(kept, " ") + 1);
+	assert_int_equal(text[len - 1], '\n');
+	free(text);
+	/* One more than the database knows: it is a backup. */
+	kill_site(s);
+	snprintf(older, sizeof(older), "%ld\n", atol(kept) + 1);
+	ok(file_write(its("spool/answers"), older, strlen(older), 0600, &err),
+	    &err);
+	start_site(s);
+	control_ok(s->control, "status", "small", NULL, 0);
+	assert_non_null(strstr(cell("why"), "restored from a backup"));
+	control_ok(s->control, "restored", "", NULL, 0);
+	assert_string_equal(cell("answers-from-step"), "never");
+	restart();
+	control(s->control, "restored", "", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_study_that_cannot_be_is_refused_with_its_reason),
+		TEST(a_manifest_that_cannot_follow_is_refused_with_its_reason),
+		TEST(checkpoints_only_go_on_as_the_log_does),
+		TEST(a_count_that_is_none_is_said),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
