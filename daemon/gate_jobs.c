@@ -304,7 +304,10 @@ gate_on_job_gone(void *self, struct msg *m, struct err *err)
 		bool reader = j->kind == JOB_READER;
 		struct msg last;
 
-		if ((rv = chan_recv(j->chan, &last, err)) <= 0)
+		if ((rv = chan_recv(j->chan, &last, err)) < 0 &&
+		    err->code == ERR_SYSTEM)
+			return -1; /* ours, not the job's */
+		if (rv <= 0)
 			break;
 		rv = chan_dispatch(reader ? from_reader : from_trainer,
 		    reader ? nitems(from_reader) : nitems(from_trainer), g,
