@@ -35,6 +35,17 @@ CLEANFILES += %D%/residents $(resident_programs)
 	$(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) \
 	$(CMOCKA_LIBS)
 
+# Under jobs.
+job_programs = %D%/reader %D%/trainer
+EXTRA_PROGRAMS += %D%/jobs $(job_programs)
+CLEANFILES += %D%/jobs $(job_programs)
+%C%_reader_SOURCES = %D%/start.c
+%C%_trainer_SOURCES = %D%/start.c
+%C%_jobs_SOURCES = %D%/jobs.c %D%/fault.c %D%/fault.h
+%C%_jobs_LDADD = model/libstep.a study/libstudy.a crypto/libhash.a \
+	privsep/libfamily.a privsep/libprivsep.a common/libcommon.a \
+	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
+
 # And under their parents.
 EXTRA_PROGRAMS += %D%/parents
 CLEANFILES += %D%/parents
