@@ -37,6 +37,7 @@ bin_PROGRAMS += %D%/consiliumctl
 	%D%/consiliumctl.c \
 	%D%/ctl.c %D%/ctl.h \
 	%D%/members.c %D%/members.h \
+	%D%/study_collinear.c %D%/study_collinear.h \
 	%D%/passphrase.c %D%/passphrase.h \
 	%D%/result_files.c %D%/result_files.h \
 	%D%/rootkey.c %D%/rootkey.h \

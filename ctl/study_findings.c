@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "common/macros.h"
 #include "common/json_read.h"
+#include "ctl/study_collinear.h"
 #include "study/study.h"
 
 /* More whole numbers than this and a column looks like a code. */
@@ -103,6 +104,30 @@ find_circles(struct finder *f, struct err *err)
 		parent[a] = b;
 	}
 	free(parent);
+	return 0;
+}
+
+/* Whatever the patients: the codebook and the formula say so. */
+static int
+find_collinear(struct finder *f, struct err *err)
+{
+	const struct study *s = f->s;
+	uint64_t constant, collinear;
+
+	if (s->n_terms == 0 || study_has_cells(s))
+		return 0;
+	if (study_collinear(s, &constant, &collinear, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->n_terms; i++) {
+		if ((constant >> i & 1) != 0)
+			fails(f, "%s is the same for all patients",
+			    s->terms[i].name);
+		if ((collinear >> i & 1) != 0)
+			fails(f,
+			    "%s is a combination of the terms before it, "
+			    "whatever the patients",
+			    s->terms[i].name);
+	}
 	return 0;
 }
 
@@ -257,7 +282,7 @@ study_findings(
 
 	if (s->expires < known->today)
 		fails(&f, "it has expired");
-	if (find_circles(&f, err) < 0)
+	if (find_circles(&f, err) < 0 || find_collinear(&f, err) < 0)
 		return -1;
 	find_terms(&f);
 	find_rows(&f, known);

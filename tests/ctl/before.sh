@@ -118,6 +118,15 @@ refuses 'would fail: stay is a sum of other intervals' study check circle.study
 sed -e '/^\[column stay/,$d' circle.study >line.study
 says 'model  *logistic' study check line.study
 
+# Of a number that is 0 or 1 the square is itself.
+sed -e '/^\[column recover/,$d' -e 's/^range = 0..100$/range = 0..1/' \
+    -e 's/^outcome = dead$/formula = dead ~ wait + I(wait^2)/' circle.study >square.study
+refuses 'would fail: I(wait^2) is a combination of the terms before it' \
+    study check square.study
+sed 's/^range = 0..1$/range = 0..2/' square.study >three.study
+says 'model  *logistic, 2 terms' study check three.study
+! grep -q 'would fail' said || fail "three values have a square"
+
 # Feasibility, and what its result tells the check.
 says 'counts who could take part in lung' study feasibility \
     "$src/lung.study" --out f.study
