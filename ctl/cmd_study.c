@@ -354,72 +354,137 @@ put_model(struct canon *out, const struct wish *w)
 				       : "# terms = COLUMN, ...\n");
 }
 
-/* An answer from the terminal, or what is given where there is none. */
-static const char *
-ask(const char *given, const char *question, const char *otherwise)
-{
-	static char answers[8][STUDY_COLUMN_NAME_MAX + 2];
-	static size_t n;
-	char *a = answers[n];
+/* What a wish is made from; a question has room for its answer. */
+struct asker {
+	const struct ctl_args *a;
+	const struct shape *shapes;
+	size_t n; /* of them */
+};
+struct question {
+	int opt; /* the option that answers it */
+	const char *name, *text, *otherwise;
+	/* -1: the answer is none, and why. */
+	int (*check)(const struct asker *k, const struct question *q,
+	    const char *answer, struct err *err);
+	char answer[STUDY_COLUMN_NAME_MAX + 2];
+};
 
-	if (given != NULL || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
-		return given != NULL ? given : otherwise;
-	printf("%s%s%s%s: ", question, *otherwise != '\0' ? " [" : "",
-	    otherwise, *otherwise != '\0' ? "]" : "");
-	fflush(stdout);
-	if (fgets(a, sizeof(answers[0]), stdin) == NULL)
-		return otherwise;
-	a[strcspn(a, "\n")] = '\0';
-	n = (n + 1) % nitems(answers);
-	return *a != '\0' ? a : otherwise;
+static int
+check_name(const struct asker *k, const struct question *q, const char *answer,
+    struct err *err)
+{
+	(void)k;
+	if (answer[strspn(answer, "abcdefghijklmnopqrstuvwxyz0123456789-")] !=
+	    '\0')
+		return err_set(err, ERR_CONFIG,
+		    "--%s: expected letters a-z, digits and -", q->name);
+	return 0;
 }
 
 static int
-check_wish(const struct ctl_args *a, const char *option, const char *column,
-    const struct shape *shapes, size_t n, struct err *err)
-{
-	if (column == NULL || *column == '\0')
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(shapes[i].name, column) == 0)
-			return 0;
-	return err_set(err, ERR_CONFIG, "--%s: %s has no column \"%.60s\"",
-	    option, a->operand, column);
-}
-
-static int
-make_wish(const struct ctl_args *a, const struct shape *shapes, size_t n,
-    struct wish *w, struct err *err)
+check_kind(const struct asker *k, const struct question *q, const char *answer,
+    struct err *err)
 {
 	static const char *const kinds[] = { "cox", "logistic", "glm", "km",
 		"summary" };
-	uint64_t k = DEFAULT_K;
-	bool known = false;
 
-	if (a->opt[CTL_K] != NULL &&
-	    ctl_number("k", a->opt[CTL_K], 1, 100000, &k, err) < 0)
-		return -1;
-	w->k = (size_t)k;
-	w->name = ask(a->opt[CTL_NAME], "The study's name (a-z, 0-9, -)", "");
-	w->kind = ask(a->opt[CTL_KIND],
-	    "Kind of model: cox, logistic, glm, km or summary", "cox");
+	(void)k;
 	for (size_t i = 0; i < nitems(kinds); i++)
-		known = known || strcmp(kinds[i], w->kind) == 0;
-	if (!known)
+		if (strcmp(kinds[i], answer) == 0)
+			return 0;
+	return err_set(err, ERR_CONFIG,
+	    "--%s: expected cox, logistic, glm, km or summary", q->name);
+}
+
+static int
+check_column(const struct asker *k, const struct question *q,
+    const char *answer, struct err *err)
+{
+	if (*answer == '\0')
+		return 0;
+	for (size_t i = 0; i < k->n; i++)
+		if (strcmp(k->shapes[i].name, answer) == 0)
+			return 0;
+	return err_set(err, ERR_CONFIG, "--%s: %s has no column \"%.60s\"",
+	    q->name, k->a->operand, answer);
+}
+
+/* A line of the terminal, shorter than size; -1: there are no more. */
+static int
+read_answer(char *line, size_t size, struct err *err)
+{
+	int c;
+
+	if (fgets(line, (int)size, stdin) == NULL)
 		return err_set(err, ERR_CONFIG,
-		    "--kind: expected cox, logistic, glm, km or summary");
-	if (has_time(w->kind)) {
-		w->time = ask(a->opt[CTL_TIME], "Column of the time", "");
-		w->event = ask(a->opt[CTL_EVENT], "Column of the event", "");
-	} else if (strcmp(w->kind, "summary") != 0) {
-		w->outcome =
-		    ask(a->opt[CTL_OUTCOME], "Column of the outcome", "");
+		    "the questions were not answered: nothing is written");
+	if (strchr(line, '\n') == NULL) {
+		/* No name is as long: what is left of it is no answer. */
+		while ((c = getchar()) != '\n' && c != EOF)
+			;
 	}
-	return check_wish(a, "time", w->time, shapes, n, err) < 0 ||
-		check_wish(a, "event", w->event, shapes, n, err) < 0 ||
-		check_wish(a, "outcome", w->outcome, shapes, n, err) < 0
-	    ? -1
-	    : 0;
+	line[strcspn(line, "\n")] = '\0';
+	return 0;
+}
+
+/*
+ * What is given; else an answer from the terminal, if there is one, which is asked
+ * for until it is one; else what the question has otherwise.
+ */
+static const char *
+ask(const struct asker *k, struct question *q, struct err *err)
+{
+	const char *given = k->a->opt[q->opt];
+
+	if (given == NULL && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
+		given = q->otherwise;
+	if (given != NULL)
+		return q->check(k, q, given, err) == 0 ? given : NULL;
+	for (;;) {
+		printf("%s%s%s%s: ", q->text, *q->otherwise != '\0' ? " [" : "",
+		    q->otherwise, *q->otherwise != '\0' ? "]" : "");
+		fflush(stdout);
+		if (read_answer(q->answer, sizeof(q->answer), err) < 0)
+			return NULL;
+		given = *q->answer != '\0' ? q->answer : q->otherwise;
+		if (q->check(k, q, given, err) == 0)
+			return given;
+		printf("%s\n", err->msg);
+	}
+}
+
+static int
+make_wish(const struct asker *k, struct wish *w, struct err *err)
+{
+	static struct question name = { CTL_NAME, "name",
+		"The study's name (a-z, 0-9, -)", "", check_name, "" };
+	static struct question kind = { CTL_KIND, "kind",
+		"Kind of model: cox, logistic, glm, km or summary", "cox",
+		check_kind, "" };
+	static struct question event_time = { CTL_TIME, "time",
+		"Column of the time", "", check_column, "" };
+	static struct question event = { CTL_EVENT, "event",
+		"Column of the event", "", check_column, "" };
+	static struct question outcome = { CTL_OUTCOME, "outcome",
+		"Column of the outcome", "", check_column, "" };
+	uint64_t smallest = DEFAULT_K;
+
+	if (k->a->opt[CTL_K] != NULL &&
+	    ctl_number("k", k->a->opt[CTL_K], 1, 100000, &smallest, err) < 0)
+		return -1;
+	w->k = (size_t)smallest;
+	if ((w->name = ask(k, &name, err)) == NULL ||
+	    (w->kind = ask(k, &kind, err)) == NULL)
+		return -1;
+	if (has_time(w->kind))
+		return (w->time = ask(k, &event_time, err)) == NULL ||
+			(w->event = ask(k, &event, err)) == NULL
+		    ? -1
+		    : 0;
+	if (strcmp(w->kind, "summary") != 0 &&
+	    (w->outcome = ask(k, &outcome, err)) == NULL)
+		return -1;
+	return 0;
 }
 
 int
@@ -433,7 +498,7 @@ ctl_study_init(const struct ctl_args *a, struct err *err)
 
 	if ((shapes = read_shapes(a->operand, &n, err)) == NULL)
 		return -1;
-	if (make_wish(a, shapes, n, &w, err) < 0)
+	if (make_wish(&(struct asker){ a, shapes, n }, &w, err) < 0)
 		goto done;
 	put_model(&out, &w);
 	put_format(&out, rest, w.k);

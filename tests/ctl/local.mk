@@ -27,6 +27,10 @@ check_PROGRAMS += %D%/test_online
 check_PROGRAMS += %D%/test_passphrase
 %C%_test_passphrase_SOURCES = %D%/test_passphrase.c ctl/passphrase.c
 %C%_test_passphrase_LDADD = common/libcommon.a $(CMOCKA_LIBS)
+# consiliumctl itself runs at a terminal.
+check_PROGRAMS += %D%/test_init
+%C%_test_init_SOURCES = %D%/test_init.c
+%C%_test_init_LDADD = common/libcommon.a $(CMOCKA_LIBS)
 check_PROGRAMS += %D%/test_local_check
 %C%_test_local_check_SOURCES = %D%/test_local_check.c \
 	ctl/local_check.c ctl/local_curves.c ctl/local_describe.c \
