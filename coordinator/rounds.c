@@ -3,6 +3,7 @@
  */
 #include "coordinator/rounds.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -102,8 +103,7 @@ find_answer(struct rounds *s, uint16_t site, const struct exchange_next *q,
 {
 	int rv;
 
-	if (s->manifest == NULL)
-		return 0;
+	assert(s->manifest != NULL); /* or nobody could have asked */
 	/* One after the other: results of each epoch are checked against the
 	   manifest that was in force. */
 	if (q->epoch > s->manifest->epoch && !s->is_old) {
@@ -233,8 +233,7 @@ static int
 on_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
     const uint8_t *body, size_t len, struct err *err)
 {
-	const struct manifest_site *m =
-	    s->manifest != NULL ? manifest_by_id(s->manifest, site) : NULL;
+	const struct manifest_site *m = manifest_by_id(s->manifest, site);
 	char who[8], lines[24], head[2 * AUDIT_HASH + 1];
 	struct book_checkpoint old, new;
 	struct canon out = { 0 };
@@ -242,10 +241,7 @@ on_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
 	struct err why;
 	int known, rv;
 
-	if (m == NULL) {
-		err_set(&why, ERR_REFUSED, "not a member");
-		return reply_error(s, tag, &why, err);
-	}
+	assert(m != NULL); /* on_request() takes none of others */
 	if (checkpoint_open(body, len, m->member.key, &c, &why) < 0)
 		return reply_error(s, tag, &why, err);
 	if ((known = book_get_checkpoint(s->book, site, &old, err)) < 0)

@@ -11,7 +11,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/canon.h"
 #include "common/err.h"
+#include "common/hex.h"
 #include "common/macros.h"
 #include "crypto/audit.h"
 #include "tests/faults/fault.h"
@@ -251,6 +253,25 @@ plan_places(void)
 	f->error = ENOSPC;
 }
 
+/* What an operator takes along of a round that is done. */
+static void
+take_transcript(void)
+{
+	struct canon last = { 0 }, chunk = { 0 };
+	uint8_t root[32];
+
+	canon_u64(&last, 0);
+	control_ok(h.control, "transcript", "small", last.data, last.len);
+	assert_int_equal(ctl_reply_rows(&h.reply), N);
+	assert_int_equal(hex_bytes(cell("root"), root, sizeof(root)), 0);
+	canon_raw(&chunk, root, sizeof(root));
+	canon_u32(&chunk, 0);
+	control_ok(h.control, "chunk", "", chunk.data, chunk.len);
+	assert_true(h.reply.body_len > 0);
+	canon_free(&last);
+	canon_free(&chunk);
+}
+
 void
 sweep_places(bool rounds, unsigned what, const char *const *words, size_t n)
 {
@@ -260,6 +281,7 @@ sweep_places(bool rounds, unsigned what, const char *const *words, size_t n)
 	kinds = what;
 	listen_to_errors();
 	study(plan_places);
+	take_transcript();
 	f = h.faults[rounds ? N : 0];
 	no_refusals();
 	logs_are_whole();
