@@ -42,6 +42,27 @@ no_memory(const char *name, struct err *err)
  * Header.
  */
 
+/*
+ * The codebook's column that this may be meant for: letters in another case, or
+ * blanks around.  Only the codebook's name is said, since in a file without a
+ * header the cell is a patient's.
+ */
+static const char *
+similar(const struct study *s, const char *text)
+{
+	size_t len;
+
+	while (*text == ' ')
+		text++;
+	for (len = strlen(text); len > 0 && text[len - 1] == ' '; len--)
+		;
+	for (size_t c = 0; c < s->n_columns; c++)
+		if (strlen(s->columns[c].name) == len &&
+		    strncasecmp(s->columns[c].name, text, len) == 0)
+			return s->columns[c].name;
+	return NULL;
+}
+
 static int
 map_cell(struct source *src, size_t i, struct err *err)
 {
@@ -51,13 +72,17 @@ map_cell(struct source *src, size_t i, struct err *err)
 	src->column_of[i] = column;
 	if (column == STUDY_NONE ||
 	    src->s->columns[column].type == STUDY_INTERVAL) {
+		const char *meant = similar(src->s, cell->text);
 		struct rows *r = src->rows;
 
 		if (src->s->extra_columns == STUDY_EXTRA_REFUSE)
 			return err_set(err, ERR_FORMAT,
 			    "%s:%zu:%zu: this column is not in the study's "
-			    "codebook",
-			    src->name, cell->line, cell->column);
+			    "codebook%s%s%s",
+			    src->name, cell->line, cell->column,
+			    meant != NULL ? ", which has \"" : "",
+			    meant != NULL ? meant : "",
+			    meant != NULL ? "\"" : "");
 		src->column_of[i] = STUDY_NONE;
 		snprintf(r->extra[r->n_extra++], sizeof(r->extra[0]), "%s",
 		    cell->len < sizeof(r->extra[0]) ? cell->text

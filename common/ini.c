@@ -373,6 +373,28 @@ read_key(struct ini *ini, const struct ini_section *s, const struct ini_key *k,
 	    s->name, known);
 }
 
+/* A missing key that stands indented in the section went into the value above
+   it; src still has it. */
+static int
+say_swallowed(const struct ini *ini, const struct ini_section *s,
+    const char *key, struct err *err)
+{
+	const char *line = ini->src + (s->name - ini->text);
+	size_t len = strlen(key);
+
+	while ((line = strchr(line, '\n')) != NULL && line[1] != '[') {
+		line += 1 + strspn(line + 1, " \t");
+		if (line[-1] != '\n' && strncmp(line, key, len) == 0 &&
+		    line[len + strspn(line + len, " \t")] == '=')
+			return ini_error(ini, ini->text + (line - ini->src),
+			    err,
+			    "\"%s\" is indented, and so a part of the value "
+			    "above",
+			    key);
+	}
+	return 0;
+}
+
 static int
 read_section(struct ini *ini, const struct ini_section *s,
     const struct ini_kind *kind, void *ctx, struct err *err)
@@ -398,6 +420,9 @@ read_section(struct ini *ini, const struct ini_section *s,
 
 		while (j < s->n_keys && strcmp(s->keys[j].name, f->key) != 0)
 			j++;
+		if (f->required && j == s->n_keys &&
+		    say_swallowed(ini, s, f->key, err) < 0)
+			return -1;
 		if (f->required && j == s->n_keys)
 			return ini_error(ini, s->name, err,
 			    "[%s%s%.60s] has no key \"%s\"", s->name,

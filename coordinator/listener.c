@@ -185,7 +185,8 @@ admit(void *self, const struct rpc_peer *peer, enum rpc_method method,
 	if (m == NULL) {
 		log_stranger(l, peer, info.spki);
 		err_set(err, ERR_REFUSED,
-		    "the manifest does not have this site's TLS key");
+		    "the manifest does not have this site's TLS key: ask the "
+		    "consortium's root for one that has");
 		return RPC_DENIED;
 	}
 	*who = m->site;

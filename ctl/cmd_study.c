@@ -289,9 +289,10 @@ static const char skeleton[] =
     "extra-columns = refuse\n"
     "\n"
     "[model]\n"
-    "# cox, logistic, km (survival by groups), summary (descriptive "
-    "statistics), or glm\n"
-    "# with family = gaussian, poisson, ...\n"
+    "# cox, logistic, km (survival by groups), cuminc (competing risks), "
+    "summary\n"
+    "# (descriptive statistics), or glm with family = gaussian, poisson, "
+    "...\n"
     "kind = %s\n";
 
 static const char rest[] =
@@ -496,6 +497,11 @@ ctl_study_init(const struct ctl_args *a, struct err *err)
 	size_t n, outcomes = 0;
 	int rv = -1;
 
+	if (access(a->opt[CTL_OUT], F_OK) == 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s: is there already, and is not overwritten",
+		    a->opt[CTL_OUT]);
+
 	if ((shapes = read_shapes(a->operand, &n, err)) == NULL)
 		return -1;
 	if (make_wish(&(struct asker){ a, shapes, n }, &w, err) < 0)
@@ -580,8 +586,8 @@ find(const struct ctl_args *a, const struct study *s, struct err *err)
 	    (n = study_findings(s, &known, err)) < 0)
 		return -1;
 	if (n > 0)
-		return err_set(err, ERR_CONFIG,
-		    "%s: %d findings would make it fail", a->operand, n);
+		return err_set(err, ERR_CONFIG, "%s: %d %s would make it fail",
+		    a->operand, n, n == 1 ? "finding" : "findings");
 	return 0;
 }
 

@@ -286,13 +286,11 @@ allowed(const struct client *cl, const char *name, struct err *err)
 		if ((commands[i].roles & cl->roles) != 0)
 			return 0;
 		return err_set(err, ERR_REFUSED,
-		    "%s is for %s, and user %u "
-		    "is not",
-		    name,
-		    commands[i].roles == CTL_OFFICER ? "the privacy officer"
+		    "%s is for %s, and user %u is not in it", name,
+		    commands[i].roles == CTL_OFFICER ? "the officer-group"
 			: commands[i].roles == CTL_OPERATOR
-			? "the operator"
-			: "operator and privacy officer",
+			? "the operator-group"
+			: "the operator-group and the officer-group",
 		    cl->uid);
 	}
 	return err_set(err, ERR_CONFIG, "no daemon knows the command %s", name);

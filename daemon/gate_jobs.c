@@ -317,8 +317,12 @@ gate_on_job_gone(void *self, struct msg *m, struct err *err)
 			return -1;
 	}
 	if (!j->answered) {
-		err_set(&why, ERR_SYSTEM, "%s ended without an answer: %s",
-		    j->kind == JOB_READER ? "reader" : "trainer", how);
+		if (j->table[0] == '\0') /* it was never started */
+			err_set(&why, ERR_SYSTEM, "%s", how);
+		else
+			err_set(&why, ERR_SYSTEM,
+			    "%s ended without an answer: %s",
+			    j->kind == JOB_READER ? "reader" : "trainer", how);
 		rv = job_failed(g, j, &why, err);
 	}
 	drop_job(g, j);

@@ -32,7 +32,13 @@ dial(const char *path, struct err *err)
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
 		return err_sys(err, "socket");
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0) {
-		err_sys(err, "no daemon at %s", path);
+		if (errno == EACCES)
+			err_sys(err,
+			    "%s: be root, or in a group that the daemon's "
+			    "configuration names",
+			    path);
+		else
+			err_sys(err, "no daemon at %s", path);
 		close(fd);
 		return -1;
 	}

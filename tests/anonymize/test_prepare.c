@@ -440,6 +440,9 @@ refuses_a_wrong_header(void **state)
 	refused("name,postcode,age,first,last,group,ill,nhs_number\n",
 	    ERR_FORMAT,
 	    "x.csv:1:40: this column is not in the study's codebook");
+	refused("name,postcode, Age ,first,last,group,ill\n", ERR_FORMAT,
+	    "x.csv:1:15: this column is not in the study's codebook, which has "
+	    "\"age\"");
 	refused("name,postcode,age,first,last,group,ill,age\n", ERR_FORMAT,
 	    "x.csv:1:40: a second column \"age\"");
 	refused("Mrs Miller,1000,71\n", ERR_FORMAT,

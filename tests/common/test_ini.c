@@ -158,6 +158,11 @@ every_error_names_file_line_and_column(void **state)
 		    "x.conf:3:2: unknown section [other], expected one of: "
 		    "main, pair NAME" },
 		{ "[main]\n", "x.conf:1:2: [main] has no key \"name\"" },
+		{ "[main]\nnote = b\n# c\n\t name = a\n",
+		    "x.conf:4:3: \"name\" is indented, and so a part of the "
+		    "value above" },
+		{ "[main]\nnote = b\n names = a\n[pair a]\nx = y\n name = a\n",
+		    "x.conf:1:2: [main] has no key \"name\"" },
 		{ "[main]\nname = a\n[pair]\n",
 		    "x.conf:3:2: expected [pair NAME]" },
 		{ "[main b]\nname = a\n",

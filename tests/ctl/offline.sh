@@ -324,7 +324,7 @@ grep -A 1 '^\[column age\]' new.study | grep -q 'type = integer' ||
 grep -A 1 '^\[column weight\]' new.study | grep -q 'type = real' ||
     fail "weight is a real number"
 refuse 1 'new.study:[0-9]*:[0-9]*: ' study check new.study
-refuse 1 'new.study' study init t.csv --out new.study
+refuse 1 'new.study: is there already' study init t.csv --out new.study
 
 echo "audit log"
 : >empty.log

@@ -788,8 +788,9 @@ a_site_that_is_not_in_the_manifest_is_refused(void **state)
 	expect_log("members that may connect: 1");
 	from_gate(MSG_TO_COORDINATOR, 1, "ready", 5);
 	assert_int_equal(delivered(1, why, sizeof(why)), ERR_CONFIG);
-	assert_string_equal(
-	    why, "the manifest does not have this site's TLS key");
+	assert_string_equal(why,
+	    "the manifest does not have this site's TLS key: ask the "
+	    "consortium's root for one that has");
 	expect_log("refused ipv4:127.0.0.1");
 	from_gate(MSG_POLL, 0, "state 0", 7);
 	expect_log("coordinator not reached: the manifest does not have");
