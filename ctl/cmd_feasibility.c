@@ -11,20 +11,35 @@
 #include "study/study.h"
 
 #define SUFFIX "-feasibility"
+#define TITLE "Who could take part in: "
+#define TITLE_MAX 2000 /* bytes, as of any study */
+
+/* Told from the study's own on a page; one that would be too long stays. */
+static void
+make_title(const struct study *s, char title[TITLE_MAX + 1])
+{
+	if (snprintf(title, TITLE_MAX + 1, TITLE "%s", s->title) > TITLE_MAX)
+		snprintf(title, TITLE_MAX + 1, "%s", s->title);
+	for (char *p = title; *p != '\0'; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' ';
+}
 
 int
 ctl_study_feasibility(const struct ctl_args *a, struct err *err)
 {
 	struct study *s = study_load(a->operand, err);
-	char name[STUDY_NAME_MAX + 1];
+	char name[STUDY_NAME_MAX + 1], title[TITLE_MAX + 1];
 	const struct study_change changes[] = {
 		{ "study", NULL, "name", name },
+		{ "study", NULL, "title", title },
 		{ "model", NULL, "feasibility", "yes" },
 	};
 	int r = -1;
 
 	if (s == NULL)
 		return -1;
+	make_title(s, title);
 	if (study_has_cells(s))
 		err_set(err, ERR_CONFIG,
 		    "%s: it only counts already, expected a study with a model",

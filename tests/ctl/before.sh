@@ -133,7 +133,9 @@ says 'counts who could take part in lung' study feasibility \
 says 'model  *feasibility' study check f.study
 grep -q '^name = lung-feasibility$' f.study || fail "no name"
 grep -q '^feasibility = yes$' f.study || fail "not for feasibility"
-sed -e '/^feasibility = /d' -e 's/-feasibility$//' f.study |
+grep -q '^title = Who could take part in: ' f.study || fail "the same title"
+sed -e '/^feasibility = /d' -e 's/-feasibility$//' \
+    -e 's/^title = Who could take part in: /title = /' f.study |
     cmp - "$src/lung.study" || fail "something else was changed"
 refuses 'only counts already' study feasibility f.study --out g.study
 refuses 'f.study' study feasibility "$src/lung.study" --out f.study
