@@ -484,6 +484,7 @@ write_reports(struct job *j, struct err *err)
 		.study_digest = j->p->study_digest,
 		.table_digest = j->result->table_digest,
 		.site = j->p->site,
+		.socket = j->p->socket,
 		.source = j->p->source,
 		.utc = j->p->utc,
 		.last_report = j->p->last_report,

@@ -26,6 +26,7 @@ struct prepare {
 	const struct study *study;
 	const uint8_t *study_digest; /* TABLE_DIGEST_LEN */
 	const char *site; /* this hospital's name */
+	const char *socket; /* the daemon's, or NULL: consiliumctl's default */
 	int source_fd;
 	const char *source; /* its name in places and errors */
 	struct rows *rows; /* if it was read already, by this study's codebook:

@@ -32,6 +32,7 @@ struct report_input {
 	const struct study *study;
 	const uint8_t *study_digest, *table_digest; /* SHA-256 */
 	const char *site, *source;
+	const char *socket; /* where to ask, or NULL: consiliumctl's default */
 	int64_t utc;
 	const char *last_report; /* report.json, or NULL */
 	size_t last_report_len;

@@ -275,6 +275,7 @@ static void
 what_leaves(struct html *h, const struct report *r)
 {
 	const struct study *s = r->in.study;
+	bool only_counts = s->model.feasibility == STUDY_YES;
 	char names[1024];
 
 	direct_identifiers(s, names, sizeof(names));
@@ -284,17 +285,24 @@ what_leaves(struct html *h, const struct report *r)
 	html_element(h, "h3", NULL, "%s", _("Leaves"));
 	html_open(h, "ul", NULL);
 	html_element(h, "li", NULL, "%s",
-	    _("Totals over all rows of the table: numbers of patients, and "
-	      "sums of the columns that the model reads and of their "
-	      "products."));
+	    only_counts
+		? _("Numbers of patients and nothing else: how many there are, "
+		    "how many lack which column, how many could take part, and "
+		    "how many of these have the event.")
+		: _("Totals over all rows of the table: numbers of patients, "
+		    "and sums of the columns that the model reads and of their "
+		    "products."));
 	html_element(h, "li", NULL, "%s",
 	    _("These totals are masked (made unreadable) before they leave. "
 	      "The coordinator can add up the masked totals of all hospitals "
 	      "and then reads the sum over the hospitals alone, not this "
 	      "hospital's part of it."));
 	html_element(h, "li", NULL, "%s",
-	    _("The result, which every hospital gets: the model's numbers "
-	      "for all patients together."));
+	    only_counts
+		? _("The result, which every hospital gets: these numbers for "
+		    "all patients together.")
+		: _("The result, which every hospital gets: the model's "
+		    "numbers for all patients together."));
 	html_close(h);
 	html_close(h);
 	html_open(h, "div", "class=\"card never\"");
@@ -693,7 +701,9 @@ the_changes(struct html *h, const struct report *r)
 static void
 the_decision(struct html *h, const struct report *r)
 {
-	const char *name = r->in.study->name;
+	static const char *const decisions[] = { "approve", "refuse",
+		"revoke" };
+	const char *name = r->in.study->name, *socket = r->in.socket;
 	char hex[2 * HASH_LEN + 1];
 
 	section_heading(h, _("Your decision"));
@@ -707,14 +717,11 @@ the_decision(struct html *h, const struct report *r)
 	      "key in the file OFFICER.key:"));
 	html_open(h, "pre", NULL);
 	html_open(h, "code", NULL);
-	html_text(h,
-	    "consiliumctl approve --socket /run/consilium/control.sock %s "
-	    "--key OFFICER.key\n"
-	    "consiliumctl refuse  --socket /run/consilium/control.sock %s "
-	    "--key OFFICER.key\n"
-	    "consiliumctl revoke  --socket /run/consilium/control.sock %s "
-	    "--key OFFICER.key",
-	    name, name, name);
+	for (size_t i = 0; i < nitems(decisions); i++)
+		html_text(h, "%sconsiliumctl %s%s%s %s --key OFFICER.key",
+		    i > 0 ? "\n" : "", decisions[i],
+		    socket != NULL ? " --socket " : "",
+		    socket != NULL ? socket : "", name);
 	html_close(h);
 	html_close(h);
 	html_element(h, "p", NULL, "%s",

@@ -12,6 +12,7 @@
 
 #include "common/err.h"
 #include "common/macros.h"
+#include "privsep/ctl_client.h"
 
 #define WORDS_MAX 2 /* of a command's name */
 
@@ -345,13 +346,10 @@ read_args(const struct command *c, char *const *argv, struct ctl_args *a,
 static const char *
 default_socket(void)
 {
-	static const char site[] = "/run/consilium/control.sock";
-	static const char coordinator[] =
-	    "/run/consilium-coordinator/control.sock";
-
-	return access(site, F_OK) < 0 && access(coordinator, F_OK) == 0
-	    ? coordinator
-	    : site;
+	return access(CTL_SITE_SOCKET, F_OK) < 0 &&
+		access(CTL_COORDINATOR_SOCKET, F_OK) == 0
+	    ? CTL_COORDINATOR_SOCKET
+	    : CTL_SITE_SOCKET;
 }
 
 int

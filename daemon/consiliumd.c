@@ -20,6 +20,7 @@
 #include "common/macros.h"
 #include "common/utf8.h"
 #include "daemon/config.h"
+#include "privsep/ctl_client.h"
 #include "privsep/family.h"
 #include "privsep/house.h"
 #include "privsep/house_board.h"
@@ -251,9 +252,10 @@ give_last_report(
 }
 
 static int
-tell_source(const struct site_source *s, struct chan *to, struct err *err)
+tell_source(const struct consiliumd *d, const struct site_source *s,
+    struct chan *to, struct err *err)
 {
-	struct family_fact facts[3] = { { "source-name", s->csv } };
+	struct family_fact facts[4] = { { "source-name", s->csv } };
 	size_t n = 1;
 
 	if (s->patient != NULL)
@@ -261,6 +263,9 @@ tell_source(const struct site_source *s, struct chan *to, struct err *err)
 	if (s->objections != NULL)
 		facts[n++] =
 		    (struct family_fact){ "objections-name", s->objections };
+	if (strcmp(d->config->socket, CTL_SITE_SOCKET) != 0)
+		facts[n++] =
+		    (struct family_fact){ "socket", d->config->socket };
 	return family_give_config(to, "reader", "", 0, facts, n, err);
 }
 
@@ -286,7 +291,7 @@ equip_reader(
 	    give_new_file(to, d->reports, j, "json", "report.json", err) < 0 ||
 	    give_new_file(to, d->reports, j, "html", "report.html", err) < 0)
 		return -1;
-	return tell_source(s, to, err);
+	return tell_source(d, s, to, err);
 }
 
 static int

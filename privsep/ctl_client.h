@@ -9,6 +9,10 @@
 
 #include "privsep/ctl_msg.h"
 
+/* Where the units of systemd listen, and consiliumctl asks. */
+#define CTL_SITE_SOCKET "/run/consilium/control.sock"
+#define CTL_COORDINATOR_SOCKET "/run/consilium-coordinator/control.sock"
+
 /*
  * Ask the daemon behind socket_path.  study may be NULL, body NULL with 0.
  * -1 if there was no answer (ERR_SYSTEM: nobody listens there; ERR_PEER).

@@ -34,10 +34,12 @@ static const char study_head[] = "[study]\n"
 				 "kind = logistic\n"
 				 "outcome = ill\n"
 				 "event-level = yes\n"
-				 "terms = age, group\n"
-				 "[privacy]\n"
-				 "suppression-limit = 0.3\n"
-				 "cohort = fixed\n";
+				 "terms = age, group\n";
+static const char study_privacy[] = "[privacy]\n"
+				    "suppression-limit = 0.3\n"
+				    "cohort = fixed\n";
+static const char *more_of_model = "";
+static const char *control_socket;
 static const char *last_cut = "90";
 #define study_columns                                                          \
 	"[column zip]\n"                                                       \
@@ -92,6 +94,7 @@ prepared(const char *privacy, const char *csv, const struct outcome *last)
 	struct prepare p = { .study_digest = digest,
 		.site = "here",
 		.source = "x.csv",
+		.socket = control_socket,
 		.source_fd = memory(csv),
 		.table_fd = memory(""),
 		.json_fd = memory(""),
@@ -104,7 +107,8 @@ prepared(const char *privacy, const char *csv, const struct outcome *last)
 	size_t n;
 
 	snprintf(columns, sizeof(columns), study_columns, last_cut);
-	snprintf(text, sizeof(text), "%s%s%s", study_head, privacy, columns);
+	snprintf(text, sizeof(text), "%s%s%s%s%s", study_head, more_of_model,
+	    study_privacy, privacy, columns);
 	if ((s = study_parse("t", text, strlen(text), &err)) == NULL)
 		fail_msg("%s", err.msg);
 	p.study = s;
@@ -526,6 +530,42 @@ numbers_before_are_rounded(void **state)
 	end(&o);
 }
 
+/* The commands are those that work at this hospital. */
+static void
+says_where_the_daemon_is_asked(void **state)
+{
+	struct outcome o = prepared("k = 5\n", source("999", 12), NULL);
+
+	(void)state;
+	assert_non_null(
+	    strstr(o.html, "consiliumctl approve test --key OFFICER.key\n"));
+	end(&o);
+	control_socket = "/srv/a&b.sock";
+	o = prepared("k = 5\n", source("999", 12), NULL);
+	control_socket = NULL;
+	assert_non_null(strstr(o.html,
+	    "consiliumctl revoke --socket /srv/a&amp;b.sock test --key"));
+	end(&o);
+}
+
+static void
+only_counts_leave_for_feasibility(void **state)
+{
+	struct outcome o = prepared("k = 5\n", source("999", 12), NULL);
+
+	(void)state;
+	assert_non_null(strstr(o.html, "and sums of the columns"));
+	end(&o);
+	more_of_model = "feasibility = yes\n";
+	o = prepared("k = 5\n", source("999", 12), NULL);
+	more_of_model = "";
+	assert_non_null(strstr(o.html, "Numbers of patients and nothing else"));
+	assert_null(strstr(o.html, "sums of the columns"));
+	assert_null(strstr(o.html, "model&#39;s numbers"));
+	assert_null(strstr(o.html, "model's numbers"));
+	end(&o);
+}
+
 int
 main(void)
 {
@@ -538,6 +578,8 @@ main(void)
 		cmocka_unit_test(says_what_changed),
 		cmocka_unit_test(speaks_chinese),
 		cmocka_unit_test(numbers_before_are_rounded),
+		cmocka_unit_test(says_where_the_daemon_is_asked),
+		cmocka_unit_test(only_counts_leave_for_feasibility),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
