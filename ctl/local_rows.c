@@ -129,7 +129,7 @@ check_site_grids(struct check *c, const struct pooled *p, struct err *err)
 {
 	size_t n_sites = c->l->n_sites;
 	size_t step = c->l->study->privacy.smallest_risk_set_step;
-	double *starts;
+	double *starts, *lasts;
 	size_t n;
 
 	if (!c->model.strata_by_site || c->n_grids != 0)
@@ -137,10 +137,11 @@ check_site_grids(struct check *c, const struct pooled *p, struct err *err)
 	if ((c->grids = calloc(n_sites, sizeof(*c->grids))) == NULL)
 		return err_sys(err, "the check");
 	for (size_t i = 0; i < n_sites; i++) {
-		if (pooled_grid_make(p, i, step, &starts, &n, err) < 0)
+		if (pooled_grid_make(p, i, step, &starts, &lasts, &n, err) < 0)
 			return -1;
-		c->grids[c->n_grids++] =
-		    (struct pooled_grid){ .starts = starts, .n = n };
+		c->grids[c->n_grids++] = (struct pooled_grid){
+			.starts = starts, .n = n, .lasts = lasts
+		};
 	}
 	return 0;
 }

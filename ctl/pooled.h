@@ -108,10 +108,11 @@ struct pooled_grid {
  * its rows alone, by the rule of model/step/grid.h: from the last time
  * backwards, times are merged until at least step rows leave in each interval,
  * and with Efron's ties at least step of them by an event and none or at least
- * step without.  The caller frees starts; n is 0 where no merging is enough.
+ * step without.  With delayed entry also by who enters, comes back and is at risk.
+ * The caller frees starts and lasts; n is 0 where no merging is enough.
  */
 int pooled_grid_make(const struct pooled *p, size_t stratum, size_t step,
-    double **starts, size_t *n, struct err *err);
+    double **starts, double **lasts, size_t *n, struct err *err);
 
 struct pooled_fit {
 	size_t n, n_events, n_coef;

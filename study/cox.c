@@ -180,9 +180,6 @@ cox_check(struct draft *d, struct err *err)
 			    "ph-test, baseline: only kind = cox has them");
 		return 0;
 	}
-	if ((m->entry != STUDY_NONE || m->n_cuts > 0) && by_site)
-		return ini_error(d->ini, strata->items[0], err,
-		    "strata = site: not with entry or time-cuts");
 	if (m->baseline == STUDY_YES && by_site)
 		return refuse(d, err,
 		    "baseline: not with strata = site, for it would be each "

@@ -283,14 +283,15 @@ a_sites_own_grid_keeps_the_smallest_step(void **state)
 	struct pooled_model m = lung;
 	struct pooled *p;
 	struct err err;
-	double *starts;
+	double *starts, *lasts;
 	size_t n, all;
 
 	(void)state;
 	m.efron = true;
 	read_csv(&c, "lung.csv");
 	p = two_sites(&m, "lung.csv", 0);
-	assert_int_equal(pooled_grid_make(p, 0, 5, &starts, &n, &err), 0);
+	assert_int_equal(
+	    pooled_grid_make(p, 0, 5, &starts, &lasts, &n, &err), 0);
 	assert_true(n > 5);
 	for (size_t i = 0; i < n; i++) {
 		size_t events = 0, censored = 0;
@@ -308,13 +309,18 @@ a_sites_own_grid_keeps_the_smallest_step(void **state)
 		assert_true(censored == 0 || censored >= 5);
 	}
 	free(starts);
+	free(lasts);
 	/* With step 1 every event has a time of its own. */
-	assert_int_equal(pooled_grid_make(p, 0, 1, &starts, &all, &err), 0);
+	assert_int_equal(
+	    pooled_grid_make(p, 0, 1, &starts, &lasts, &all, &err), 0);
 	assert_true(all > 100);
 	free(starts);
-	assert_int_equal(pooled_grid_make(p, 0, 200, &starts, &n, &err), 0);
+	free(lasts);
+	assert_int_equal(
+	    pooled_grid_make(p, 0, 200, &starts, &lasts, &n, &err), 0);
 	assert_int_equal(n, 0);
 	free(starts);
+	free(lasts);
 	pooled_free(p);
 }
 

@@ -61,6 +61,16 @@ awk -F, '$1 == "cgd_time" && $2 == "efron" { print $5 }' \
 numbers se out/result.json >se
 near se.r se
 
+# Each site a stratum of its own, with entries, on times that it merges.
+sed -e '/^time-/d' -e 's/ + steroids//' -e 's/^robust = patient/&\nstrata = site/' \
+    -e 's/^smallest-risk-set-step = 1/smallest-risk-set-step = 3/' \
+    "$src/cgd.study" >site.study
+mv out cgd
+three_sites site.study
+grep -q '^Cox proportional hazards, Efron ties, stratified by site' run.txt ||
+    fail "not by site"
+grep -q '^Concordance  *0' run.txt || fail "no concordance"
+
 # A row that ends before it begins.
 awk -F, -v OFS=, 'NR == 2 { $3 = $4 } { print }' site-a.csv >bad.csv
 "$local" --study "$src/cgd.study" --site a=bad.csv --site b=site-b.csv \
