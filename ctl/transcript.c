@@ -56,8 +56,9 @@ fetch_upload(transcript_ask_fn *ask, void *arg, const uint8_t root[],
 
 	canon_u32(out, (uint32_t)len);
 	for (uint32_t i = 0; have < len; i++) {
+		uint8_t room[ROUND_DIGEST + 4];
+		struct canon q = canon_on(room, sizeof(room));
 		struct ctl_reply r = { 0 };
-		struct canon q = { 0 };
 		int rv;
 
 		canon_raw(&q, root, ROUND_DIGEST);
@@ -70,7 +71,6 @@ fetch_upload(transcript_ask_fn *ask, void *arg, const uint8_t root[],
 		if (rv == 0)
 			canon_raw(out, r.body, r.body_len);
 		have += r.body_len;
-		canon_free(&q);
 		ctl_reply_free(&r);
 		if (rv < 0)
 			return -1;
@@ -104,7 +104,8 @@ fetch_piece(transcript_ask_fn *ask, void *arg, uint64_t round, struct piece *p,
     struct err *err)
 {
 	struct ctl_reply r = { 0 };
-	struct canon q = { 0 };
+	uint8_t room[8];
+	struct canon q = canon_on(room, sizeof(room));
 	struct canon_in in;
 	const uint8_t *start;
 	size_t len;
@@ -112,9 +113,7 @@ fetch_piece(transcript_ask_fn *ask, void *arg, uint64_t round, struct piece *p,
 
 	*p = (struct piece){ 0 };
 	canon_u64(&q, round);
-	rv = ask(arg, "transcript", q.data, q.len, &r, err);
-	canon_free(&q);
-	if (rv < 0)
+	if ((rv = ask(arg, "transcript", q.data, q.len, &r, err)) < 0)
 		goto out;
 	rv = -1;
 	in = canon_in(r.body, r.body_len);
@@ -131,6 +130,8 @@ fetch_piece(transcript_ask_fn *ask, void *arg, uint64_t round, struct piece *p,
 	p->previous = strtoull(cell(&r, 0, "before"), NULL, 10);
 	if ((rv = fetch_uploads(ask, arg, &r, &p->round, err)) < 0)
 		err_prefix(err, "round %s", cell(&r, 0, "round"));
+	else if (p->before.failed || p->round.failed)
+		rv = err_sys(err, "transcript");
 out:
 	ctl_reply_free(&r);
 	if (rv < 0)

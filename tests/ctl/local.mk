@@ -31,6 +31,13 @@ check_PROGRAMS += %D%/test_passphrase
 check_PROGRAMS += %D%/test_init
 %C%_test_init_SOURCES = %D%/test_init.c
 %C%_test_init_LDADD = common/libcommon.a $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_transcript
+%C%_test_transcript_SOURCES = %D%/test_transcript.c
+%C%_test_transcript_LDADD = tests/crypto/libinside.a ctl/libtranscript.a \
+	study/libstudy.a model/libstep.a crypto/libround.a crypto/librandom.a \
+	crypto/libauthority.a crypto/libhash.a privsep/libctl.a \
+	privsep/libprivsep.a proto/libproto.a common/libcommon.a \
+	$(SODIUM_LIBS) $(CRYPTO_LIBS) $(PROTOBUFC_LIBS) $(CMOCKA_LIBS) -lm
 check_PROGRAMS += %D%/test_local_check
 %C%_test_local_check_SOURCES = %D%/test_local_check.c \
 	ctl/local_check.c ctl/local_curves.c ctl/local_describe.c \
