@@ -201,7 +201,8 @@ fetch(void *self, struct err *err)
 	int rv = transcript_fetch(ask, self, 0, true, &out, err);
 
 	if (rv == 0 &&
-	    (out.len != whole.len || memcmp(out.data, whole.data, out.len) != 0))
+	    (out.len != whole.len ||
+		memcmp(out.data, whole.data, out.len) != 0))
 		rv = err_set(err, ERR_FORMAT, "a part of a transcript");
 	canon_free(&out);
 	return rv;
@@ -226,18 +227,18 @@ what_was_not_fetched_is_not_replayed(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(transcript_replay("x", 1, root, NULL, NULL, NULL, &err),
-	    -1);
+	assert_int_equal(
+	    transcript_replay("x", 1, root, NULL, NULL, NULL, &err), -1);
 	assert_non_null(strstr(err.msg, "not a transcript"));
 	canon_text(&data, "consilium-1/transcripts");
-	assert_int_equal(transcript_replay(data.data, data.len, root, NULL,
-			     NULL, NULL, &err),
+	assert_int_equal(transcript_replay(
+			     data.data, data.len, root, NULL, NULL, NULL, &err),
 	    -1);
 	assert_non_null(strstr(err.msg, "not a transcript"));
 	data.len = 0;
 	assert_int_equal(transcript_fetch(ask, &hub, 0, true, &data, &err), 0);
-	assert_int_equal(transcript_replay(data.data, data.len, root, NULL,
-			     NULL, NULL, &err),
+	assert_int_equal(transcript_replay(
+			     data.data, data.len, root, NULL, NULL, NULL, &err),
 	    -1);
 	assert_int_equal(err.code, ERR_FORMAT); /* "study" is no study */
 	canon_free(&data);
