@@ -46,6 +46,8 @@ static const char *const schema[] = {
 	STEPS_GUARD
 	"ALTER TABLE round ADD COLUMN sum BLOB NOT NULL DEFAULT x'';"
 	"UPDATE round SET sum = " ROUND_SUM ";",
+	/* As the site has signed it, to be shown to it. */
+	"ALTER TABLE checkpoint ADD COLUMN object BLOB NOT NULL DEFAULT x'';",
 };
 
 static const char *const status_names[] = {
@@ -390,13 +392,24 @@ book_drop_round(struct book *b, int64_t study, struct err *err)
 
 int
 book_put_checkpoint(struct book *b, uint16_t site,
-    const struct book_checkpoint *c, struct err *err)
+    const struct book_checkpoint *c, const void *object, size_t len,
+    struct err *err)
 {
 	return db_run(b->db, err,
-	    "INSERT OR REPLACE INTO checkpoint (site, key, lines, head)"
-	    " VALUES (?, ?, ?, ?)",
-	    "ibib", (int64_t)site, c->key, sizeof(c->key), (int64_t)c->lines,
-	    c->head, sizeof(c->head));
+	    "INSERT OR REPLACE INTO checkpoint"
+	    " (site, key, lines, head, object) VALUES (?, ?, ?, ?, ?)",
+	    "ibibb", (int64_t)site, c->key, sizeof(c->key), (int64_t)c->lines,
+	    c->head, sizeof(c->head), object, len);
+}
+
+int
+book_checkpoint_object(
+    struct book *b, uint16_t site, struct canon *out, struct err *err)
+{
+	return db_one(
+	    db_query(b->db, err, "SELECT object FROM checkpoint WHERE site = ?",
+		"i", (int64_t)site),
+	    out, err);
 }
 
 int

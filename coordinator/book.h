@@ -120,8 +120,12 @@ struct book_checkpoint {
 	uint8_t head[BOOK_DIGEST];
 };
 int book_put_checkpoint(struct book *b, uint16_t site,
-    const struct book_checkpoint *c, struct err *err);
+    const struct book_checkpoint *c, const void *object, size_t len,
+    struct err *err);
 int book_get_checkpoint(
     struct book *b, uint16_t site, struct book_checkpoint *c, struct err *err);
+/* As the site signed it; empty if an older release took it. */
+int book_checkpoint_object(
+    struct book *b, uint16_t site, struct canon *out, struct err *err);
 
 #endif

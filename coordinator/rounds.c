@@ -228,6 +228,38 @@ check_checkpoint(const struct checkpoint *c, int known,
 	    c->state.count, old->lines);
 }
 
+/*
+ * A log that is not the one we know.  The site is shown what it has signed
+ * itself: where it has lost its state it learns that from nobody's word but its
+ * own.
+ */
+static int
+refuse_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
+    const struct err *why, struct err *err)
+{
+	struct canon old = { 0 }, out = { 0 };
+	char who[8];
+	int rv = -1;
+
+	snprintf(who, sizeof(who), "%u", site);
+	log_event(EVENT_SITE_REFUSED, LOG_WARNING,
+	    (struct log_field[]){ log_field("SITE", "%u", site) }, 1,
+	    "site %u: %s", site, why->msg);
+	if (audit_event(s->audit, err, "refused", "site", who, "why", why->msg,
+		NULL) < 0 ||
+	    book_checkpoint_object(s->book, site, &old, err) < 0)
+		goto out;
+	if (old.len == 0)
+		rv = reply_error(s, tag, why, err);
+	else if (checkpoint_countersign(
+		     old.data, old.len, clock_utc(), s->key, &out, err) == 0)
+		rv = reply(s, tag, 0, out.data, out.len, err);
+out:
+	canon_free(&old);
+	canon_free(&out);
+	return rv;
+}
+
 /* A site's audit log: how far it is is a line of ours, and countersigned. */
 static int
 on_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
@@ -249,22 +281,16 @@ on_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
 	snprintf(who, sizeof(who), "%u", site);
 	snprintf(lines, sizeof(lines), "%" PRIu64, c.state.count);
 	hex_text(c.state.head, sizeof(c.state.head), head);
-	if ((rv = check_checkpoint(&c, known, &old, &why)) < 0) {
-		log_event(EVENT_SITE_REFUSED, LOG_WARNING,
-		    (struct log_field[]){ log_field("SITE", "%u", site) }, 1,
-		    "site %u: %s", site, why.msg);
-		if (audit_event(s->audit, err, "refused", "site", who, "why",
-			why.msg, NULL) < 0)
-			return -1;
-		return reply_error(s, tag, &why, err);
-	}
+	if ((rv = check_checkpoint(&c, known, &old, &why)) < 0)
+		return refuse_checkpoint(s, tag, site, &why, err);
 	new.lines = c.state.count;
 	memcpy(new.key, c.key, sizeof(new.key));
 	memcpy(new.head, c.state.head, sizeof(new.head));
 	if ((rv == 1 &&
 		(audit_event(s->audit, err, "checkpoint", "site", who, "lines",
 		     lines, "head", head, NULL) < 0 ||
-		    book_put_checkpoint(s->book, site, &new, err) < 0)) ||
+		    book_put_checkpoint(s->book, site, &new, body, len, err) <
+			0)) ||
 	    checkpoint_countersign(body, len, clock_utc(), s->key, &out, err) <
 		0)
 		rv = -1;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/canon.h"
+#include "common/err.h"
 #include "crypto/keyfile.h"
 #include "crypto/manifest.h"
 #include "crypto/round.h"
@@ -67,7 +68,14 @@ struct gate {
 	/* gate_counter.c */
 	struct store_counter stored, kept; /* there; on disk outside of it */
 	bool restored; /* nothing is answered */
-	uint64_t checkpoint; /* lines of the audit log that are countersigned */
+	/* gate_checkpoint.c: lines of the audit log that are countersigned; of
+	   any log of ours that a checkpoint is known of, also a longer one */
+	uint64_t checkpoint, proven;
+	bool past_known; /* the coordinator has countersigned since the start */
+	uint64_t checkpoint_tag; /* of the one on its way; 0: none */
+	uint64_t checkpoint_lines; /* in it */
+	bool checkpoint_awaited; /* by a command, the client's number */
+	uint64_t checkpoint_ctl;
 };
 
 /*
@@ -84,6 +92,8 @@ int gate_check_count(struct gate *g, struct err *err);
 int gate_count(struct gate *g, struct err *err);
 /* Before it leaves. */
 int gate_keep_count(struct gate *g, struct err *err);
+/* It is known not to be, by more than its own count of answers. */
+int gate_found_restored(struct gate *g, struct err *err);
 /* The operator knows. */
 int gate_accept_restored(struct gate *g, struct err *err);
 
@@ -130,6 +140,11 @@ int gate_send_checkpoint(struct gate *g, struct err *err);
 int gate_checkpoint(void *self, struct err *err);
 int gate_on_countersigned(
     struct gate *g, const void *p, size_t len, struct err *err);
+/* It has arrived (ERR_NONE), or not: why, of len bytes. */
+int gate_on_checkpoint_sent(struct gate *g, enum err_code code, const char *why,
+    size_t len, struct err *err);
+/* Answer the command when it is countersigned, or cannot be. */
+int gate_await_checkpoint(struct gate *g, uint64_t ctl_tag, struct err *err);
 
 /* gate_returns.c */
 /* All sums that are kept of a study. */

@@ -360,6 +360,10 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	    (store_study_by_name(g->store, st->name, &now, err) != 1 ||
 		run_open(g, &now, err) < 0))
 		return -1;
+	/* Before anything is answered: who loses all of this will know. */
+	if (a.verdict == APPROVAL_APPROVE && g->self != 0 &&
+	    gate_send_checkpoint(g, err) < 0)
+		return -1;
 	if (reply_decision(g, tag, st, verdict, warning, err) < 0)
 		return -1;
 	return gate_poll(g, err);
@@ -453,8 +457,8 @@ cmd_status(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		ctl_reply_cell(&r, "%" PRIu64, s.last_round);
 		ctl_reply_cell(&r, "%s", epsilon);
 		ctl_reply_cell(&r, "%s",
-		    g->restored ? "restored from a backup; run consiliumctl "
-				  "restored"
+		    g->restored ? "empty, or restored from a backup; run "
+				  "consiliumctl restored"
 				: s.why);
 	}
 	return gate_reply(g, tag, &r, err);
@@ -510,23 +514,15 @@ static int
 cmd_checkpoint(struct gate *g, uint64_t tag, const struct ctl_request *q,
     const struct store_study *st, struct err *err)
 {
-	struct ctl_reply r = { 0 };
 	struct err why;
 
 	(void)q;
 	(void)st;
-	if (g->self == 0) {
-		err_set(&why, ERR_REFUSED,
-		    "no manifest has this site, so nobody countersigns");
-		return gate_reply_error(g, tag, &why, err);
-	}
-	if (gate_send_checkpoint(g, err) < 0)
-		return -1;
-	ctl_reply_column(&r, "lines");
-	ctl_reply_column(&r, "countersigned");
-	ctl_reply_cell(&r, "%" PRIu64, audit_count(g->audit));
-	ctl_reply_cell(&r, "%" PRIu64, g->checkpoint);
-	return gate_reply(g, tag, &r, err);
+	if (g->self != 0)
+		return gate_await_checkpoint(g, tag, err);
+	err_set(&why, ERR_REFUSED,
+	    "no manifest has this site, so nobody countersigns");
+	return gate_reply_error(g, tag, &why, err);
 }
 
 static int

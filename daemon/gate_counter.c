@@ -122,6 +122,12 @@ found_restored(struct gate *g, bool known, struct err *err)
 }
 
 int
+gate_found_restored(struct gate *g, struct err *err)
+{
+	return found_restored(g, false, err);
+}
+
+int
 gate_check_count(struct gate *g, struct err *err)
 {
 	char path[600];
@@ -145,9 +151,9 @@ gate_check_count(struct gate *g, struct err *err)
 			return -1;
 	}
 	log_event(EVENT_RESTORED, LOG_ERR, NULL, 0,
-	    "the database was restored from a backup: answers have left that "
-	    "it does not know; nothing is answered until consiliumctl "
-	    "restored");
+	    "the state folder is empty, or was restored from a backup: answers "
+	    "have left that it does not know; nothing is answered until "
+	    "consiliumctl restored, or site reset");
 	return 0;
 }
 

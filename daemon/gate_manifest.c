@@ -177,6 +177,12 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 
 	if (m == NULL)
 		return skip_manifest(g, p, len, err);
+	/* The first: has the coordinator ever heard of this site? */
+	if (g->manifest == NULL && !g->past_known) {
+		manifest_free(m);
+		return g->checkpoint_tag != 0 ? 0
+					      : gate_send_checkpoint(g, err);
+	}
 	if (g->manifest != NULL &&
 	    memcmp(m->digest, g->manifest->digest, MANIFEST_ID) == 0) {
 		manifest_free(m);

@@ -60,6 +60,9 @@ gate_on_delivered(void *self, struct msg *m, struct err *err)
 	why = canon_get_bytes(&in, 0, 1024, &len);
 	if (canon_end(&in, "DELIVERED", err) < 0)
 		return -1;
+	if (m->tag == g->checkpoint_tag && m->tag != 0)
+		return gate_on_checkpoint_sent(
+		    g, code, (const char *)why, len, err);
 	while (r != NULL && (!r->busy || r->tag != m->tag))
 		r = r->next;
 	if (r == NULL)

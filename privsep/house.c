@@ -110,6 +110,21 @@ probe(const char *state, struct err *err)
 	return 0;
 }
 
+/* The last folder of a path.  One that others should have made is more likely
+   misspelt. */
+static int
+make_last(const char *path, struct err *err)
+{
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	if (errno == ENOENT)
+		return err_set(err, ERR_CONFIG,
+		    "state = %s: the folder that it is to be made in is not "
+		    "there",
+		    path);
+	return err_sys(err, "make %s", path);
+}
+
 int
 house_state(
     const char *state, const char *const *folders, size_t n, struct err *err)
@@ -117,7 +132,7 @@ house_state(
 	char path[PATH_SIZE];
 	int fd;
 
-	if (file_mkdirs(state, 0700, err) < 0)
+	if (make_last(state, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (join(path, state, folders[i], err) < 0 ||

@@ -28,7 +28,7 @@ int house_options(
     int argc, char **argv, const char *config, struct house_options *o);
 
 /*
- * Make state and its folders (mode 0700), see that it can be written, and
+ * Make state, in a folder that is there, and its folders (mode 0700), see that it can be written, and
  * lock it against a second daemon.  Returns the lock's descriptor.
  */
 int house_state(

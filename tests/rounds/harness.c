@@ -86,7 +86,7 @@ static char study_text[2048];
 
 #define DEATHS_MAX 10000
 
-enum wait { W_NONE, W_NEXT, W_SEND, W_PUT, W_GET, W_ASIDE };
+enum wait { W_NONE, W_NEXT, W_SEND, W_CHECKPOINT, W_PUT, W_GET, W_ASIDE };
 
 /* A call of an uplink's that rounds has not answered. */
 struct call {
@@ -94,6 +94,7 @@ struct call {
 	enum wait wait;
 	struct site *site;
 	struct answer *answer; /* W_ASIDE: where it goes */
+	uint64_t sent_as; /* W_CHECKPOINT: the gate's tag */
 };
 
 struct harness h;
@@ -335,7 +336,7 @@ restore_rounds(void)
  * The wire
  */
 
-static void
+static struct call *
 request(struct site *s, enum wait wait, enum request_method method,
     const struct canon *body)
 {
@@ -345,28 +346,34 @@ request(struct site *s, enum wait wait, enum request_method method,
 	for (size_t i = 0; i < nitems(calls); i++) {
 		if (calls[i].wait != W_NONE)
 			continue;
-		calls[i] = (struct call){ ++last_tag, wait, s, NULL };
+		calls[i] = (struct call){ ++last_tag, wait, s, NULL, 0 };
 		canon_u8(&c, (uint8_t)method);
 		canon_u32(&c, s->id);
 		canon_raw(&c, body->data, body->len);
 		ok(chan_send_canon(h.listener, MSG_REQUEST, last_tag, &c, &err),
 		    &err);
-		return;
+		return &calls[i];
 	}
 	fail_msg("too many calls");
+	return NULL;
+}
+
+static void
+delivered_as(struct site *s, uint64_t tag, uint32_t code, const char *why)
+{
+	struct canon c = { 0 };
+	struct err err;
+
+	canon_u32(&c, code);
+	canon_bytes(&c, why, strlen(why));
+	ok(chan_send_canon(s->uplink, MSG_DELIVERED, tag, &c, &err), &err);
 }
 
 static void
 delivered(struct site *s, uint32_t code, const char *why)
 {
-	struct canon c = { 0 };
-	struct err err;
-
 	s->sending = false;
-	canon_u32(&c, code);
-	canon_bytes(&c, why, strlen(why));
-	ok(chan_send_canon(s->uplink, MSG_DELIVERED, s->answer_tag, &c, &err),
-	    &err);
+	delivered_as(s, s->answer_tag, code, why);
 }
 
 static void
@@ -487,6 +494,13 @@ on_reply(const struct msg *m)
 			    &err);
 		delivered(s, status, s->refusal);
 		break;
+	case W_CHECKPOINT:
+		if (status == 0)
+			ok(chan_send(s->uplink, MSG_FROM_COORDINATOR, 0, in.p,
+			       len, -1, &err),
+			    &err);
+		delivered_as(s, call.sent_as, status, status != 0 ? why : "");
+		break;
 	case W_PUT:
 		if (status != 0) {
 			delivered(s, status, why);
@@ -578,7 +592,12 @@ on_uplink(struct site *s, const struct msg *m)
 		if (signed_type(m->data, m->len, type, &err) == 0 &&
 		    strcmp(type, CHECKPOINT_TYPE) == 0) {
 			canon_raw(&body, m->data, m->len);
-			request(s, W_SEND, REQUEST_SEND, &body);
+			if (h.lose_checkpoints) {
+				delivered_as(s, m->tag, ERR_SYSTEM, "lost");
+				break;
+			}
+			request(s, W_CHECKPOINT, REQUEST_SEND, &body)->sent_as =
+			    m->tag;
 			break;
 		}
 		s->n_sent++;

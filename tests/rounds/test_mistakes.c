@@ -129,6 +129,120 @@ a_wrong_name_judges_nothing(void **state)
 	finish();
 }
 
+static void
+shell(const struct site *s, const char *what)
+{
+	char command[400];
+
+	snprintf(command, sizeof(command), "cd %s && %s", s->state, what);
+	assert_int_equal(system(command), 0);
+}
+
+/* It has found out, said so and started again; and answers nothing. */
+static void
+answers_nothing(struct site *s)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	size_t sent = s->n_sent;
+
+	wait_for_audit("s0", "backup-found", "lost-answers=unknown", 0);
+	do {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+		control_ok(s->control, "status", "small", NULL, 0);
+	} while (strstr(cell("why"), "restored from a backup") == NULL);
+	assert_int_equal(h.n_deaths, 1);
+	assert_int_equal(s->n_sent, sent);
+	wait_for_audit("coordinator", "refused", "shortened", 0);
+}
+
+/* The folder is gone, or state = names another: the site's own signature says
+   that there was more. */
+static void
+an_empty_state_folder_answers_nothing(void **state)
+{
+	struct site *s = &h.sites[0];
+
+	(void)state;
+	submit();
+	approve(s);
+	wait_for_audit("coordinator", "checkpoint", "site=10", 1);
+	kill_site(s);
+	shell(s, "rm -r audit.log db/* spool/*");
+	h.may_die = true;
+	start_site(s);
+	answers_nothing(s);
+	assert_string_equal(cell("status"), "received");
+	/* Also after another start, and without another finding. */
+	kill_site(s);
+	start_site(s);
+	answers_nothing(s);
+	assert_int_equal(audit_lines("s0", "backup-found", ""), 1);
+	/* The operator knows, and the study is not answered all the same. */
+	control_ok(s->control, "restored", "", NULL, 0);
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	wait_for_audit("s0", "refused", "may have been answered", 0);
+	assert_int_equal(audit_lines("s0", "upload", ""), 0);
+}
+
+/* All of it, with the count of answers: an image of the machine. */
+static void
+an_old_image_is_found_by_the_next_checkpoint(void **state)
+{
+	struct site *s = &h.sites[0];
+
+	(void)state;
+	begin();
+	kill_site(s);
+	shell(s, "mkdir ../image && cp -r . ../image");
+	start_site(s);
+	finish();
+	control_ok(s->control, "checkpoint", "", NULL, 0);
+	assert_string_equal(cell("lines"), cell("countersigned"));
+	kill_site(s);
+	shell(s, "rm -r audit.log db/* spool/* && cp -r ../image/. .");
+	h.may_die = true;
+	start_site(s);
+	control(s->control, "checkpoint", "", NULL, 0);
+	answers_nothing(s);
+}
+
+static void
+a_checkpoint_that_is_not_countersigned_says_so(void **state)
+{
+	struct site *s = &h.sites[0];
+
+	(void)state;
+	submit();
+	await_status(s, "received", "");
+	h.lose_checkpoints = true;
+	control(s->control, "checkpoint", "", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_SYSTEM);
+	assert_string_equal(h.reply.error, "not countersigned: lost");
+	h.lose_checkpoints = false;
+	control_ok(s->control, "checkpoint", "", NULL, 0);
+	assert_string_equal(cell("lines"), cell("countersigned"));
+}
+
+/* What cannot be asked is asked again, and nothing is taken before. */
+static void
+a_new_site_takes_no_manifest_before_its_past_is_known(void **state)
+{
+	struct site *s = &h.sites[0];
+	int64_t until = clock_mono_ms() + 2500;
+
+	(void)state;
+	h.lose_checkpoints = true;
+	submit();
+	while (clock_mono_ms() < until)
+		pump(20);
+	assert_int_equal(audit_lines("s0", "manifest", ""), 0);
+	h.lose_checkpoints = false;
+	await_status(s, "received", "");
+	assert_int_equal(audit_lines("s0", "manifest", ""), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -137,6 +251,10 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		TEST(a_study_is_judged_again_by_another_policy),
 		TEST(a_wrong_name_judges_nothing),
+		TEST(an_empty_state_folder_answers_nothing),
+		TEST(an_old_image_is_found_by_the_next_checkpoint),
+		TEST(a_checkpoint_that_is_not_countersigned_says_so),
+		TEST(a_new_site_takes_no_manifest_before_its_past_is_known),
 	};
 
 	if (argc > 1)
