@@ -707,9 +707,14 @@ work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
 		const struct round_ctx *ctx = work_context(w, &c);
 
 		type = coord_round_owed(w->round, ctx, site);
-		if (type == ROUND_ANNOUNCE &&
-		    (rv = work_ask_round(w, site, out, err)) != 0)
-			return rv == WORK_WAIT ? 0 : rv;
+		if (type == ROUND_ANNOUNCE) {
+			rv = work_ask_round(w, site, out, err);
+			if (rv == 1 || rv < 0)
+				return rv;
+			if (rv == WORK_WAIT)
+				type = ROUND_NONE;
+			rv = 0;
+		}
 		if (type != ROUND_NONE)
 			rv = coord_round_message(
 				 w->round, ctx, type, site, &msg, err) < 0

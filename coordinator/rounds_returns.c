@@ -198,6 +198,14 @@ work_ask_checked(struct work *w, uint16_t site, uint32_t idx, struct canon *out,
 	if (r->unchecked == 0 || idx < r->unchecked || i >= BOOK_SITES_MAX)
 		return 0;
 	if (clock_mono_ms() - r->unchecked_ms > CHECKED_MS) {
+		if (r->unchecked_ms != 0 && !r->is_short)
+			log_event(EVENT_SUM_LOST, LOG_ERR, WORK_FIELDS(w),
+			    "uploads were lost with the database, and too few "
+			    "sites have checked the sum of step %" PRIu32
+			    " for those that have not: the study waits for "
+			    "more of them, or a new one has to begin",
+			    r->unchecked);
+		r->is_short |= r->unchecked_ms != 0;
 		r->unchecked_ms = clock_mono_ms();
 		memset(r->said, 0, sizeof(r->said));
 	}
