@@ -4,14 +4,15 @@
 # rounds have given a sum.  Each study must end, everywhere, with the result
 # of the same study undisturbed.  SEED repeats the choices (not the timing).
 # With SHORT=yes a study has two rounds and short deadlines, the lines are good,
-# and what happens happens at once.
+# and what happens happens at once.  As root site a has a network of its own,
+# whose only link is taken down; without, its line is cut like the others'.
 set -eu
 
 : "${ROUNDS:=50}" "${SEED:=$(date +%s)}" "${SHORT:=no}"
 ctl=$builddir/ctl/consiliumctl
 export CONSILIUM_LIBEXEC="$builddir/daemon:$builddir/coordinator:$builddir/board"
 dir=$(mktemp -d)
-x=$SEED kills=0 stops=0 cuts=0 studies=0 supervisors=
+x=$SEED studies=0 supervisors= net=
 make -s -C "$builddir" tests/chaos/link
 
 finish() {
@@ -24,6 +25,7 @@ finish() {
 	for s in $supervisors; do
 		wait "$s"
 	done
+	[ -z "$net" ] || ip netns delete "$net"
 	if [ $rc -eq 0 ]; then
 		rm -rf "$dir"
 	else
@@ -55,12 +57,29 @@ supervise() {
 	supervisors="$supervisors $!"
 }
 
+# happened KIND: one more disturbance, which all that follows has to recover from
+happened() {
+	echo "$1" >>"$dir/kinds"
+}
+
+# Site a's network: a pair of interfaces, our end of which has the address $here.
+here=127.0.0.1
+if [ "$(id -u)" = 0 ] && command -v ip >/dev/null &&
+    ip netns add "chaos$$" 2>/dev/null; then
+	net=chaos$$
+	veth=chaos$(($$ % 100000))
+	here=10.203.$(($$ / 64 % 256)).$(($$ % 64 * 4 + 1))
+	there=10.203.$(($$ / 64 % 256)).$(($$ % 64 * 4 + 2))
+	ip link add "$veth" type veth peer name line netns "$net"
+	ip address add "$here/30" dev "$veth"
+	ip link set "$veth" up
+	ip -n "$net" address add "$there/30" dev line
+	ip -n "$net" link set lo up
+	ip -n "$net" link set line up
+fi
+
 cd "$dir"
-for i in 0 1 2; do
-	awk -F, -v i=$i 'NR == 1 || NR % 3 == i' \
-	    "$top_srcdir/tests/vectors/pooled/lung.csv" >"$i.csv"
-done
-study=$top_srcdir/tests/e2e/lung.study
+. "$top_srcdir/tests/chaos/lung.sh"
 lines='a:0:0:0 b:1000:150:10000 c:1000:150:10000'
 pause=4
 if [ "$SHORT" = yes ]; then
@@ -70,17 +89,7 @@ if [ "$SHORT" = yes ]; then
 	lines='a:0:0:0 b:0:0:0 c:0:0:0'
 	pause=1
 fi
-"$builddir/ctl/consilium-local" --study "$study" --site a=0.csv \
-    --site b=1.csv --site c=2.csv --out out >local.txt 2>&1 || {
-	cat local.txt
-	exit 1
-}
-# A result without what differs between equal studies: name, time, and the
-# numbers of the rounds, as some were aborted and tried again.
-plain() {
-	grep -vE '"(study|study_digest|time|finished|round)":' "$1" |
-	    sed 's/lung[0-9]*\(-sex\)*/lung/g'
-}
+undisturbed out
 plain out/result.json >want
 
 # A port that is free now: the daemons keep it over their restarts.
@@ -96,15 +105,27 @@ supervise coordinator "$builddir/coordinator/consilium-coordinator" \
 # b's line is that of a small hospital, c's a bad one.
 for line in $lines; do
 	set -- $(echo "$line" | tr : ' ')
-	"$builddir/tests/chaos/link" "$port" "$2" "$3" "$4" "$SEED" >"$1.port" &
+	at=127.0.0.1
+	[ "$1" != a ] || at=$here
+	"$builddir/tests/chaos/link" "$port" "$2" "$3" "$4" "$SEED" "$at" \
+	    >"$1.port" &
 	echo $! >"$1.link"
+	[ "$2" = 0 ] || happened 'slow line'
 done
 for s in a b c; do
 	until [ -s $s.port ]; do sleep 0.1; done
-	sed -i "s/^address = .*/address = 127.0.0.1:$(cat $s.port)/" \
+	at=127.0.0.1
+	[ $s != a ] || at=$here
+	sed -i "s/^address = .*/address = $at:$(cat $s.port)/" \
 	    out/sites/$s/consiliumd.conf
-	supervise $s "$builddir/daemon/consiliumd" \
-	    -f out/sites/$s/consiliumd.conf
+	set -- "$builddir/daemon/consiliumd" -f out/sites/$s/consiliumd.conf
+	# (the certificate names the loopback)
+	if [ $s = a ] && [ -n "$net" ]; then
+		sed -i '/^address = /a server-name = 127.0.0.1' \
+		    out/sites/$s/consiliumd.conf
+		set -- ip netns exec "$net" "$@"
+	fi
+	supervise $s "$@"
 done
 
 # try COMMAND ...: a daemon may just be away
@@ -132,6 +153,42 @@ sums() {
 	n=$(grep -c ' sum study=lung[0-9]' out/coordinator/state/audit.log) || :
 }
 
+# name_of PID: which process of a family, in $process
+name_of() {
+	process=$(ps -o comm= -p "$1" 2>/dev/null) || process=nobody
+	case $process in
+	consilium*) process=parent ;;
+	esac
+}
+
+rest() {
+	below $pause
+	sleep $((r + 1))
+}
+
+partition() { # SITE
+	if [ "$1" = a ] && [ -n "$net" ]; then
+		ip link set "$veth" down && happened 'network down'
+		rest
+		ip link set "$veth" up
+		return
+	fi
+	kill -USR1 "$(cat "$1.link")" && happened 'line cut'
+	rest
+	kill -USR2 "$(cat "$1.link")"
+}
+
+# Who is there only for a moment has to be waited for.
+hunt_trainer() { # PARENT
+	for i in $(seq 30); do
+		victim=$(pgrep -P "$1" -x trainer | head -n 1) || victim=
+		[ -z "$victim" ] || break
+		sleep 0.1
+	done
+	[ -n "$victim" ] && kill -KILL "$victim" 2>/dev/null &&
+	    happened 'killed trainer'
+}
+
 disturb() {
 	below 4
 	set -- coordinator a b c
@@ -143,27 +200,26 @@ disturb() {
 	set -- $family
 	below $#
 	shift "$r"
-	below 10
+	name_of "$1"
+	below 12
 	case $r in
 	0 | 1 | 2 | 3)
-		kill -KILL "$1" 2>/dev/null && kills=$((kills + 1))
+		kill -KILL "$1" 2>/dev/null && happened "killed $process"
 		;;
 	4 | 5 | 6)
-		kill -STOP "$1" 2>/dev/null && stops=$((stops + 1))
-		below $pause
-		sleep $((r + 1))
+		kill -STOP "$1" 2>/dev/null && happened "stopped $process"
+		rest
 		kill -CONT "$1" 2>/dev/null
+		;;
+	7 | 8)
+		[ "$who" = coordinator ] || hunt_trainer "$pid"
 		;;
 	*)
 		[ "$who" = coordinator ] && who=b
-		kill -USR1 "$(cat "$who.link")" && cuts=$((cuts + 1))
-		below $pause
-		sleep $((r + 1))
-		kill -USR2 "$(cat "$who.link")"
+		partition "$who"
 		;;
 	esac
-	below $pause
-	sleep $((r + 1))
+	rest
 }
 
 n=0
@@ -217,6 +273,8 @@ for i in $(seq $studies); do
 done
 aborts=$(grep -c ' abort ' out/coordinator/state/audit.log) || :
 echo "chaos: seed $SEED: $n rounds with a sum in $studies studies," \
-    "$aborts aborted; killed $kills, stopped $stops, lines cut $cuts;" \
+    "$aborts aborted; recovered from" \
+    "$(sort kinds 2>/dev/null | uniq -c |
+	awk '{ n = $1; $1 = ""; printf("%s%s %d", sep, $0, n); sep = "," }');" \
     "wrong sums $wrong, lost models $lost"
 [ $((wrong + lost)) -eq 0 ]

@@ -1,8 +1,9 @@
 /*
  * A bad line between a site and the coordinator: it listens on a free port of
- * the loopback, which it prints, and passes bytes on to PORT.
+ * ADDRESS (or the loopback), which it prints, and passes bytes on to the
+ * loopback's PORT.
  *
- *     link PORT KBIT DELAY_MS STALL_PPM SEED
+ *     link PORT KBIT DELAY_MS STALL_PPM SEED [ADDRESS]
  *
  * Each direction of each connection has at most KBIT kbit/s and is DELAY_MS
  * late; each piece stalls for a second with probability STALL_PPM / 10^6, as a
@@ -199,14 +200,15 @@ main(int argc, char *argv[])
 	socklen_t len = sizeof(here);
 	int listener;
 
-	if (argc != 6) {
-		fprintf(stderr,
-		    "usage: link PORT KBIT DELAY_MS STALL_PPM "
-		    "SEED\n");
-		return 2;
-	}
 	here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to = here;
+	if (argc < 6 || argc > 7 ||
+	    (argc == 7 && inet_aton(argv[6], &here.sin_addr) == 0)) {
+		fprintf(stderr,
+		    "usage: link PORT KBIT DELAY_MS STALL_PPM SEED "
+		    "[ADDRESS]\n");
+		return 2;
+	}
 	to.sin_port = htons((uint16_t)atoi(argv[1]));
 	kbit = (unsigned)atoi(argv[2]);
 	delay_ms = (unsigned)atoi(argv[3]);

@@ -5,4 +5,4 @@ check_SCRIPTS += %D%/short.sh
 %C%_link_SOURCES = %D%/link.c
 %C%_link_LDADD = common/libcommon.a
 CLEANFILES += %D%/link
-EXTRA_DIST += %D%/chaos.sh %D%/short.sh
+EXTRA_DIST += %D%/chaos.sh %D%/lung.sh %D%/short.sh

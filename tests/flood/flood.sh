@@ -29,26 +29,10 @@ trap finish EXIT
 trap 'exit 1' INT TERM
 
 cd "$dir"
-for i in 0 1 2; do
-	awk -F, -v i=$i 'NR == 1 || NR % 3 == i' \
-	    "$top_srcdir/tests/vectors/pooled/lung.csv" >"$i.csv"
-done
-study=$top_srcdir/tests/e2e/lung.study
+. "$top_srcdir/tests/chaos/lung.sh"
+undisturbed want
 # Site d has the same records as c, and is the member that floods.
-for i in want out; do
-	set -- --site a=0.csv --site b=1.csv --site c=2.csv
-	[ $i = want ] || set -- "$@" --site d=2.csv
-	"$builddir/ctl/consilium-local" --study "$study" "$@" --out $i \
-	    >local.txt 2>&1 || {
-		cat local.txt
-		exit 1
-	}
-done
-# A result without what differs between equal studies.
-plain() {
-	grep -vE '"(study|study_digest|manifest_digest|time|finished|round)":' \
-	    "$1" | sed 's/lung[0-9]*/lung/g'
-}
+undisturbed out --site d=2.csv
 plain want/result.json >want.plain
 
 start() { # NAME PROGRAM CONFIGURATION
