@@ -153,6 +153,59 @@ a_value_that_changed_by_itself_is_found(void **state)
 	book_close(b);
 }
 
+/* What others have signed, where the database has less, or room is short. */
+static void
+signatures_that_are_none_are_left_out(void **state)
+{
+	static uint8_t sigs[2][BOOK_SIGNATURE];
+	static const uint8_t sig[3][BOOK_SIGNATURE] = { { 1 }, { 2 }, { 3 } };
+	uint16_t sites[2];
+	struct book *b;
+	struct err err;
+	size_t n;
+
+	(void)state;
+	b = book_open(path, &err);
+	assert_non_null(b);
+	for (uint16_t i = 0; i < 3; i++)
+		assert_int_equal(
+		    book_put_checked(b, 1, 9, (uint16_t)(20 + i), sig[i], &err),
+		    0);
+	assert_int_equal(
+	    book_get_checked(b, 1, 9, sites, sigs, 2, &n, &err), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(sites[1], 21);
+	book_close(b);
+	raw_db_change(path, "UPDATE checked SET sig = x'01' WHERE site = 20");
+	b = book_open(path, &err);
+	assert_non_null(b);
+	assert_int_equal(
+	    book_get_checked(b, 1, 9, sites, sigs, 2, &n, &err), 0);
+	assert_int_equal(n, 2);
+	assert_int_equal(sites[0], 21);
+	assert_int_equal(sites[1], 22);
+	assert_memory_equal(sigs[1], sig[2], BOOK_SIGNATURE);
+	book_close(b);
+}
+
+static void
+a_status_that_is_none_is_said(void **state)
+{
+	struct book_study st;
+	struct book *b;
+	struct err err;
+
+	(void)state;
+	raw_db_change(path, "UPDATE study SET status = 77");
+	b = book_open(path, &err);
+	assert_non_null(b);
+	assert_int_equal(book_study_by_name(b, "rfs", &st, &err), -1);
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_string_equal(err.msg, "study rfs: unknown status 77");
+	book_close(b);
+	raw_db_change(path, "UPDATE study SET status = 0");
+}
+
 static void
 a_database_of_the_first_release_goes_on(void **state)
 {
@@ -188,6 +241,8 @@ main(void)
 		    a_round_number_is_given_once_also_after_a_crash),
 		cmocka_unit_test(keeps_the_chain_of_states),
 		cmocka_unit_test(a_value_that_changed_by_itself_is_found),
+		cmocka_unit_test(signatures_that_are_none_are_left_out),
+		cmocka_unit_test(a_status_that_is_none_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

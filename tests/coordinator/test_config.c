@@ -33,6 +33,9 @@ reads_the_example(void **state)
 	    c->socket, "/run/consilium-coordinator/control.sock");
 	assert_int_equal(c->board.port, 7481);
 	coordinator_config_free(c);
+	assert_null(coordinator_config_load("/nowhere.conf", &err));
+	assert_string_equal(
+	    err.msg, "open /nowhere.conf: No such file or directory");
 }
 
 static void
