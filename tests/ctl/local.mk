@@ -76,7 +76,7 @@ check_PROGRAMS += %D%/test_ctl_faults
 	ctl/cmd_enrol.c ctl/cmd_feasibility.c ctl/cmd_recode.c \
 	ctl/cmd_renew.c ctl/cmd_sign.c ctl/cmd_study.c ctl/ctl.c \
 	ctl/members.c ctl/passphrase.c ctl/rootkey.c ctl/rows.c \
-	ctl/study_edit.c ctl/study_findings.c
+	ctl/study_collinear.c ctl/study_edit.c ctl/study_findings.c
 %C%_test_ctl_faults_LDADD = tests/crypto/libinside.a \
 	anonymize/libanonymize.a common/libjson.a study/libstudy.a \
 	model/libresult.a model/libstep.a crypto/libround.a crypto/librandom.a \
