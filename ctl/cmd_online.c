@@ -62,6 +62,9 @@ ctl_ask(const struct ctl_args *a, struct err *err)
 	struct ctl_reply reply = { 0 };
 	int rv = call(a, a->command, NULL, 0, &reply, err);
 
+	if (rv == 0 && a->operand != NULL && reply.n_cells == 0)
+		rv = err_set(err, ERR_CONFIG, "no study of the name %s here",
+		    a->operand);
 	if (rv == 0)
 		rv = print_reply(a, &reply, err);
 	ctl_reply_free(&reply);

@@ -30,6 +30,7 @@ static struct {
 	char command[CTL_COMMAND_MAX], studied[CTL_STUDY_MAX];
 	uint8_t body[4096];
 	size_t body_len;
+	bool knows_no_study;
 } fake;
 
 static void
@@ -89,6 +90,8 @@ ctl_call(const char *socket_path, const char *command, const char *study,
 	}
 	ctl_reply_column(reply, "study");
 	ctl_reply_column(reply, "status");
+	if (fake.knows_no_study)
+		return answered(reply, err);
 	ctl_reply_cell(reply, "%s", "rfs");
 	ctl_reply_cell(reply, "%s", "\"ready\"\n");
 	return answered(reply, err);
@@ -349,6 +352,21 @@ a_daemons_refusal_is_the_commands(void **state)
 }
 
 static void
+a_study_that_is_not_there_has_no_status(void **state)
+{
+	struct ctl_args a = args("status");
+	struct err err;
+
+	(void)state;
+	assert_int_equal(ctl_ask(&a, &err), 0);
+	fake.knows_no_study = true;
+	assert_int_equal(ctl_ask(&a, &err), -1);
+	assert_string_equal(err.msg, "no study of the name rfs here");
+	a.operand = NULL; /* all of none */
+	assert_int_equal(ctl_ask(&a, &err), 0);
+}
+
+static void
 only_manifests_and_studies_are_submitted(void **state)
 {
 	struct canon object = { 0 };
@@ -507,6 +525,8 @@ main(void)
 		cmocka_unit_test_setup(
 		    a_report_that_the_site_did_not_make_is_told, reset),
 		cmocka_unit_test_setup(a_wrong_passphrase_signs_nothing, reset),
+		cmocka_unit_test_setup(
+		    a_study_that_is_not_there_has_no_status, reset),
 		cmocka_unit_test_setup(
 		    a_daemons_refusal_is_the_commands, reset),
 		cmocka_unit_test_setup(
