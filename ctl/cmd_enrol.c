@@ -253,7 +253,11 @@ ctl_officer_init(const struct ctl_args *a, struct err *err)
 		char hex[KEY_PUBLIC_TEXT];
 
 		hex_text(key_public(k), KEY_PUBLIC, hex);
-		printf("%s\n", hex);
+		printf(
+		    "%s\nthe key above goes into [officer] public-key of the "
+		    "hospital's consiliumd.conf; keep %s and its "
+		    "passphrase to yourself\n",
+		    hex, path);
 		rv = 0;
 	}
 	key_free(k);
@@ -301,10 +305,24 @@ out:
 	return rv;
 }
 
-/* Let r in and list it anew. */
+/* Is it on the list, by the same key? */
+static bool
+is_member(const struct members *m, const struct join_request *r)
+{
+	const struct manifest_member *c = members_coordinator(m);
+	size_t n;
+	const struct manifest_site *sites = members_sites(m, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(sites[i].member.key, r->key, KEY_PUBLIC) == 0)
+			return true;
+	return c != NULL && memcmp(c->key, r->key, KEY_PUBLIC) == 0;
+}
+
+/* Let r in and list it anew.  *again: it was there with these keys. */
 static int
 admit(const char *path, const struct join_request *r, bool replace,
-    struct members **m, uint16_t *id, struct err *err)
+    struct members **m, uint16_t *id, bool *again, struct err *err)
 {
 	uint8_t tls[CERT_SPKI];
 
@@ -315,6 +333,7 @@ admit(const char *path, const struct join_request *r, bool replace,
 		return err_set(err, ERR_CONFIG,
 		    "the coordinator has to join first: a welcome names its "
 		    "key");
+	*again = is_member(*m, r);
 	if (replace ? members_replace(*m, r, tls, id, err) < 0
 		    : members_add(*m, r, tls, id, err) < 0)
 		return -1;
@@ -334,13 +353,15 @@ ctl_join(const struct ctl_args *a, struct err *err)
 	struct canon out = { 0 };
 	struct key *root;
 	uint16_t id;
+	bool again = false;
 	int rv = -1;
 
 	if (list == NULL || ctl_join_request(a->operand, &r, err) < 0 ||
 	    (root = rootkey_load(dir, a->opt[CTL_PASSPHRASE_FILE], err)) ==
 		NULL)
 		return -1;
-	if (admit(list, &r, a->opt[CTL_REPLACE] != NULL, &m, &id, err) < 0 ||
+	if (admit(list, &r, a->opt[CTL_REPLACE] != NULL, &m, &id, &again, err) <
+		0 ||
 	    make_welcome(dir, root, m, &r, &w, err) < 0 ||
 	    join_welcome_sign(&w, root, &out, err) < 0 ||
 	    file_write(a->opt[CTL_OUT], out.data, out.len, 0644, err) < 0)
@@ -352,9 +373,13 @@ ctl_join(const struct ctl_args *a, struct err *err)
 		printf("%s is the coordinator of %s\n", r.name,
 		    members_consortium(m));
 	print_key("identity key", r.key);
-	printf("compare the key above with what %s tells you by another way, "
-	       "before you sign a manifest\n",
-	    r.name);
+	if (again)
+		printf("it was a member with this key before: this is a new "
+		       "certificate, and a manifest that has the key stays\n");
+	else
+		printf("compare the key above with what %s tells you by "
+		       "another way, before you sign a manifest\n",
+		    r.name);
 	rv = 0;
 out:
 	canon_free(&out);

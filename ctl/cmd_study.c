@@ -616,11 +616,14 @@ ctl_study_check(const struct ctl_args *a, struct err *err)
 	print_columns(s, "quasi-identifiers", STUDY_QUASI);
 	print_columns(s, "sensitive", STUDY_SENSITIVE);
 	print_columns(s, "plain", STUDY_PLAIN);
-	printf("%-19s k = %zu, at most %g of the %s suppressed, risk sets by "
-	       "steps of %zu\n",
-	    "privacy", s->privacy.k, s->privacy.suppression_limit,
-	    s->privacy.patient == STUDY_NONE ? "rows" : "patients",
-	    s->privacy.smallest_risk_set_step);
+	printf("%-19s k = %zu, at most %g of the %s suppressed", "privacy",
+	    s->privacy.k, s->privacy.suppression_limit,
+	    s->privacy.patient == STUDY_NONE ? "rows" : "patients");
+	if (has_time(model_kind_name(spec.kind)) ||
+	    strcmp(model_kind_name(spec.kind), "cuminc") == 0)
+		printf(", risk sets by steps of %zu",
+		    s->privacy.smallest_risk_set_step);
+	printf("\n");
 	if (s->privacy.patient != STUDY_NONE)
 		printf("%-19s %s%s\n", "rows of a patient",
 		    s->columns[s->privacy.patient].name,

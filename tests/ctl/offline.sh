@@ -112,7 +112,9 @@ run 'hub is the coordinator of eurobreast' \
 run 'berlin is site 1' join --root root berlin/request --out berlin/welcome
 run 'lyon is site 2' join --root root lyon/request --out lyon/welcome
 run 'turin is site 3' join --root root turin/request --out turin/welcome
+grep -q 'before you sign a manifest' out || fail "no word of a manifest"
 run 'lyon is site 2' join --root root lyon/request --out lyon/again
+grep -q 'a manifest that has the key stays' out || fail "not renewed: $(cat out)"
 [ "$(grep -c '^\[site ' root/members)" = 3 ] || fail "a member twice"
 run 'identity key' site init --dir other --name lyon
 refuse 1 'lyon is a member already, and has other keys' \
@@ -256,7 +258,9 @@ refuse 1 'mode 0644 lets others at a passphrase' \
     officer init --key officer.key --passphrase-file pass
 chmod 600 pass
 run '^[0-9a-f]\{64\}$' officer init --key officer.key --passphrase-file pass
-cmp -s out officer.key.pub || fail "the officer's public key differs"
+grep -q 'goes into \[officer\] public-key' out || fail "not where it goes"
+head -n 1 out | cmp -s - officer.key.pub ||
+    fail "the officer's public key differs"
 refuse 1 'never overwritten' \
     officer init --key officer.key --passphrase-file pass
 
