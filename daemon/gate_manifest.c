@@ -78,13 +78,17 @@ gate_load_manifest(struct gate *g, struct err *err)
 		struct manifest *pinned =
 		    manifest_open(object.data, object.len, g->root, &why);
 
-		if (pinned != NULL)
+		if (pinned != NULL) {
 			find_self(g);
-		else
+		} else if (why.code == ERR_SYSTEM) {
+			*err = why;
+			rv = -1;
+		} else {
 			log_msg(LOG_ERR,
 			    "%s: taking no part until there is a manifest of "
 			    "the root in root.pub",
 			    why.msg);
+		}
 		manifest_free(pinned);
 	}
 	canon_free(&object);

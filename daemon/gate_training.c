@@ -109,6 +109,10 @@ gate_on_trained(void *self, struct msg *m, struct err *err)
 	if ((r = run_find(g, j->study)) == NULL || r->held.len == 0)
 		return 0; /* revoked meanwhile */
 	if (take_update(r, m, &why) < 0) {
+		if (why.code == ERR_SYSTEM) {
+			*err = why;
+			return -1;
+		}
 		log_fields(LOG_ERR, ROUND_FIELDS(r), "training: %s", why.msg);
 		return run_training_failed(g, r->id, why.msg, err);
 	}

@@ -276,6 +276,7 @@ void
 sweep_places(bool rounds, unsigned what, const char *const *words, size_t n)
 {
 	const struct fault *f;
+	size_t lines;
 
 	of_rounds = rounds;
 	kinds = what;
@@ -285,8 +286,9 @@ sweep_places(bool rounds, unsigned what, const char *const *words, size_t n)
 	f = h.faults[rounds ? N : 0];
 	no_refusals();
 	logs_are_whole();
-	if (said(words, n) != h.n_deaths)
-		fail_msg("%zu ended, but did not all say why", h.n_deaths);
+	lines = said(words, n);
+	if (lines != h.n_deaths)
+		fail_msg("%zu ended, and said %zu lines", h.n_deaths, lines);
 	assert_true(h.n_deaths > 0);
 	print_message("%s: a fault at each of %zu places: ended %zu times, "
 		      "wrong sums 0, second answers 0\n",
