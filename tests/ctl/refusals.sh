@@ -119,7 +119,7 @@ grep -A 2 '^\[column empty\]' cox.study | grep -q '^# empty in all rows' ||
 grep -A 2 '^\[column born\]' cox.study | grep -q '^format = ' ||
     fail "born is no date"
 refuse 1 'o.study' "$ctl" study init t.csv --out no/o.study
-refuse 1 'File exists' "$ctl" study init t.csv --out cox.study
+refuse 1 'is not overwritten' "$ctl" study init t.csv --out cox.study
 : >none.csv
 refuse 1 '0 columns, expected 1 to' "$ctl" study init none.csv --out o
 echo 'a,,b' >head.csv
