@@ -73,6 +73,7 @@ struct work {
 	   was certified; else NULL. */
 	struct manifest *manifest;
 	bool timer; /* the present phase has one, */
+	int64_t deadline; /* UTC, */
 	bool overdue; /* and it has run out */
 	struct part *parts;
 };

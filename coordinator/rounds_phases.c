@@ -134,6 +134,7 @@ set_deadline(struct work *w, size_t seconds, struct err *err)
 	if (w->timer || w->overdue)
 		return 0;
 	w->timer = true;
+	w->deadline = clock_utc() + (int64_t)seconds;
 	return loop_set_timer(
 	    w->rounds->loop, (int64_t)seconds * 1000, on_deadline, w, err);
 }

@@ -460,18 +460,25 @@ cmd_submit(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
 	    "a signed %s, expected a manifest or a study", type);
 }
 
-/* Who has not done its part of the present phase. */
+/* Who owes its part of the open phase: not who is revoked, nor who is not in the
+   round. */
 static void
 missing(const struct work *w, char *out, size_t size)
 {
+	enum coord_phase phase = coord_round_phase(w->round);
+	struct context c;
+	const struct round_ctx *ctx = work_context(w, &c);
 	size_t n = 0;
 
 	out[0] = '\0';
+	if (phase == COORD_DONE || phase == COORD_ABORTED)
+		return;
 	for (size_t i = 0; i < w->sig->n_sites && n < size; i++) {
 		const struct manifest_site *m =
 		    manifest_by_id(w->rounds->manifest, w->sig->sites[i]);
 
-		if (m != NULL && !coord_round_has(w->round, m->id))
+		if (m != NULL && m->active &&
+		    coord_round_owed(w->round, ctx, m->id) != ROUND_NONE)
 			n += (size_t)snprintf(out + n, size - n, "%s%s",
 			    n != 0 ? " " : "", m->member.name);
 	}
@@ -513,13 +520,15 @@ rounds_show(struct rounds *s, struct err *err)
 			snprintf(b.phase, sizeof(b.phase), "%s",
 			    coord_phase_name(t.phase));
 			missing(k, b.missing, sizeof(b.missing));
+			b.deadline = k->timer ? (uint64_t)k->deadline : 0;
 		}
 		board_study(&w, &b);
 	}
 	if (s->manifest != NULL) {
 		board_fact(&w, "consortium", "%s", s->manifest->consortium);
 		board_fact(&w, "manifest-epoch", "%u", s->manifest->epoch);
-		board_fact(&w, "members", "%zu", s->manifest->n_sites);
+		board_fact(
+		    &w, "members", "%zu", manifest_n_active(s->manifest));
 	}
 	return board_send(&w, board, err);
 }

@@ -521,6 +521,16 @@ manifest_free(struct manifest *m)
 	free(m);
 }
 
+size_t
+manifest_n_active(const struct manifest *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_sites; i++)
+		n += m->sites[i].active;
+	return n;
+}
+
 const struct manifest_site *
 manifest_by_id(const struct manifest *m, uint16_t id)
 {

@@ -125,6 +125,7 @@ int manifest_peek_epoch(
     const void *object, size_t len, uint32_t *epoch, struct err *err);
 
 /* NULL if there is none, whether active or not. */
+size_t manifest_n_active(const struct manifest *m);
 const struct manifest_site *manifest_by_id(
     const struct manifest *m, uint16_t id);
 const struct manifest_site *manifest_by_name(

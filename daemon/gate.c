@@ -93,6 +93,7 @@ take_countersigned(struct gate *g, const struct msg *m, struct err *err)
 		*err = why;
 		return -1;
 	}
+	g->refused++;
 	log_msg(LOG_WARNING, "checkpoint refused: %s", why.msg);
 	return audit_event(g->audit, err, "refused", "from", "coordinator",
 	    "why", why.msg, NULL);
@@ -126,6 +127,7 @@ on_coordinator(void *self, struct msg *m, struct err *err)
 		*err = why;
 		return -1;
 	}
+	g->refused++;
 	log_event(EVENT_COORD_REFUSED, LOG_WARNING, NULL, 0,
 	    "refused a message of the coordinator: %s", why.msg);
 	if (audit_event(g->audit, err, "refused", "from", "coordinator", "why",

@@ -71,6 +71,8 @@ struct gate {
 	/* gate_checkpoint.c: lines of the audit log that are countersigned; of
 	   any log of ours that a checkpoint is known of, also a longer one */
 	uint64_t checkpoint, proven;
+	int64_t checkpoint_utc; /* when; 0: not yet */
+	uint64_t failed, refused; /* preparations, messages; since the start */
 	bool past_known; /* the coordinator has countersigned since the start */
 	uint64_t checkpoint_tag; /* of the one on its way; 0: none */
 	uint64_t checkpoint_lines; /* in it */
@@ -135,7 +137,7 @@ int gate_show(struct gate *g, struct err *err);
 
 /* gate_checkpoint.c */
 int gate_load_checkpoint(struct gate *g, struct err *err);
-/* Have the coordinator countersign the audit log; hourly, if it has grown. */
+/* Have the coordinator countersign the audit log; hourly. */
 int gate_send_checkpoint(struct gate *g, struct err *err);
 int gate_checkpoint(void *self, struct err *err);
 int gate_on_countersigned(

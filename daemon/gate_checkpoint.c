@@ -1,6 +1,5 @@
 /*
- * Checkpoints of the audit log: soon after the start, once an hour if it has
- * grown, when a study is approved and when an operator asks, the coordinator
+ * Checkpoints of the audit log: soon after the start, once an hour, when a study is approved and when an operator asks, the coordinator
  * countersigns how far it is.  What comes back is kept in db/checkpoint, for
  * consiliumctl audit verify.
  *
@@ -60,9 +59,7 @@ gate_checkpoint(void *self, struct err *err)
 {
 	struct gate *g = self;
 
-	if (g->self != 0 &&
-	    (!g->past_known || audit_count(g->audit) > g->checkpoint) &&
-	    gate_send_checkpoint(g, err) < 0)
+	if (g->self != 0 && gate_send_checkpoint(g, err) < 0)
 		return -1;
 	return loop_set_timer(g->loop, HOUR_MS, gate_checkpoint, g, err);
 }
@@ -187,6 +184,7 @@ gate_on_countersigned(
 	if (keep(g, p, len, c.state.count, err) < 0)
 		return -1;
 	g->checkpoint = c.state.count;
+	g->checkpoint_utc = clock_utc();
 	log_msg(LOG_INFO, "audit log countersigned up to line %" PRIu64,
 	    c.state.count);
 	return 0;
@@ -216,6 +214,7 @@ gate_load_checkpoint(struct gate *g, struct err *err)
 		return 0;
 	}
 	g->proven = c.state.count;
+	g->checkpoint_utc = c.utc;
 	if (c.state.count > audit_count(g->audit)) {
 		snprintf(known, sizeof(known), "%" PRIu64, c.state.count);
 		snprintf(

@@ -405,8 +405,14 @@ gate_show(struct gate *g, struct err *err)
 	if (g->manifest != NULL) {
 		board_fact(&w, "consortium", "%s", g->manifest->consortium);
 		board_fact(&w, "manifest-epoch", "%u", g->manifest->epoch);
-		board_fact(&w, "members", "%zu", g->manifest->n_sites);
+		board_fact(
+		    &w, "members", "%zu", manifest_n_active(g->manifest));
 	}
+	board_fact(&w, "needs-restore", "%d", g->restored);
+	board_fact(&w, "failed-preparations", "%" PRIu64, g->failed);
+	board_fact(&w, "refused-messages", "%" PRIu64, g->refused);
+	if (g->checkpoint_utc != 0)
+		board_fact(&w, "checkpoint-utc", "%" PRId64, g->checkpoint_utc);
 	if (rv < 0) {
 		struct canon none = { 0 };
 

@@ -254,6 +254,21 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	return gate_reply(g, j->ctl_tag, &r, err);
 }
 
+/* For who was not there when it failed; the next preparation replaces it. */
+static int
+keep_failure(struct gate *g, int64_t study, const char *why, struct err *err)
+{
+	struct store_study st;
+	char text[sizeof(st.why)];
+
+	if (store_study_after(g->store, study - 1, &st, err) != 1)
+		return -1;
+	if (st.status != STATUS_RECEIVED && st.status != STATUS_PREPARED)
+		return 0;
+	snprintf(text, sizeof(text), "the last preparation failed: %s", why);
+	return store_set_status(g->store, study, st.status, text, err);
+}
+
 static int
 job_failed(
     struct gate *g, struct job *j, const struct err *why, struct err *err)
@@ -261,8 +276,13 @@ job_failed(
 	j->answered = true;
 	log_event(EVENT_JOB_FAILED, LOG_ERR, NULL, 0, "%s: %s",
 	    j->kind == JOB_READER ? "preparation" : "training", why->msg);
-	if (j->kind == JOB_READER)
+	if (j->kind == JOB_READER) {
+		g->failed++;
+		if (keep_failure(g, j->study, why->msg, err) < 0 ||
+		    gate_show(g, err) < 0)
+			return -1;
 		return gate_reply_error(g, j->ctl_tag, why, err);
+	}
 	return run_training_failed(g, j->study, why->msg, err);
 }
 

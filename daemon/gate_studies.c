@@ -92,7 +92,8 @@ judge_again(struct gate *g, const struct store_study *st, struct err *err)
 	    (s = study_parse("study", sig->text, sig->text_len, err)) == NULL)
 		goto out;
 	status = judge(g, sig, s, &why);
-	if (status == st->status && strcmp(why.msg, st->why) == 0)
+	if (status == st->status &&
+	    (status == STATUS_RECEIVED || strcmp(why.msg, st->why) == 0))
 		rv = 0;
 	else if (record(g, sig, s, status, why.msg, err) == 0)
 		rv = store_set_status(g->store, st->id, status, why.msg, err);

@@ -237,6 +237,10 @@ send_state(void)
 	board_study(&w, &lung);
 	board_study(&w, &birth);
 	board_fact(&w, "manifest-epoch", "12");
+	board_fact(&w, "needs-restore", "1");
+	board_fact(&w, "failed-preparations", "3");
+	board_fact(&w, "refused-messages", "0");
+	board_fact(&w, "checkpoint-utc", "1795000001");
 	board_fact(&w, "members", "not a number");
 	board_fact(&w, "policy <purposes>", "research & teaching");
 	assert_int_equal(board_send(&w, b.gate, &err), 0);
@@ -332,15 +336,20 @@ the_metrics_are_openmetrics(void **state)
 		"consilium_build_info{side=\"site\",name=\"Frei<b>urg\","
 		"version=\"" PACKAGE_VERSION "\"} 1",
 		"consilium_up 1",
-		"consilium_certificate_expiry_seconds " UNTIL,
+		"consilium_certificate_expiry_timestamp_seconds " UNTIL,
 		"consilium_process_restarts_total 2",
 		"consilium_manifest_epoch 12",
+		"consilium_needs_restore 1",
+		"consilium_preparation_failures_total 3",
+		"consilium_refused_messages_total 0",
+		"consilium_checkpoint_timestamp_seconds 1795000001",
 		"consilium_study_status{study=\"lung\",status=\"approved\"} 1",
 		"consilium_study_step{study=\"lung\"} 3",
 		"consilium_round{study=\"lung\"} 4",
 		"consilium_rounds_total{study=\"lung\"} 6",
 		"consilium_round_phase{study=\"lung\",phase=\"uploading\"} 1",
-		"consilium_round_deadline_seconds{study=\"lung\"} 1795000000",
+		"consilium_round_deadline_timestamp_seconds{study=\"lung\"} "
+		"1795000000",
 		"consilium_sites_present{study=\"lung\"} 2",
 		"consilium_sites_needed{study=\"lung\"} 3",
 		"consilium_sites_expected{study=\"lung\"} 5",
@@ -523,7 +532,7 @@ a_new_certificate_is_shown(void **state)
 	tell("1950000000");
 	ping();
 	has(fetch("GET", "/metrics"),
-	    "\nconsilium_certificate_expiry_seconds 1950000000\n");
+	    "\nconsilium_certificate_expiry_timestamp_seconds 1950000000\n");
 	tell("1700000000");
 	ping();
 	has(fetch("GET", "/"), "class=\"fact warn\"><b>expired</b>");

@@ -927,7 +927,7 @@ the_board_is_there_where_it_is_configured(void **state)
 	kill(d.pid, SIGHUP);
 	await(d.log, "notice: reloaded", 1);
 	snprintf(line, sizeof(line),
-	    "\nconsilium_certificate_expiry_seconds "
+	    "\nconsilium_certificate_expiry_timestamp_seconds "
 	    "%lld\n",
 	    (long long)until);
 	assert_non_null(strstr(fetch("/metrics", 1), line));

@@ -235,6 +235,8 @@ start_rounds(void)
 	hand_over(h.parent, "root.pub", in_dir("root.pub"));
 	h.listener = peer(h.parent, PROC_LISTENER, PROC_ROUNDS);
 	h.control = peer(h.parent, PROC_CONTROL, PROC_ROUNDS);
+	if (h.o.board)
+		h.board = peer(h.parent, PROC_BOARD, PROC_ROUNDS);
 	configure(h.parent, "", in_dir("coordinator"));
 }
 
@@ -291,6 +293,8 @@ void
 kill_rounds(void)
 {
 	stop(&h.pid, &h.parent, &h.listener, &h.control);
+	chan_free(h.board);
+	h.board = NULL;
 	memset(calls, 0, sizeof(calls));
 }
 

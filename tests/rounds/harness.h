@@ -74,6 +74,7 @@ struct options {
 	const char *policy; /* more lines of the sites' [policy], or NULL */
 	unsigned ready_wait_s, deadline_s; /* of each phase */
 	unsigned keep_tables; /* [policy] keep-tables of the sites */
+	bool board; /* rounds has one: h.board, which the test reads */
 	unsigned iterations; /* of Newton's at most; 0: the default */
 	/* If set, all run under tests/faults/shim.so, and this is called before
 	   they start: it says what is to happen (h.faults). */
@@ -94,7 +95,7 @@ struct harness {
 	struct model_spec spec;
 	struct site sites[SITES_MAX];
 	pid_t pid; /* rounds */
-	struct chan *parent, *listener, *control;
+	struct chan *parent, *listener, *control, *board;
 	unsigned roles; /* of who asks: CTL_OPERATOR, CTL_OFFICER, or both */
 	struct ctl_reply reply; /* of the last control request */
 	bool replied;

@@ -48,4 +48,4 @@ check_PROGRAMS += %D%/test_requests
 %C%_test_requests_LDADD = $(harness_libs)
 check_PROGRAMS += %D%/test_mistakes
 %C%_test_mistakes_SOURCES = %D%/test_mistakes.c
-%C%_test_mistakes_LDADD = $(harness_libs)
+%C%_test_mistakes_LDADD = board/libsnapshot.a $(harness_libs)

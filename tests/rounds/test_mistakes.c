@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "board/snapshot.h"
 #include "common/clock.h"
 #include "common/err.h"
 
@@ -243,6 +244,74 @@ a_new_site_takes_no_manifest_before_its_past_is_known(void **state)
 	assert_int_equal(audit_lines("s0", "manifest", ""), 1);
 }
 
+static int
+setup_four(void **state)
+{
+	(void)state;
+	return consortium_start((struct options){ .n = 4,
+	    .cohort = "open",
+	    .ready_wait_s = 3000,
+	    .deadline_s = 3000,
+	    .board = true,
+	    .iterations = 1 });
+}
+
+/* When the phase ends, as the board was told last. */
+static uint64_t
+deadline_on_board(void)
+{
+	static uint64_t last;
+	struct board_snapshot *b;
+	struct err err;
+	struct msg m;
+
+	while (chan_recv(h.board, &m, &err) == 1) {
+		b = board_read(m.data, m.len, &err);
+		assert_non_null(b);
+		last = b->n_studies != 0 ? b->studies[0].deadline : 0;
+		board_snapshot_free(b);
+		msg_free(&m);
+	}
+	return last;
+}
+
+static enum fate
+lose_announcements(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	return s == &h.sites[3] && type == ROUND_ANNOUNCE ? LOSE : PASS;
+}
+
+/* Who is revoked is not waited for, and not said to be missing. */
+static void
+the_revoked_are_not_missing(void **state)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS, start = clock_utc();
+	uint64_t deadline;
+
+	(void)state;
+	submit();
+	h.to_site = lose_announcements;
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	do {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+		control_ok(h.control, "status", "small", NULL, 0);
+	} while (strcmp(cell("missing"), "s3") != 0);
+	deadline = deadline_on_board();
+	assert_in_range(deadline, start + 3000, clock_utc() + 3000);
+	new_epoch(1u << 3);
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	while (audit_lines("coordinator", "sum", "study") == 0) {
+		assert_true(clock_mono_ms() < until);
+		pump(10);
+		control_ok(h.control, "status", "small", NULL, 0);
+		assert_null(strstr(cell("missing"), "s3"));
+		deadline_on_board();
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -251,6 +320,8 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		TEST(a_study_is_judged_again_by_another_policy),
 		TEST(a_wrong_name_judges_nothing),
+		cmocka_unit_test_setup_teardown(
+		    the_revoked_are_not_missing, setup_four, teardown),
 		TEST(an_empty_state_folder_answers_nothing),
 		TEST(an_old_image_is_found_by_the_next_checkpoint),
 		TEST(a_checkpoint_that_is_not_countersigned_says_so),
