@@ -53,41 +53,63 @@ fit(struct check *c, bool raw, struct pooled_fit *fit, struct err *err)
 	return rv;
 }
 
-/* The result's terms must be the fit's; the intercept is called so. */
+/* Numbers of the result that the fit has, too. */
+struct estimates {
+	const struct json_value **terms; /* (n), of c->result */
+	size_t n;
+};
+
+/*
+ * The result's terms must be the study's; the intercept is called so.  What it
+ * has no number of is left out of the fit as well, and said.
+ */
 static int
-check_terms(const struct check *c, const struct pooled_fit *fit,
-    const struct json_value **out, struct err *err)
+take_terms(struct check *c, struct estimates *e, struct err *err)
 {
 	const struct study *s = c->l->study;
 	const struct json_value *terms = json_get(c->result, "terms");
-	size_t first = c->model.cox ? 0 : 1;
+	size_t first = c->model.cox ? 0 : 1, n = first + s->n_terms, kept = 0;
 
-	if (terms == NULL || terms->n != fit->n_coef)
+	if (terms == NULL || terms->n != n)
 		return err_set(err, ERR_NUMERIC,
-		    "result.json has %zu terms, the pooled fit %zu",
-		    terms == NULL ? 0 : terms->n, fit->n_coef);
-	for (size_t i = 0; i < terms->n; i++) {
+		    "result.json has %zu terms, the study %zu",
+		    terms == NULL ? 0 : terms->n, n);
+	e->terms = calloc(n + 1, sizeof(struct json_value *));
+	if (e->terms == NULL)
+		return err_sys(err, "the check");
+	for (size_t i = 0; i < n; i++) {
+		const struct json_value *t = &terms->items[i];
 		const char *want =
 		    i < first ? "(Intercept)" : s->terms[i - first].name;
-		const char *name = json_get_text(&terms->items[i], "name", "");
+		const char *name = json_get_text(t, "name", "");
 
 		if (strcmp(name, want) != 0)
 			return err_set(err, ERR_NUMERIC,
 			    "result.json has term \"%s\", expected \"%s\"",
 			    name, want);
+		if (i >= first && isnan(json_get_number(t, "estimate", NAN)) &&
+		    isnan(json_get_number(t, "se", NAN))) {
+			printf("\n%s is not estimated, and left out of the "
+			       "check\n",
+			    name);
+			continue;
+		}
+		e->terms[e->n++] = t;
+		if (i >= first)
+			c->terms[kept++] = c->terms[i - first];
 	}
-	*out = terms;
+	c->model.n_terms = kept;
 	return 0;
 }
 
 /* Over all coefficients and standard errors; NaN counts as infinitely far. */
 static double
-distance(const struct json_value *terms, const struct pooled_fit *fit)
+distance(const struct estimates *e, const struct pooled_fit *fit)
 {
 	double worst = 0;
 
-	for (size_t i = 0; i < fit->n_coef; i++) {
-		const struct json_value *t = &terms->items[i];
+	for (size_t i = 0; i < e->n; i++) {
+		const struct json_value *t = e->terms[i];
 		double b = json_get_number(t, "estimate", NAN) - fit->coef[i];
 		double se = json_get_number(t, "se", NAN) - fit->se[i];
 		double d = fmax(fabs(b), fabs(se)) / fit->se[i];
@@ -100,7 +122,7 @@ distance(const struct json_value *terms, const struct pooled_fit *fit)
 }
 
 static void
-print_cost(const struct json_value *terms, const struct pooled_fit *raw)
+print_cost(const struct estimates *e, const struct pooled_fit *raw)
 {
 	double worst = 0;
 
@@ -108,8 +130,8 @@ print_cost(const struct json_value *terms, const struct pooled_fit *raw)
 	    "\nWhat anonymization and the grid of times cost: the fit on all "
 	    "%zu raw rows\n\n  %-24s %12s %12s %18s\n",
 	    raw->n, "term", "raw", "se", "difference / se");
-	for (size_t i = 0; i < raw->n_coef; i++) {
-		const struct json_value *t = &terms->items[i];
+	for (size_t i = 0; i < e->n; i++) {
+		const struct json_value *t = e->terms[i];
 		double d =
 		    (json_get_number(t, "estimate", NAN) - raw->coef[i]) /
 		    raw->se[i];
@@ -160,16 +182,16 @@ static int
 check_fit(struct check *c, double *worst, struct err *err)
 {
 	struct pooled_fit pooled = { 0 }, raw = { 0 };
-	const struct json_value *terms = NULL;
+	struct estimates e = { 0 };
 	int rv = -1;
 
-	if (fit(c, false, &pooled, err) == 0 &&
-	    check_terms(c, &pooled, &terms, err) == 0 &&
+	if (take_terms(c, &e, err) == 0 && fit(c, false, &pooled, err) == 0 &&
 	    fit(c, true, &raw, err) == 0) {
-		print_cost(terms, &raw);
-		*worst = distance(terms, &pooled);
+		print_cost(&e, &raw);
+		*worst = distance(&e, &pooled);
 		rv = 0;
 	}
+	free(e.terms);
 	pooled_fit_clear(&pooled);
 	pooled_fit_clear(&raw);
 	return rv;

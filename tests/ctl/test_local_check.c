@@ -357,6 +357,26 @@ odds_ratios(void **state)
 	only_the_truth_passes("");
 }
 
+/* What the plan left out has no number, and is no part of the plain fit. */
+static void
+odds_ratios_but_one(void **state)
+{
+	static const char model[] = HEAD
+	    "kind = logistic\noutcome = dead\nterms = age%s\n" PRIVACY TIME(NOT)
+		EVENT(NOT) DEAD(OUTCOME) AGE(FEATURE) SEX(FEATURE);
+	char study[sizeof(model) + 8];
+
+	(void)state;
+	snprintf(study, sizeof(study), model, "");
+	say_fit(study, false);
+	snprintf(study, sizeof(study), model, ", sex");
+	make_study(study);
+	json[strlen(json) - strlen(" ] }")] = '\0';
+	say(", { \"name\": \"%s\", \"estimate\": null, \"se\": null } ] }",
+	    l.study->terms[1].name);
+	only_the_truth_passes(" estimate  se ");
+}
+
 static void
 survival_curves(void **state)
 {
@@ -392,9 +412,10 @@ survival_curves(void **state)
 static void
 incidences(void **state)
 {
-	double f[nitems(of_event)];
+	double f[nitems(of_event)], chi2;
 	struct pooled *p;
 	struct check c;
+	struct err err;
 
 	(void)state;
 	make_study(HEAD "kind = cuminc\ntime = time\nevent = event\n"
@@ -415,6 +436,13 @@ incidences(void **state)
 			say(" ] }");
 		}
 		say(" ] }");
+	}
+	say(" ], \"tests\": [ ");
+	for (size_t cause = 1; cause < 3; cause++) {
+		assert_int_equal(
+		    pooled_gray(p, cause, 1, &events, &chi2, &err), 0);
+		say("%s{ \"cause\": \"%zu\", \"chi2\": %.17g }",
+		    cause == 1 ? "" : ", ", cause, chi2);
 	}
 	say(" ] }");
 	end_rows(&c, p);
@@ -549,6 +577,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hazard_ratios),
 		cmocka_unit_test(odds_ratios),
+		cmocka_unit_test(odds_ratios_but_one),
 		cmocka_unit_test(survival_curves),
 		cmocka_unit_test(incidences),
 		cmocka_unit_test(descriptions),
