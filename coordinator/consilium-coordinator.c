@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -82,13 +83,38 @@ equip(void *self, enum proc p, struct chan *to, struct err *err)
 	return tell(c, to, err);
 }
 
+/* It takes a restart, for which it had better be right. */
+static int
+look_at_config(const struct coordinator *c, struct err *err)
+{
+	const char *path = c->options.config;
+	struct coordinator_config *now = NULL;
+	size_t len;
+	uint8_t *text = file_read(path, INI_FILE_MAX, &len, err);
+
+	if (text == NULL ||
+	    (now = coordinator_config_parse(path, text, len, err)) == NULL) {
+		free(text);
+		return -1;
+	}
+	if (len != c->text_len || memcmp(text, c->text, len) != 0)
+		log_msg(LOG_WARNING,
+		    "%s has changed: restart, a reload reads the TLS "
+		    "certificate alone",
+		    path);
+	coordinator_config_free(now);
+	free(text);
+	return 0;
+}
+
 static int
 reload(void *self, struct err *err)
 {
 	struct coordinator *c = self;
 	struct chan *board = family_chan(c->family, PROC_BOARD);
 
-	if (house_certificate(c->config->keys, c->config->name,
+	if (look_at_config(c, err) < 0 ||
+	    house_certificate(c->config->keys, c->config->name,
 		&c->board.certificate_until, err) < 0 ||
 	    tell(c, family_chan(c->family, PROC_CONTROL), err) < 0)
 		return -1;

@@ -430,13 +430,38 @@ static const struct handler orders[] = {
 
 /* Certificates. */
 
+/* It takes a restart, for which it had better be right. */
+static int
+look_at_config(const struct consiliumd *d, struct err *err)
+{
+	const char *path = d->options.config;
+	struct site_config *now = NULL;
+	size_t len;
+	uint8_t *text = file_read(path, INI_FILE_MAX, &len, err);
+
+	if (text == NULL ||
+	    (now = site_config_parse(path, text, len, err)) == NULL) {
+		free(text);
+		return -1;
+	}
+	if (len != d->text_len || memcmp(text, d->text, len) != 0)
+		log_msg(LOG_WARNING,
+		    "%s has changed: restart, a reload reads the TLS "
+		    "certificate alone",
+		    path);
+	site_config_free(now);
+	free(text);
+	return 0;
+}
+
 static int
 reload(void *self, struct err *err)
 {
 	struct consiliumd *d = self;
 	struct chan *board = family_chan(d->family, PROC_BOARD);
 
-	if (house_certificate(d->config->keys, d->config->name,
+	if (look_at_config(d, err) < 0 ||
+	    house_certificate(d->config->keys, d->config->name,
 		&d->board.certificate_until, err) < 0 ||
 	    tell(d, family_chan(d->family, PROC_CONTROL), err) < 0)
 		return -1;

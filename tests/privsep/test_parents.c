@@ -359,6 +359,17 @@ new_certificates_come_without_a_restart(void **state)
 	kill(d.pid, SIGHUP);
 	await(d.log, "error: not reloaded: ", 1);
 	await(d.log, "expired", 1);
+	/* The configuration is not read again, and that is said. */
+	put_config("[polcy]\n");
+	kill(d.pid, SIGHUP);
+	await(d.log, "error: not reloaded: ", 2);
+	await(d.log, "polcy", 1);
+	assert_null(strstr(d.log, "has changed: restart"));
+	put_config("[sandbox]\nrequire = no\n");
+	kill(d.pid, SIGHUP);
+	await(d.log, "daemon.conf has changed: restart", 1);
+	await(d.log, "error: not reloaded: ", 3); /* the certificate */
+	put_config("");
 	put_certificate(
 	    clock_utc() - CERT_DAY, clock_utc() + 9 * CERT_DAY - 60);
 	assert_int_equal(
