@@ -200,6 +200,7 @@ the_deputy_approves_and_revokes(void **state)
 	assert_int_equal(audit_lines(s->name, "revoke", deputy), 1);
 	control_ok(s->control, "status", "small", NULL, 0);
 	assert_string_equal(cell("status"), "refused");
+	assert_string_equal(cell("why"), "by the officer: approval taken back");
 	sign_decision(s, APPROVAL_APPROVE, h.deputy, &yes);
 	control_ok(s->control, "approve", "small", yes.data, yes.len);
 	assert_int_equal(audit_lines(s->name, "approve", deputy), 1);
