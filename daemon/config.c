@@ -299,7 +299,8 @@ check_sensitive(
 
 /*
  * Of a whole number that may be one of so many hardly two patients have the same:
- * it is a code, and one patient's could be most of a sum.
+ * it is a code, and one patient's could be most of a sum.  The counts that
+ * consiliumctl study recode makes are no patient's, and in no table of records.
  */
 static int
 check_numbers(
@@ -310,6 +311,7 @@ check_numbers(
 		double n = c->hi - c->lo + 1;
 
 		if (c->in_table && c->type == STUDY_INTEGER &&
+		    strcmp(c->name, STUDY_RECODING_VALUE) != 0 &&
 		    study_recode(c) == NULL && n > p->most_whole_numbers)
 			return err_set(err, ERR_REFUSED,
 			    "study %s: \"%s\" may be any of %.0f whole "

@@ -531,7 +531,7 @@ abuse_28_odd_uploads(void **state)
 	attack = late_upload;
 	run();
 	assert_int_equal(
-	    audit_lines("coordinator", "refused", "expected 24"), 1);
+	    audit_lines("coordinator", "refused", "an upload of "), 1);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

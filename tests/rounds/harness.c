@@ -636,7 +636,10 @@ on_uplink(struct site *s, const struct msg *m)
 			    s->name_of_data);
 		}
 		s->chunk = 0;
-		put_chunk(s);
+		if (h.take_vectors)
+			delivered(s, ERR_NONE, "");
+		else
+			put_chunk(s);
 		break;
 	case MSG_FETCH:
 		s->n_sent++;

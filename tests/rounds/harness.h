@@ -125,6 +125,7 @@ struct harness {
 	void (*put)(struct site *s, uint32_t *index, struct canon *chunk);
 	void (*fetched)(struct site *s, struct canon *words);
 
+	bool take_vectors; /* in the place of rounds, which get none */
 	bool lose_checkpoints; /* as if the coordinator were away */
 	/* Sites (by bit) that are not in the sum of a step. */
 	unsigned missing[STEPS_MAX];
