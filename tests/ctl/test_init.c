@@ -57,6 +57,7 @@ begin(const char *out)
 	n_shown = seen = 0;
 	shown[0] = '\0';
 	if ((pid = forkpty(&terminal, NULL, NULL, NULL)) == 0) {
+		signal(SIGINT, SIG_DFL); /* a shell's background ignores it */
 		execl(program, "consiliumctl", "study", "init", "t.csv",
 		    "--out", out, (char *)NULL);
 		_exit(127);
