@@ -80,7 +80,6 @@ send_job(struct gate *g, struct job *j, struct err *err)
 {
 	struct canon object = { 0 }, out = { 0 };
 	struct signed_study *sig = NULL;
-	struct run *r = run_find(g, j->study);
 	int rv = -1;
 
 	if (store_study_object(g->store, j->study, &object, err) < 0)
@@ -98,10 +97,6 @@ send_job(struct gate *g, struct job *j, struct err *err)
 		    j->chan, MSG_READER_JOB, (uint64_t)j->number, &out, err);
 		goto out;
 	}
-	if (r == NULL) {
-		err_set(err, ERR_REFUSED, "the study is not approved any more");
-		goto out;
-	}
 	canon_raw(&out, sig->digest, sizeof(sig->digest));
 	canon_u32(&out, (uint32_t)sig->n_sites);
 	canon_u32(&out, (uint32_t)signed_study_index(sig, g->self));
@@ -109,7 +104,7 @@ send_job(struct gate *g, struct job *j, struct err *err)
 	{
 		struct canon plan = { 0 };
 
-		plan_save(r->plan, &plan);
+		plan_save(run_find(g, j->study)->plan, &plan);
 		canon_bytes(&out, plan.data, plan.len);
 		out.failed |= plan.failed;
 		canon_free(&plan);
@@ -159,6 +154,16 @@ gate_on_job_channel(void *self, struct msg *m, struct err *err)
 	m->fd = -1;
 	if (j->chan == NULL)
 		return -1;
+	/* Revoked, or expired, while it started: without an order it ends. */
+	if (!reader && run_find(g, j->study) == NULL) {
+		log_msg(LOG_NOTICE,
+		    "a trainer is sent home: its study is not approved any "
+		    "more");
+		chan_free(j->chan);
+		j->chan = NULL;
+		j->answered = true;
+		return 0;
+	}
 	if (loop_add_chan(g->loop,
 		(struct loop_chan){ j->chan,
 		    reader ? from_reader : from_trainer,

@@ -109,14 +109,16 @@ struct harness {
 	/*
 	 * Hooks, NULL by default.  A message may be altered in place.  to_site
 	 * has the coordinator's before the gate does, to_rounds a site's before
-	 * rounds does, training is called when a trainer has started, trained
-	 * has what it answers, job stands for reader and trainer, upload has the masked words, put the chunk that goes
-	 * (and its index), fetched the words of an upload that comes.
+	 * rounds does, starting is called when a job is to start, training when
+	 * a trainer has started, trained has what it answers, job stands for
+	 * reader and trainer, upload has the masked words, put the chunk that
+	 * goes (and its index), fetched the words of an upload that comes.
 	 */
 	enum fate (*to_site)(
 	    struct site *s, enum round_type type, struct canon *msg);
 	enum fate (*to_rounds)(
 	    struct site *s, enum round_type type, struct canon *msg);
+	void (*starting)(struct site *s, enum proc proc);
 	void (*trained)(struct site *s, struct canon *msg);
 	void (*training)(struct site *s);
 	enum job_fate (*job)(
@@ -126,6 +128,7 @@ struct harness {
 	void (*fetched)(struct site *s, struct canon *words);
 
 	bool take_vectors; /* in the place of rounds, which get none */
+	size_t n_idle; /* jobs that got no order, and ended */
 	bool lose_checkpoints; /* as if the coordinator were away */
 	/* Sites (by bit) that are not in the sum of a step. */
 	unsigned missing[STEPS_MAX];

@@ -307,6 +307,43 @@ what_is_computed_for_a_study_that_was_revoked_is_dropped(void **state)
 	finish();
 }
 
+static bool
+sent_home(void)
+{
+	return h.n_idle == 1;
+}
+
+/* Before the trainer has its order: it gets none. */
+static void
+revoke_at_start(struct site *of, enum proc proc)
+{
+	if (of != s || proc != PROC_TRAINER || tried)
+		return;
+	tried = true;
+	decide_anew(APPROVAL_REVOKE);
+	if (at == 1) /* and there is another run of it */
+		decide_anew(APPROVAL_APPROVE);
+}
+
+static void
+a_trainer_whose_study_was_revoked_at_its_start_is_sent_home(void **state)
+{
+	(void)state;
+	offered();
+	h.starting = revoke_at_start;
+	approve(s);
+	wait_until(was_tried);
+	wait_until(sent_home);
+	assert_int_equal(audit_lines(s->name, "training-failed", "small"), 0);
+	at = 1;
+	tried = false;
+	decide_anew(APPROVAL_APPROVE);
+	finish();
+	assert_true(tried);
+	assert_int_equal(h.n_idle, 1);
+	assert_int_equal(audit_lines(s->name, "training-failed", "small"), 0);
+}
+
 /*
  * Those that do not keep to the rules: the gate ends, and says so
  */
@@ -388,6 +425,8 @@ main(int argc, char *argv[])
 		TEST(a_table_is_not_replaced_under_its_approval),
 		TEST(a_training_that_fails_is_audited_and_tried_again),
 		TEST(what_is_computed_for_a_study_that_was_revoked_is_dropped),
+		TEST(
+		    a_trainer_whose_study_was_revoked_at_its_start_is_sent_home),
 		TEST(a_gate_ends_when_a_job_breaks_the_rules),
 	};
 
