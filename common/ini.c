@@ -29,24 +29,32 @@ struct ini {
 };
 
 int
-ini_error(const struct ini *ini, const char *at, struct err *err,
-    const char *fmt, ...)
+ini_prefix(const struct ini *ini, const char *at, struct err *err)
 {
 	size_t off = (size_t)(at - ini->text), line = 1, start = 0;
-	char msg[400];
-	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(msg, sizeof(msg), fmt, ap);
-	va_end(ap);
 	for (size_t i = 0; i < off && i < ini->len; i++) {
 		if (ini->src[i] != '\n')
 			continue;
 		line++;
 		start = i + 1;
 	}
-	return err_set(err, ERR_CONFIG, "%.80s:%zu:%zu: %s", ini->file, line,
-	    utf8_count(ini->src + start, off - start) + 1, msg);
+	return err_prefix(err, "%.80s:%zu:%zu", ini->file, line,
+	    utf8_count(ini->src + start, off - start) + 1);
+}
+
+int
+ini_error(const struct ini *ini, const char *at, struct err *err,
+    const char *fmt, ...)
+{
+	char msg[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	va_end(ap);
+	err_set(err, ERR_CONFIG, "%s", msg);
+	return ini_prefix(ini, at, err);
 }
 
 void *

@@ -134,5 +134,7 @@ void *ini_alloc(struct ini *ini, size_t n, size_t size, struct err *err);
    a key, a value, an item).  ERR_CONFIG; returns -1. */
 int ini_error(const struct ini *ini, const char *at, struct err *err,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Put that place before the message that is there.  Returns -1. */
+int ini_prefix(const struct ini *ini, const char *at, struct err *err);
 
 #endif

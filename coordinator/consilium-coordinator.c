@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
 #include "common/ini.h"
@@ -23,11 +24,11 @@
 
 /* Who gets which file of the folder of keys. */
 static const struct house_grant grants[] = {
-	{ PROC_ROUNDS, "coordinator.key" },
-	{ PROC_ROUNDS, "root.pub" },
-	{ PROC_LISTENER, "tls.key" },
-	{ PROC_LISTENER, "tls.crt" },
-	{ PROC_LISTENER, "ca.crt" },
+	{ PROC_ROUNDS, "coordinator.key", true },
+	{ PROC_ROUNDS, "root.pub", false },
+	{ PROC_LISTENER, "tls.key", false },
+	{ PROC_LISTENER, "tls.crt", false },
+	{ PROC_LISTENER, "ca.crt", false },
 };
 
 static const char *const folders[] = { "db", "spool", "results" };
@@ -43,6 +44,7 @@ struct coordinator {
 	size_t text_len;
 	struct family_plan plan;
 	struct family *family;
+	char as[HOUSE_AS]; /* whom -n is */
 	int lock; /* a descriptor */
 	struct house_socket socket;
 	struct house_board board;
@@ -147,24 +149,51 @@ static int
 read_config(struct coordinator *c, struct err *err)
 {
 	const char *path = c->options.config;
+	struct coordinator_config *k;
 
 	c->text = (char *)file_read(path, INI_FILE_MAX, &c->text_len, err);
 	if (c->text == NULL)
 		return -1;
-	c->config = coordinator_config_parse(path, c->text, c->text_len, err);
-	if (c->config == NULL)
+	k = coordinator_config_parse(path, c->text, c->text_len, err);
+	if ((c->config = k) == NULL)
 		return -1;
 	c->board.side = "coordinator";
-	c->board.name = c->config->name;
-	if (house_check(grants, nitems(grants), c->config->keys, err) < 0 ||
-	    house_certificate(c->config->keys, c->config->name,
-		&c->board.certificate_until, err) < 0 ||
-	    house_group(c->config->operator_group, &c->operator_gid, err) < 0)
+	c->board.name = k->name;
+	if (c->options.check_only &&
+	    house_be_owner(path, k->state, c->as, err) < 0)
 		return -1;
-	if (c->config->board.host != NULL &&
+	if (house_check(grants, nitems(grants), k->keys, err) < 0)
+		return ini_prefix(k->ini, k->keys, err);
+	if (house_certificate(
+		k->keys, k->name, &c->board.certificate_until, err) < 0)
+		return -1;
+	if (house_group(k->operator_group, &c->operator_gid, err) < 0)
+		return ini_prefix(k->ini, k->operator_group, err);
+	if (k->board.host != NULL &&
 	    house_executables(board_executable, err) < 0)
 		return -1;
 	return house_executables(executables, err);
+}
+
+/* What -n looks at besides. */
+static int
+check_rest(const struct coordinator *c, struct err *err)
+{
+	const struct coordinator_config *k = c->config;
+
+	return house_check_folders(k->ini, k->state, k->socket, err);
+}
+
+static void
+say_right(const struct coordinator *c)
+{
+	char until[CLOCK_TEXT_SIZE];
+
+	clock_text(c->board.certificate_until, until);
+	printf("%s: ok%s: coordinator %s, listens at %s, TLS certificate until "
+	       "%s\n",
+	    c->options.config, c->as, c->config->name, c->config->listen.text,
+	    until);
 }
 
 static int
@@ -220,12 +249,15 @@ main(int argc, char **argv)
 	log_open("consilium-coordinator", c.options.log_priority);
 	log_open_journal();
 	if (read_config(&c, &err) < 0 ||
-	    (!c.options.check_only && set_up(&c, &err) < 0))
-		log_msg(LOG_ERR, "%s", err.msg);
-	else if (c.options.check_only)
+	    (c.options.check_only ? check_rest(&c, &err) : set_up(&c, &err)) <
+		0) {
+		log_msg(LOG_ERR, "%s%s", err.msg, c.as);
+	} else if (c.options.check_only) {
+		say_right(&c);
 		rc = 0;
-	else
+	} else {
 		rc = family_run(c.family);
+	}
 	clean_up(&c);
 	return rc;
 }

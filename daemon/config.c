@@ -140,6 +140,13 @@ place_source(
 		    SITE_SOURCES_MAX);
 		return NULL;
 	}
+	if (s->arg != NULL && !study_name_ok(s->arg)) {
+		ini_error(ini, s->arg, err,
+		    "[source %.60s]: expected a study's name, 1 to %d of a-z, "
+		    "0-9 and -, not starting with -",
+		    s->arg, STUDY_NAME_MAX);
+		return NULL;
+	}
 	c->sources[c->n_sources].study = s->arg;
 	return &c->sources[c->n_sources++];
 }

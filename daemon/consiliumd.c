@@ -12,13 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "anonymize/csv.h"
 #include "common/canon.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
 #include "common/ini.h"
 #include "common/log.h"
 #include "common/macros.h"
-#include "common/utf8.h"
 #include "daemon/config.h"
 #include "privsep/ctl_client.h"
 #include "privsep/family.h"
@@ -28,19 +29,18 @@
 
 #define STUDY_MAX 65 /* a study's name and NUL */
 #define TABLE_MAX 128
-#define HEADER_MAX (1 << 20) /* bytes of a source's first line */
 /* Where catalogues are, if not where they are installed. */
 #define LOCALE_ENV "CONSILIUM_LOCALE"
 
 /* Who gets which file of the folder of keys. */
 static const struct house_grant grants[] = {
-	{ PROC_GATE, "identity.key" },
-	{ PROC_GATE, "root.pub" },
-	{ PROC_GATE, "coordinator.pub" },
-	{ PROC_UPLINK, "tls.key" },
-	{ PROC_UPLINK, "tls.crt" },
-	{ PROC_UPLINK, "ca.crt" },
-	{ PROC_READER, "pseudonym.key" },
+	{ PROC_GATE, "identity.key", true },
+	{ PROC_GATE, "root.pub", false },
+	{ PROC_GATE, "coordinator.pub", false },
+	{ PROC_UPLINK, "tls.key", false },
+	{ PROC_UPLINK, "tls.crt", false },
+	{ PROC_UPLINK, "ca.crt", false },
+	{ PROC_READER, "pseudonym.key", false },
 };
 
 static const char *const folders[] = { "tables", "reports", "patients", "db",
@@ -57,6 +57,7 @@ struct consiliumd {
 	size_t text_len;
 	struct family_plan plan;
 	struct family *family;
+	char as[HOUSE_AS]; /* whom -n is */
 	int lock, tables, reports, patients; /* descriptors */
 	struct house_socket socket;
 	struct house_board board;
@@ -504,6 +505,18 @@ open_folder(const char *state, const char *name, struct err *err)
 	return fd < 0 ? err_sys(err, "open %s", path) : fd;
 }
 
+static int
+check_groups(struct consiliumd *d, struct err *err)
+{
+	const struct site_config *c = d->config;
+
+	if (house_group(c->operator_group, &d->operator_gid, err) < 0)
+		return ini_prefix(c->ini, c->operator_group, err);
+	if (house_group(c->officer_group, &d->officer_gid, err) < 0)
+		return ini_prefix(c->ini, c->officer_group, err);
+	return 0;
+}
+
 /* All that can be wrong without anything having been touched. */
 static int
 read_config(struct consiliumd *d, struct err *err)
@@ -520,6 +533,9 @@ read_config(struct consiliumd *d, struct err *err)
 	d->board.side = "site";
 	d->board.name = c->name;
 	log_site(c->name);
+	if (d->options.check_only &&
+	    house_be_owner(path, c->state, d->as, err) < 0)
+		return -1;
 	if (c->language != NULL) {
 		int fd = open_catalogue(d, err);
 
@@ -528,11 +544,11 @@ read_config(struct consiliumd *d, struct err *err)
 			    err, "[site] language = %s", c->language);
 		close(fd);
 	}
-	if (house_check(grants, nitems(grants), c->keys, err) < 0 ||
-	    house_certificate(
+	if (house_check(grants, nitems(grants), c->keys, err) < 0)
+		return ini_prefix(c->ini, c->keys, err);
+	if (house_certificate(
 		c->keys, c->name, &d->board.certificate_until, err) < 0 ||
-	    house_group(c->operator_group, &d->operator_gid, err) < 0 ||
-	    house_group(c->officer_group, &d->officer_gid, err) < 0)
+	    check_groups(d, err) < 0)
 		return -1;
 	if (c->board.host != NULL &&
 	    house_executables(board_executable, err) < 0)
@@ -540,43 +556,91 @@ read_config(struct consiliumd *d, struct err *err)
 	return house_executables(executables, err);
 }
 
-/* Does it begin with a line of text?  What is in it is the reader's business. */
-static int
-check_source(const char *csv, struct err *err)
+/*
+ * What -n looks at besides.  Records may come and go while a daemon runs, and
+ * it parses none: of a source this is the header.
+ */
+
+static bool
+has_column(const struct csv *csv, const char *name)
 {
-	static char line[HEADER_MAX];
-	int fd = house_open(NULL, csv, err);
-	ssize_t n;
-	size_t len;
+	for (size_t i = 0; i < csv_cells(csv); i++) {
+		if (strcmp(csv_cell(csv, i)->text, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+check_header(const struct site_config *c, const struct site_source *s, int fd,
+    struct err *err)
+{
+	struct csv *csv = csv_open(fd, s->csv, 0, err);
+	int rc = -1;
+
+	if (csv == NULL || (rc = csv_next(csv, err)) < 0) {
+		csv_close(csv);
+		return -1;
+	}
+	if (rc == 0 || csv_open_end(csv)) {
+		rc = err_set(err, ERR_CONFIG,
+		    "%s:1: no line that ends, expected a header", s->csv);
+	} else if (s->patient != NULL && !has_column(csv, s->patient)) {
+		err_set(err, ERR_CONFIG,
+		    "patient: no column \"%s\" in the header of %s, expected "
+		    "one of its %zu",
+		    s->patient, s->csv, csv_cells(csv));
+		rc = ini_prefix(c->ini, s->patient, err);
+	} else {
+		rc = 0;
+	}
+	csv_close(csv);
+	return rc;
+}
+
+static int
+check_source(
+    const struct site_config *c, const struct site_source *s, struct err *err)
+{
+	int fd = house_open(NULL, s->csv, err), rc;
 
 	if (fd < 0)
-		return -1;
-	if ((n = pread(fd, line, sizeof(line), 0)) < 0)
-		err_sys(err, "read %s", csv);
+		return ini_prefix(c->ini, s->csv, err);
+	rc = check_header(c, s, fd, err);
 	close(fd);
-	if (n < 0)
-		return -1;
-	for (len = 0; len < (size_t)n && line[len] != '\n'; len++)
-		;
-	if (len == 0 || len == (size_t)n)
-		return err_set(err, ERR_CONFIG,
-		    "%s:1: expected a header, a line of at most %d bytes", csv,
-		    HEADER_MAX);
-	if (utf8_valid(line, len) < len || memchr(line, '\0', len) != NULL)
-		return err_set(
-		    err, ERR_CONFIG, "%s:1: expected a header in UTF-8", csv);
+	if (rc < 0 || s->objections == NULL)
+		return rc;
+	if ((fd = house_open(NULL, s->objections, err)) < 0)
+		return ini_prefix(c->ini, s->objections, err);
+	close(fd);
 	return 0;
 }
 
-/* Records may come and go while a daemon runs, so this is for -n alone. */
 static int
-check_sources(const struct site_config *c, struct err *err)
+check_rest(const struct consiliumd *d, struct err *err)
 {
+	const struct site_config *c = d->config;
+
+	if (house_check_folders(c->ini, c->state, c->socket, err) < 0)
+		return -1;
 	for (size_t i = 0; i < c->n_sources; i++) {
-		if (check_source(c->sources[i].csv, err) < 0)
+		if (check_source(c, &c->sources[i], err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static void
+say_right(const struct consiliumd *d)
+{
+	const struct site_config *c = d->config;
+	char until[CLOCK_TEXT_SIZE];
+
+	clock_text(d->board.certificate_until, until);
+	printf("%s: ok%s: site %s, sources: %zu, officers: %zu, TLS "
+	       "certificate until %s\n",
+	    d->options.config, d->as, c->name, c->n_sources, c->n_officers,
+	    until);
 }
 
 static int
@@ -641,13 +705,15 @@ main(int argc, char **argv)
 	log_open("consiliumd", d.options.log_priority);
 	log_open_journal();
 	if (read_config(&d, &err) < 0 ||
-	    (d.options.check_only ? check_sources(d.config, &err)
-				  : set_up(&d, &err)) < 0)
-		log_msg(LOG_ERR, "%s", err.msg);
-	else if (d.options.check_only)
+	    (d.options.check_only ? check_rest(&d, &err) : set_up(&d, &err)) <
+		0) {
+		log_msg(LOG_ERR, "%s%s", err.msg, d.as);
+	} else if (d.options.check_only) {
+		say_right(&d);
 		rc = 0;
-	else
+	} else {
 		rc = family_run(d.family);
+	}
 	clean_up(&d);
 	return rc;
 }

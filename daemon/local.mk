@@ -19,10 +19,10 @@ pkglibexec_PROGRAMS += %D%/reader
 	crypto/libhash.a privsep/libprivsep.a common/libjson.a \
 	common/libcommon.a $(YAJL_LIBS) $(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) -lm
 
-# The parent: it links no process's work.
+# The parent: it links no process's work, but what reads a source's header (-n).
 sbin_PROGRAMS += %D%/consiliumd
 %C%_consiliumd_SOURCES = %D%/consiliumd.c
-%C%_consiliumd_LDADD = %D%/libsiteconfig.a privsep/libfamily.a \
+%C%_consiliumd_LDADD = %D%/libsiteconfig.a anonymize/libanonymize.a privsep/libfamily.a \
 	privsep/libprivsep.a study/libstudy.a crypto/libauthority.a \
 	crypto/libhash.a common/libcommon.a \
 	$(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS)

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 
 #include "common/err.h"
 #include "common/file.h"
+#include "common/ini.h"
 #include "common/log.h"
 #include "privsep/family.h"
 #include "privsep/landlock.h"
@@ -251,16 +253,38 @@ house_give(const struct house_grant *grants, size_t n, const char *folder,
 	return 0;
 }
 
+static int
+check_secret(int fd, const char *folder, const char *name, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "%s/%s", folder, name);
+	if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		return err_set(err, ERR_CONFIG,
+		    "%s/%s: mode %04o lets others at a secret, expected 0400 "
+		    "or 0600",
+		    folder, name, (unsigned)st.st_mode & 07777);
+	return 0;
+}
+
 int
 house_check(const struct house_grant *grants, size_t n, const char *folder,
     struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		int fd = open_key(folder, grants[i].name, err);
+		int fd = open_key(folder, grants[i].name, err), rc = 0;
 
+		if (fd < 0 && access(folder, F_OK) < 0)
+			err_set(
+			    err, ERR_CONFIG, "there is no folder %s", folder);
 		if (fd < 0)
 			return -1;
+		if (grants[i].secret)
+			rc = check_secret(fd, folder, grants[i].name, err);
 		close(fd);
+		if (rc < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -388,7 +412,8 @@ house_group(const char *name, gid_t *gid, struct err *err)
 	if (name == NULL)
 		return 0;
 	if ((g = getgrnam(name)) == NULL)
-		return err_set(err, ERR_CONFIG, "no group %s", name);
+		return err_set(err, ERR_CONFIG,
+		    "no group %s, expected one of this machine", name);
 	*gid = g->gr_gid;
 	return 0;
 }
@@ -402,5 +427,74 @@ house_executables(const enum proc *procs, struct err *err)
 		if (spawn_find(procs[i], path, sizeof(path), err) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int
+house_be_owner(
+    const char *config, const char *state, char as[HOUSE_AS], struct err *err)
+{
+	struct passwd *owner;
+	struct stat st;
+
+	as[0] = '\0';
+	if (geteuid() != 0 || stat(state, &st) < 0 || st.st_uid == 0)
+		return 0;
+	if ((owner = getpwuid(st.st_uid)) == NULL)
+		return err_set(err, ERR_CONFIG,
+		    "%s belongs to user %u, expected one of this machine",
+		    state, (unsigned)st.st_uid);
+	snprintf(as, HOUSE_AS, " (as user %.32s)", owner->pw_name);
+	if (initgroups(owner->pw_name, owner->pw_gid) < 0 ||
+	    setgid(owner->pw_gid) < 0 || setuid(owner->pw_uid) < 0)
+		return err_sys(err, "become user %s", owner->pw_name);
+	if (access(config, R_OK) < 0)
+		return err_sys(err, "open %s", config);
+	return 0;
+}
+
+/* From an absolute path to the folder that it is in. */
+static void
+cut_last(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	slash[slash == path] = '\0';
+}
+
+/* May it be accessed so (access(2)), or be made in the one that it is in? */
+static int
+check_folder(const char *path, int mode, struct err *err)
+{
+	char in[PATH_SIZE];
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			return err_set(err, ERR_CONFIG,
+			    "%s: not a folder, expected one", path);
+		return access(path, mode) < 0 ? err_sys(err, "%s", path) : 0;
+	}
+	snprintf(in, sizeof(in), "%s", path);
+	cut_last(in);
+	if (access(in, W_OK | X_OK) < 0)
+		return err_sys(err,
+		    "there is no folder %s, and it cannot be made in %s", path,
+		    in);
+	return 0;
+}
+
+int
+house_check_folders(const struct ini *ini, const char *state,
+    const char *socket, struct err *err)
+{
+	char in[PATH_SIZE];
+
+	if (check_folder(state, R_OK | W_OK | X_OK, err) < 0)
+		return ini_prefix(ini, state, err);
+	snprintf(in, sizeof(in), "%s", socket);
+	cut_last(in);
+	if (check_folder(in, X_OK, err) < 0)
+		return ini_prefix(ini, socket, err);
 	return 0;
 }

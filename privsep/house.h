@@ -14,6 +14,7 @@
 #include "privsep/msg.h"
 
 struct err;
+struct ini;
 
 struct house_options {
 	const char *config; /* -f, or the default given */
@@ -57,12 +58,13 @@ int house_key_path(char *path, size_t size, const char *folder,
 struct house_grant {
 	enum proc to;
 	const char *name;
+	bool secret; /* refused by whom it goes to if others may touch it */
 };
 struct chan;
 /* Open and hand over what p is to have. */
 int house_give(const struct house_grant *grants, size_t n, const char *folder,
     enum proc p, struct chan *to, struct err *err);
-/* Can all of them be opened? */
+/* Can all of them be opened, and are the secret ones nobody else's? */
 int house_check(const struct house_grant *grants, size_t n, const char *folder,
     struct err *err);
 
@@ -85,5 +87,18 @@ int house_group(const char *name, gid_t *gid, struct err *err);
 
 /* Are the executables there? */
 int house_executables(const enum proc *procs, struct err *err);
+
+/*
+ * For -n, which makes nothing.  Root becomes whom the state folder belongs to,
+ * so that what can be opened is what the daemon could open; then as is
+ * " (as user NAME)", else "".
+ */
+#define HOUSE_AS 48
+int house_be_owner(
+    const char *config, const char *state, char as[HOUSE_AS], struct err *err);
+/* Are the folders of state and socket there, or could they be made?  Errors
+   have the place in ini, whose values these are. */
+int house_check_folders(const struct ini *ini, const char *state,
+    const char *socket, struct err *err);
 
 #endif

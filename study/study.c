@@ -37,9 +37,8 @@ static const char *const privacy_words[] = { "none", "direct-identifier",
 static const char *const use_words[] = { "ignored", "feature", "outcome",
 	"stratum", NULL };
 
-/* A study's or a site's name. */
-static bool
-is_name(const char *s)
+bool
+study_name_ok(const char *s)
 {
 	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-");
 
@@ -50,7 +49,7 @@ static int
 parse_name(struct ini *ini, const struct ini_field *f, char *value, void *out,
     struct err *err)
 {
-	if (!is_name(value))
+	if (!study_name_ok(value))
 		return ini_error(ini, value, err,
 		    "%s: expected 1 to %d of a-z, 0-9 and -, not starting with "
 		    "-",
@@ -68,7 +67,7 @@ parse_sites(struct ini *ini, const struct ini_field *f, char *value, void *out,
 	if (ini_items(ini, f, value, out, err) < 0)
 		return -1;
 	for (size_t i = 0; i < l->n; i++) {
-		if (!is_name(l->items[i]))
+		if (!study_name_ok(l->items[i]))
 			return ini_error(ini, l->items[i], err,
 			    "%s: a site's name is 1 to %d of a-z, 0-9 and -",
 			    f->key, STUDY_NAME_MAX);

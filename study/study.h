@@ -323,6 +323,9 @@ struct study {
 	struct ini *ini; /* owns all of the above */
 };
 
+/* May a study, or a site, have this name? */
+bool study_name_ok(const char *s);
+
 /*
  * Read a study's text; name is what errors call it.  NULL with ERR_CONFIG and
  * "NAME:LINE:COLUMN: ..." if it is not one that could be run.

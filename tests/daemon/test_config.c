@@ -144,6 +144,10 @@ errors_name_line_and_column(void **state)
 		{ ALL "[policy]\nverify = never\n",
 		    "x.conf:14:10: verify: \"never\", expected one of: replay, "
 		    "sample, trust" },
+		{ SITE COORD OFFICER CONTROL "[source Reha!]\ncsv = /1\n",
+		    "x.conf:11:9: [source Reha!]: expected a study's name, 1 "
+		    "to "
+		    "48 of a-z, 0-9 and -, not starting with -" },
 		{ ALL "[source a]\ncsv = /1\n[source a]\ncsv = /2\n",
 		    "x.conf:15:1: section [source a] is there twice" },
 	};

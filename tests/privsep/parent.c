@@ -189,6 +189,8 @@ become_parent(int out, const char *option)
 	char program[4096];
 
 	dup2(out, STDERR_FILENO);
+	if (option != NULL)
+		dup2(out, STDOUT_FILENO);
 	if (socket_unit >= 0)
 		hand_over(socket_unit);
 	snprintf(program, sizeof(program), "%s/%s", getenv("builddir"),

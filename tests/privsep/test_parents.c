@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -477,13 +478,19 @@ what_is_wrong_is_one_line(void **state)
 	says("daemon.conf: No such file", 1);
 	put_config("operator-group = nobody-has-this-group\n");
 	start("");
-	says("no group nobody-has-this-group", 1);
+	says("daemon.conf:13:18: no group nobody-has-this-group", 1);
 	put_config("");
 
 	rename(path("keys/identity.key"), path("gone"));
 	start("");
 	says("keys/identity.key: No such file", 1);
 	rename(path("gone"), path("keys/identity.key"));
+	chmod(path("keys/identity.key"), 0640);
+	start("");
+	says("daemon.conf:4:8: ", 1);
+	assert_non_null(strstr(
+	    d.log, "keys/identity.key: mode 0640 lets others at a secret"));
+	chmod(path("keys/identity.key"), 0400);
 	put_certificate(clock_utc() - 90 * CERT_DAY, clock_utc() - CERT_DAY);
 	start("");
 	says("keys/tls.crt: ", 1);
@@ -566,25 +573,28 @@ static void
 a_check_starts_and_touches_nothing(void **state)
 {
 	(void)state;
-	check_says(0, "");
-	says_with("-nd", 0, "");
-	says_with("-nv", 0, "");
-	says_with("-nr", 0, "");
+	check_says(0,
+	    "daemon.conf: ok: site freiburg, sources: 1, officers: 1, TLS "
+	    "certificate until 20");
+	says_with("-nd", 0, "daemon.conf: ok: ");
+	says_with("-nv", 0, "daemon.conf: ok: ");
+	says_with("-nr", 0, "daemon.conf: ok: ");
 	put_coordinator_config("");
 	coordinator = true;
-	check_says(0, "");
+	check_says(0, "daemon.conf: ok: coordinator freiburg, listens at ");
 	put_certificate(clock_utc() - 90 * CERT_DAY, clock_utc() - CERT_DAY);
 	check_says(1, "keys/tls.crt: ");
 	put_certificate(clock_utc() - CERT_DAY, clock_utc() + 90 * CERT_DAY);
 	coordinator = false;
 	put_config("");
 	put_text("rfs.csv", "");
-	check_says(1, "rfs.csv:1: expected a header");
+	check_says(1, "rfs.csv:1: no line that ends, expected a header");
 	put_text("rfs.csv", "pid,age");
-	check_says(1, "rfs.csv:1: expected a header");
+	check_says(1, "rfs.csv:1: no line that ends, expected a header");
 	put_text("rfs.csv", "p\351d,age\n");
-	check_says(1, "rfs.csv:1: expected a header in UTF-8");
+	check_says(1, "rfs.csv:1:2: not UTF-8");
 	unlink(path("rfs.csv"));
+	check_says(1, "daemon.conf:10:7: open ");
 	check_says(1, "rfs.csv: No such file");
 	put_text("rfs.csv", "pid,age\n");
 	configured_name = "Freiburg";
@@ -597,6 +607,132 @@ a_check_starts_and_touches_nothing(void **state)
 	check_says(1, "issued to freiburg");
 	coordinator = false;
 	configured_name = "freiburg";
+	put_config("");
+}
+
+/* Instead of the configuration's line that begins so. */
+static void
+put_line(const char *begins, const char *key, const char *value)
+{
+	char text[8192], *old, *at, *end;
+	struct err err;
+	size_t len;
+
+	put_config("");
+	old = (char *)file_read(path("daemon.conf"), 4096, &len, &err);
+	assert_non_null(old);
+	assert_non_null(at = strstr(old, begins));
+	assert_non_null(end = strchr(at, '\n'));
+	snprintf(text, sizeof(text), "%.*s%s%s%s", (int)(at - old), old, key,
+	    value, end);
+	put_text("daemon.conf", text);
+	free(old);
+}
+
+static void
+a_check_names_file_and_line(void **state)
+{
+	char list[300];
+
+	(void)state;
+	put_line("[source rfs]", "[source Reha!]", "");
+	check_says(
+	    1, "daemon.conf:9:9: [source Reha!]: expected a study's name");
+	put_line("state = ", "state = ", path("no/state"));
+	check_says(1, "daemon.conf:3:9: there is no folder ");
+	check_says(1, "/no/state, and it cannot be made in ");
+	put_line("state = ", "state = ", path("rfs.csv"));
+	check_says(1, "daemon.conf:3:9: ");
+	check_says(1, "rfs.csv: not a folder, expected one");
+	put_line("keys = ", "keys = ", path("no"));
+	check_says(1, "daemon.conf:4:8: there is no folder ");
+	put_line("socket = ", "socket = ", path("no/run/socket"));
+	check_says(1, "daemon.conf:12:10: there is no folder ");
+	put_config("operator-group = nobody-has-this-group\n");
+	check_says(1, "daemon.conf:13:18: no group nobody-has-this-group");
+	put_config("officer-group = nobody-has-this-group\n");
+	check_says(1, "daemon.conf:13:17: no group nobody-has-this-group");
+
+	chmod(path("keys/identity.key"), 0604);
+	put_config("");
+	check_says(1, "daemon.conf:4:8: ");
+	check_says(1,
+	    "keys/identity.key: mode 0604 lets others at a secret, expected "
+	    "0400 or 0600");
+	chmod(path("keys/identity.key"), 0600);
+
+	/* Columns are named by the configuration, never by the source. */
+	put_line("[source rfs]", "[source rfs]\npatient = ", "mrn");
+	check_says(1,
+	    "daemon.conf:10:11: patient: no column \"mrn\" in the header of ");
+	check_says(1, "rfs.csv, expected one of its 2\n");
+	snprintf(list, sizeof(list), "pid\nobjections = %s", path("refused"));
+	put_line("[source rfs]", "[source rfs]\npatient = ", list);
+	unlink(path("refused"));
+	check_says(1, "daemon.conf:11:14: open ");
+	put_text("refused", "17\n");
+	check_says(0, "sources: 1");
+	put_text("rfs.csv", "age;\"pid\"\n1;2\n");
+	check_says(0, "sources: 1");
+	put_text("rfs.csv", "pid,age\n");
+
+	put_coordinator_config("operator-group = nobody-has-this-group\n");
+	coordinator = true;
+	check_says(1, "no group nobody-has-this-group");
+	check_says(1, "daemon.conf:");
+	chmod(path("keys/coordinator.key"), 0440);
+	put_coordinator_config("");
+	check_says(1, "keys/coordinator.key: mode 0440 lets others at");
+	chmod(path("keys/coordinator.key"), 0600);
+	coordinator = false;
+	put_config("");
+}
+
+/* Root is told what the daemon's user will be. */
+static void
+a_check_by_root_is_one_as_the_daemons_user(void **state)
+{
+	static const char *const files[] = { "keys", "keys/ca.crt",
+		"keys/coordinator.pub", "keys/identity.key",
+		"keys/pseudonym.key", "keys/root.pub", "keys/tls.crt",
+		"keys/tls.key", "rfs.csv" };
+	static const char *const programs[] = { "libexec/gate",
+		"libexec/uplink", "libexec/reader", "libexec/trainer",
+		"libexec/control" };
+	struct passwd *nobody = getpwuid(NOBODY);
+	char as[64];
+
+	(void)state;
+	if (geteuid() != 0)
+		return; /* who else could become another? */
+	assert_non_null(nobody);
+	snprintf(as, sizeof(as), " (as user %s)", nobody->pw_name);
+	put_config("");
+	/* Those in the build's folder may be out of nobody's reach. */
+	rename(path("libexec"), path("libexec.root"));
+	assert_int_equal(mkdir(path("libexec"), 0711), 0);
+	for (size_t i = 0; i < nitems(programs); i++) {
+		put_text(programs[i], "");
+		assert_int_equal(chmod(path(programs[i]), 0711), 0);
+	}
+	assert_int_equal(chmod(path(""), 0711), 0);
+	assert_int_equal(chown(path("state"), NOBODY, NOGROUP), 0);
+	check_says(1, "daemon.conf: Permission denied");
+	check_says(1, as);
+	assert_int_equal(chmod(path("daemon.conf"), 0644), 0);
+	for (size_t i = 0; i < nitems(files); i++) {
+		check_says(1, ": Permission denied");
+		check_says(1, as);
+		assert_int_equal(chown(path(files[i]), NOBODY, NOGROUP), 0);
+	}
+	check_says(0, as);
+	for (size_t i = 0; i < nitems(files); i++)
+		assert_int_equal(chown(path(files[i]), 0, 0), 0);
+	assert_int_equal(chown(path("state"), 0, 0), 0);
+	for (size_t i = 0; i < nitems(programs); i++)
+		unlink(path(programs[i]));
+	rmdir(path("libexec"));
+	rename(path("libexec.root"), path("libexec"));
 	put_config("");
 }
 
@@ -982,6 +1118,8 @@ main(void)
 		cmocka_unit_test(options_that_are_none_are_wrong_usage),
 		cmocka_unit_test(what_is_wrong_is_one_line),
 		cmocka_unit_test(a_check_starts_and_touches_nothing),
+		cmocka_unit_test(a_check_names_file_and_line),
+		cmocka_unit_test(a_check_by_root_is_one_as_the_daemons_user),
 		cmocka_unit_test(the_coordinator_has_its_own_processes),
 		cmocka_unit_test(
 		    a_command_reaches_the_gate_and_its_answer_the_caller),
