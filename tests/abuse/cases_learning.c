@@ -63,13 +63,6 @@ setup_much_epsilon(void **state)
 	    NULL);
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 /* Uploads of all but s0 are lost, so that no round comes to a sum; of s0's each
    is lost once, so that it is sent twice. */
 static enum fate
@@ -85,23 +78,12 @@ lose_uploads(struct site *s, enum round_type type, struct canon *msg)
 }
 
 static void
-pump_until(const char *event, const char *word)
-{
-	int64_t until = clock_mono_ms() + 3 * TIMEOUT_MS;
-
-	while (audit_lines("s0", event, word) == 0) {
-		assert_true(clock_mono_ms() < until);
-		pump(20);
-	}
-}
-
-static void
 abuse_16_a_study_below_the_floor(void **state)
 {
 	(void)state;
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
-	pump_until("study", "epsilon is 4.01, this site's policy wants at");
+	submit();
+	wait_for_audit(
+	    "s0", "study", "epsilon is 4.01, this site's policy wants at", 0);
 	control_ok(h.sites[0].control, "status", "small", NULL, 0);
 	assert_string_equal(cell("status"), "refused");
 	assert_int_equal(audit_lines("s0", "upload", ""), 0);
@@ -115,7 +97,7 @@ abuse_16_the_studys_budget_is_spent(void **state)
 	(void)state;
 	h.to_rounds = lose_uploads;
 	begin();
-	pump_until("refused", "the study's budget is spent");
+	wait_for_audit("s0", "refused", "the study's budget is spent", 0);
 	/* Each round was charged, what was sent again was not, and the last
 	   ones pay for nothing: no sum, no step. */
 	assert_int_equal(audit_lines("s0", "upload", "rho="), SUMS);
@@ -138,7 +120,7 @@ abuse_16_the_sites_budget_is_spent(void **state)
 	(void)state;
 	h.to_rounds = lose_uploads;
 	begin();
-	pump_until("refused", "this site's budget is spent");
+	wait_for_audit("s0", "refused", "this site's budget is spent", 0);
 	assert_true(audit_lines("s0", "upload", "rho=") < SUMS);
 	assert_int_equal(audit_lines("s0", "sum", ""), 0);
 }
@@ -149,12 +131,13 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    abuse_16_a_study_below_the_floor, setup_much_epsilon,
-		    teardown),
+		    consortium_stop),
 		cmocka_unit_test_setup_teardown(
-		    abuse_16_the_studys_budget_is_spent, setup, teardown),
+		    abuse_16_the_studys_budget_is_spent, setup,
+		    consortium_stop),
 		cmocka_unit_test_setup_teardown(
 		    abuse_16_the_sites_budget_is_spent, setup_small_total,
-		    teardown),
+		    consortium_stop),
 	};
 
 	if (argc > 1)

@@ -227,7 +227,7 @@ sweep(bool rounds, enum sweep how, unsigned every)
 			fail_msg(
 			    "%zu ended, but did not all say why", h.n_deaths);
 		ends += h.n_deaths;
-		consortium_stop();
+		consortium_stop(NULL);
 		if (n == 0)
 			break;
 		faults += n;
@@ -293,5 +293,5 @@ sweep_places(bool rounds, unsigned what, const char *const *words, size_t n)
 	print_message("%s: a fault at each of %zu places: ended %zu times, "
 		      "wrong sums 0, second answers 0\n",
 	    rounds ? "rounds" : "gate", (size_t)f->n_places, h.n_deaths);
-	consortium_stop();
+	consortium_stop(NULL);
 }

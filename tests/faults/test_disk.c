@@ -100,13 +100,6 @@ setup(void **state)
 	    .faults = no_faults });
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 #define DAY 86400
 
 /* A site's, then the coordinator's: back by years, at a start within a round. */
@@ -266,7 +259,7 @@ many_altered(bool rounds)
 		n[o]++;
 		free(good);
 		good = NULL;
-		consortium_stop();
+		consortium_stop(NULL);
 	}
 	print_message("%s: a bit altered %u times: refused %u, went on to the "
 		      "exact result %u, takes no part %u\n",
@@ -288,7 +281,7 @@ an_altered_database_of_rounds(void **state)
 	many_altered(true);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(int argc, char *argv[])

@@ -1064,9 +1064,10 @@ make_manifest(uint32_t epoch, unsigned revoked)
 }
 
 void
-new_epoch(unsigned revoked)
+submit_epoch(unsigned revoked)
 {
 	make_manifest(h.opened->epoch + 1, revoked);
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
 }
 
 static void
@@ -1161,10 +1162,22 @@ consortium_start(struct options o)
 }
 
 int
-consortium_stop(void)
+three_sites(void **state)
+{
+	(void)state;
+	return consortium_start((struct options){ .n = 3,
+	    .cohort = "fixed",
+	    .ready_wait_s = 60,
+	    .deadline_s = 600,
+	    .iterations = 1 });
+}
+
+int
+consortium_stop(void **state)
 {
 	char command[128];
 
+	(void)state;
 	kill_rounds();
 	for (size_t i = 0; i <= h.n; i++)
 		fault_close(h.faults[i]);
@@ -1217,17 +1230,29 @@ sign_decision(struct site *s, enum approval_verdict verdict,
 	ok(approval_sign(&a, k, object, &err), &err);
 }
 
+void
+await_status(struct site *s, const char *status, const char *why)
+{
+	int64_t since = clock_mono_ms();
+
+	for (;;) {
+		control_ok(s->control, "status", "small", NULL, 0);
+		if (strcmp(cell("status"), status) == 0)
+			break;
+		if (too_late(since))
+			fail_msg("%s: %s, expected %s", cell("status"),
+			    cell("why"), status);
+		pump(10);
+	}
+	if (strstr(cell("why"), why) == NULL)
+		fail_msg("%s, expected %s", cell("why"), why);
+}
+
 /* Wait until the site has the study, then prepare and approve it. */
 void
 approve(struct site *s)
 {
-	int64_t since = clock_mono_ms();
-
-	do {
-		control_ok(s->control, "status", "small", NULL, 0);
-		assert_false(too_late(since));
-		pump(10);
-	} while (strcmp(cell("status"), "received") != 0);
+	await_status(s, "received", "");
 	/* Nothing to approve yet. */
 	control(s->control, "digests", "small", NULL, 0);
 	assert_int_equal(h.reply.code, ERR_REFUSED);
@@ -1236,10 +1261,16 @@ approve(struct site *s)
 }
 
 void
-begin(void)
+submit(void)
 {
 	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
 	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+}
+
+void
+begin(void)
+{
+	submit();
 	for (size_t i = 0; i < h.n; i++)
 		approve(&h.sites[i]);
 }
@@ -1405,7 +1436,7 @@ audit_lines(const char *name, const char *event, const char *word)
 void
 wait_for_audit(const char *name, const char *event, const char *word, size_t n)
 {
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+	int64_t until = clock_mono_ms() + 3 * TIMEOUT_MS;
 
 	while (audit_lines(name, event, word) <= n) {
 		if (clock_mono_ms() > until)

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "common/canon.h"
+#include "common/clock.h"
 #include "crypto/approval.h"
 #include "crypto/context.h"
 #include "crypto/keyfile.h"
@@ -149,7 +150,9 @@ void ok(int rv, const struct err *err);
 
 /* Set everything up but the study; -1 or 0, for cmocka's setup. */
 int consortium_start(struct options o);
-int consortium_stop(void);
+/* One with three sites, one iteration and nobody late. */
+int three_sites(void **state);
+int consortium_stop(void **state); /* for cmocka's teardown */
 
 void start_site(struct site *s);
 void start_rounds(void);
@@ -161,9 +164,11 @@ void start_all(void);
 void back_up_rounds(void);
 void restore_rounds(void);
 
-/* Sign the manifest of the next epoch, with these sites (by bit) revoked: what
-   h.manifest is from then on. */
-void new_epoch(unsigned revoked);
+/* Sign the manifest of the next epoch, with these sites (by bit) revoked, and
+   submit it: what h.manifest is from then on. */
+void submit_epoch(unsigned revoked);
+/* Submit manifest and study. */
+void submit(void);
 /* Submit manifest and study, prepare and approve it everywhere. */
 void begin(void);
 void approve(struct site *s);
@@ -174,6 +179,13 @@ void sign_decision(struct site *s, enum approval_verdict verdict,
     const struct key *k, struct canon *object);
 /* Do what is to be done, then wait for at most so long. */
 void pump(int timeout_ms);
+/* Do what is to be done until it is so. */
+#define wait_until(what)                                                       \
+	for (int64_t until_ = clock_mono_ms() + 3 * TIMEOUT_MS; !(what);       \
+	     pump(10))                                                         \
+	assert_true(clock_mono_ms() < until_)
+/* Until the study has that status at the site, and this in its reason. */
+void await_status(struct site *s, const char *status, const char *why);
 /* Until all say that the study is done, with the model of all rows that were
    in the sums, to the bit.  A site that was killed comes back. */
 void finish(void);

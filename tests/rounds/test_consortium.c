@@ -29,13 +29,6 @@ setup(void **state)
 	    .n = 4, .cohort = "fixed", .ready_wait_s = 60, .deadline_s = 2 });
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 static void
 a_study_gives_the_model_of_all_rows_together(void **state)
 {
@@ -138,8 +131,7 @@ an_approval_of_another_table_is_refused(void **state)
 	struct err err;
 
 	(void)state;
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	submit();
 	for (int i = 0; i < 100; i++)
 		pump(20);
 	control_ok(s->control, "prepare", "small", NULL, 0);
@@ -228,8 +220,7 @@ what_waits_is_listed_and_what_is_done_is_deleted(void **state)
 	(void)state;
 	control_ok(s->control, "reports", "", NULL, 0);
 	assert_int_equal(ctl_reply_rows(&h.reply), 0);
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	submit();
 	approve(s);
 	/* A second site has prepared it, twice, and nobody has decided. */
 	for (int i = 0; i < 2; i++) {
@@ -294,13 +285,8 @@ checkpoint_of(const struct site *s, struct checkpoint *c)
 static void
 await_checkpoint(struct site *s, uint64_t lines, struct checkpoint *c)
 {
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-
 	control_ok(s->control, "checkpoint", "", NULL, 0);
-	while (checkpoint_of(s, c) < 0 || c->state.count < lines) {
-		assert_true(clock_mono_ms() < until);
-		pump(10);
-	}
+	wait_until(checkpoint_of(s, c) == 0 && c->state.count >= lines);
 }
 
 /* The log's own key cannot make a past that was countersigned otherwise. */
@@ -394,8 +380,7 @@ a_site_of_another_name_than_the_manifest_has_takes_no_part(void **state)
 	assert_int_equal(link(key, in_dir("x.key")), 0);
 	snprintf(s->name, sizeof(s->name), "x");
 	start_site(s);
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	submit();
 	for (int i = 0; i < 300 && strcmp(cell("status"), "refused") != 0;
 	     i++) {
 		pump(20);
@@ -404,7 +389,7 @@ a_site_of_another_name_than_the_manifest_has_takes_no_part(void **state)
 	assert_string_equal(cell("status"), "refused");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(int argc, char *argv[])

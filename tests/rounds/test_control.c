@@ -18,24 +18,6 @@
 #include "crypto/approval.h"
 #include "tests/faults/sweep.h"
 
-static int
-setup(void **state)
-{
-	(void)state;
-	return consortium_start((struct options){ .n = 3,
-	    .cohort = "fixed",
-	    .ready_wait_s = 60,
-	    .deadline_s = 60,
-	    .iterations = 1 });
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 static void
 refused(struct chan *c, const char *command, const char *study,
     const struct canon *body, enum err_code code, const char *word)
@@ -66,18 +48,6 @@ decision(struct site *s, enum approval_verdict verdict, unsigned other)
 	return out;
 }
 
-static void
-wait_for(struct chan *c, const char *status)
-{
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-
-	do {
-		control_ok(c, "status", "small", NULL, 0);
-		assert_true(clock_mono_ms() < until);
-		pump(10);
-	} while (strcmp(cell("status"), status) != 0);
-}
-
 /* A site's, in each state of a study. */
 static void
 a_gate_says_why_it_refuses_a_command(void **state)
@@ -95,9 +65,8 @@ a_gate_says_why_it_refuses_a_command(void **state)
 	refused(c, "restored", "", NULL, ERR_REFUSED, "was not restored");
 	refused(c, "checkpoint", "", NULL, ERR_REFUSED,
 	    "no manifest has this site");
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
-	wait_for(c, "received");
+	submit();
+	await_status(s, "received", "");
 	refused(
 	    c, "digests", "small", NULL, ERR_REFUSED, "small is not prepared");
 	refused(
@@ -120,7 +89,7 @@ a_gate_says_why_it_refuses_a_command(void **state)
 		canon_free(&other);
 	}
 	control_ok(c, "refuse", "small", no.data, no.len);
-	wait_for(c, "refused");
+	await_status(s, "refused", "");
 	yes = decision(s, APPROVAL_APPROVE, 0);
 	control_ok(c, "approve", "small", yes.data, yes.len);
 	control_ok(c, "approve", "small", yes.data, yes.len);
@@ -171,7 +140,6 @@ ends(enum peer from, enum msg_type type, const struct canon *what, int fd,
     const char *word)
 {
 	struct site *s = &h.sites[0];
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
 	size_t deaths = h.n_deaths;
 	struct chan *chans[3];
 	struct err err;
@@ -184,10 +152,7 @@ ends(enum peer from, enum msg_type type, const struct canon *what, int fd,
 	chans[CONTROL] = s->control;
 	ok(chan_send(chans[from], type, 99, what->data, what->len, fd, &err),
 	    &err);
-	while (h.n_deaths == deaths) {
-		assert_true(clock_mono_ms() < until);
-		pump(10);
-	}
+	wait_until(h.n_deaths != deaths);
 	assert_int_equal(said(&word, 1), 1);
 }
 
@@ -228,7 +193,7 @@ a_gate_ends_when_it_is_told_nonsense(void **state)
 	canon_free(&told);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, three_sites, consortium_stop)
 
 int
 main(int argc, char *argv[])

@@ -49,29 +49,10 @@ setup_short_uploads(void **state)
 	return start("keep-uploads = 1\n", "fixed", 60);
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
-static void
-submit_epoch(unsigned revoked)
-{
-	new_epoch(revoked);
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-}
-
 static void
 wait_for_stage(unsigned n)
 {
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-
-	while (stage < n) {
-		assert_true(clock_mono_ms() < until);
-		pump(20);
-	}
+	wait_until(stage >= n);
 }
 
 /* From then on stage says that a message of that type is on its way. */
@@ -166,12 +147,7 @@ static void
 wait_until_done(void)
 {
 	for (size_t i = 0; i < h.n; i++) {
-		int64_t until = clock_mono_ms() + TIMEOUT_MS;
-
-		while (!done(h.sites[i].control)) {
-			assert_true(clock_mono_ms() < until);
-			pump(20);
-		}
+		wait_until(done(h.sites[i].control));
 	}
 }
 
@@ -277,7 +253,8 @@ a_manifest_that_would_stop_a_study_is_refused(void **state)
 	finish();
 }
 
-#define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f, setup)                                                         \
+	cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(int argc, char *argv[])

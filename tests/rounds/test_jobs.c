@@ -23,48 +23,17 @@ static bool tried; /* and it was */
 static int
 setup(void **state)
 {
-	(void)state;
 	at = 0;
 	tried = false;
-	return consortium_start((struct options){ .n = 3,
-	    .cohort = "fixed",
-	    .ready_wait_s = 60,
-	    .deadline_s = 600,
-	    .iterations = 1 });
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
-static void
-wait_until(bool (*fn)(void))
-{
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-
-	while (!fn()) {
-		assert_true(clock_mono_ms() < until);
-		pump(10);
-	}
-}
-
-static bool
-received(void)
-{
-	control_ok(s->control, "status", "small", NULL, 0);
-	return strcmp(cell("status"), "received") == 0;
+	return three_sites(state);
 }
 
 /* The study is at all sites; those but the first have approved it. */
 static void
 offered(void)
 {
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
-	wait_until(received);
+	submit();
+	await_status(s, "received", "");
 	for (size_t i = 1; i < h.n; i++)
 		approve(&h.sites[i]);
 }
@@ -175,7 +144,7 @@ a_table_is_not_replaced_under_its_approval(void **state)
 	tried = false;
 	h.job = approve_meanwhile;
 	control(s->control, "prepare", "small", NULL, 0);
-	wait_until(told_so);
+	wait_until(told_so());
 	assert_int_equal(h.reply.code, ERR_REFUSED);
 	assert_int_equal(audit_lines(s->name, "prepared", "small"), prepared);
 	finish();
@@ -297,7 +266,7 @@ what_is_computed_for_a_study_that_was_revoked_is_dropped(void **state)
 	h.job = revoke_meanwhile;
 	approve(s);
 	for (at = 0; at < 2; at++) {
-		wait_until(was_tried);
+		wait_until(was_tried());
 		assert_int_equal(audit_lines(s->name, "upload", "small"), 0);
 		assert_int_equal(
 		    audit_lines(s->name, "training-failed", "small"), 0);
@@ -408,14 +377,14 @@ a_gate_ends_when_a_job_breaks_the_rules(void **state)
 			control_ok(s->control, "prepare", "small", NULL, 0);
 		else if (at == 3)
 			decide(s, APPROVAL_APPROVE);
-		wait_until(has_died);
+		wait_until(has_died());
 		assert_int_equal(
 		    said(words[at], 2), words[at][1] != NULL ? 2 : 1);
 	}
 	finish();
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(int argc, char *argv[])

@@ -16,46 +16,6 @@
 #include "common/clock.h"
 #include "common/err.h"
 
-static int
-setup(void **state)
-{
-	(void)state;
-	return consortium_start((struct options){ .n = 3,
-	    .cohort = "fixed",
-	    .ready_wait_s = 60,
-	    .deadline_s = 60,
-	    .iterations = 1 });
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
-static void
-submit(void)
-{
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
-}
-
-static void
-await_status(struct site *s, const char *status, const char *why)
-{
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-
-	do {
-		if (clock_mono_ms() > until)
-			fail_msg("%s: %s", cell("status"), cell("why"));
-		pump(10);
-		control_ok(s->control, "status", "small", NULL, 0);
-	} while (strcmp(cell("status"), status) != 0);
-	if (strstr(cell("why"), why) == NULL)
-		fail_msg("%s, expected %s", cell("why"), why);
-}
-
 static void
 restart(struct site *s, const char *policy)
 {
@@ -301,8 +261,7 @@ the_revoked_are_not_missing(void **state)
 	} while (strcmp(cell("missing"), "s3") != 0);
 	deadline = deadline_on_board();
 	assert_in_range(deadline, start + 3000, clock_utc() + 3000);
-	new_epoch(1u << 3);
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	submit_epoch(1u << 3);
 	while (audit_lines("coordinator", "sum", "study") == 0) {
 		assert_true(clock_mono_ms() < until);
 		pump(10);
@@ -312,7 +271,7 @@ the_revoked_are_not_missing(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, three_sites, consortium_stop)
 
 int
 main(int argc, char *argv[])
@@ -321,7 +280,7 @@ main(int argc, char *argv[])
 		TEST(a_study_is_judged_again_by_another_policy),
 		TEST(a_wrong_name_judges_nothing),
 		cmocka_unit_test_setup_teardown(
-		    the_revoked_are_not_missing, setup_four, teardown),
+		    the_revoked_are_not_missing, setup_four, consortium_stop),
 		TEST(an_empty_state_folder_answers_nothing),
 		TEST(an_old_image_is_found_by_the_next_checkpoint),
 		TEST(a_checkpoint_that_is_not_countersigned_says_so),

@@ -25,24 +25,6 @@
 
 static struct site *const s = &h.sites[0];
 
-static int
-setup(void **state)
-{
-	(void)state;
-	return consortium_start((struct options){ .n = 3,
-	    .cohort = "fixed",
-	    .ready_wait_s = 60,
-	    .deadline_s = 600,
-	    .iterations = 1 });
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 /* Hand it over (and free it); the gate refuses it with the word. */
 static void
 not_taken(struct canon *object, const char *word)
@@ -106,17 +88,6 @@ has_manifest(void)
 }
 
 static void
-wait_until(bool (*fn)(void))
-{
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-
-	while (!fn()) {
-		assert_true(clock_mono_ms() < until);
-		pump(10);
-	}
-}
-
-static void
 study_goes_on(void)
 {
 	control_ok(h.control, "submit", "", h.study.data, h.study.len);
@@ -135,7 +106,7 @@ a_study_that_cannot_be_is_refused_with_its_reason(void **state)
 	canon_raw(&study, h.study.data, h.study.len);
 	not_taken(&study, "a study before any manifest");
 	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	wait_until(has_manifest);
+	wait_until(has_manifest());
 	study = study_with("name = small", "nome = small", 1, true);
 	not_taken(&study, "nome");
 	canon_raw(&study, h.study.data, h.study.len);
@@ -220,7 +191,7 @@ a_manifest_that_cannot_follow_is_refused_with_its_reason(void **state)
 	m = manifest_with("test", 1, h.deputy);
 	not_taken(&m, "names another coordinator than coordinator.pub");
 	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	wait_until(has_manifest);
+	wait_until(has_manifest());
 	m = manifest_with("other", 2, h.coordinator);
 	not_taken(&m, "manifest of another consortium, other");
 	m = manifest_with("test", 1, h.deputy);
@@ -265,9 +236,9 @@ checkpoints_only_go_on_as_the_log_does(void **state)
 
 	(void)state;
 	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	wait_until(has_manifest);
+	wait_until(has_manifest());
 	control_ok(s->control, "checkpoint", "", NULL, 0);
-	wait_until(has_checkpoint);
+	wait_until(has_checkpoint());
 	c = checkpoint_of(0, s->key, h.coordinator);
 	not_taken(&c, "a checkpoint of 0 lines, expected");
 	c = checkpoint_of(2, s->key, h.outsider);
@@ -298,15 +269,10 @@ checkpoints_only_go_on_as_the_log_does(void **state)
 static void
 does_not_start(const char *word)
 {
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
-
 	h.may_die = true;
 	listen_to_errors();
 	start_site(s);
-	while (h.n_deaths == 0) {
-		assert_true(clock_mono_ms() < until);
-		pump(10);
-	}
+	wait_until(h.n_deaths != 0);
 	kill_site(s);
 	assert_true(said(&word, 1) >= 1);
 	h.n_deaths = 0;
@@ -360,7 +326,7 @@ a_count_that_is_none_is_said(void **state)
 	assert_int_equal(h.reply.code, ERR_REFUSED);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, three_sites, consortium_stop)
 
 int
 main(int argc, char *argv[])

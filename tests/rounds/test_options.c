@@ -29,13 +29,6 @@ with(const char *cohort, const char *privacy)
 }
 
 static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
-static int
 with_chacha20(void **state)
 {
 	(void)state;
@@ -241,7 +234,8 @@ an_open_set_may_change_and_all_are_told(void **state)
 	finished_free(f);
 }
 
-#define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f, setup)                                                         \
+	cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(void)

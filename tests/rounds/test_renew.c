@@ -32,20 +32,6 @@ setup(void **state)
 	    .deadline_s = 2 });
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
-static void
-submit_epoch(void)
-{
-	new_epoch(0);
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-}
-
 /* As consiliumctl site reset does. */
 static void
 reset(struct site *s, uint8_t old[KEY_PUBLIC])
@@ -110,7 +96,6 @@ a_checkpoint_of_the_old_identity_still_counts(void **state)
 {
 	char checkpoint[192], said[192];
 	struct stat st;
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
 	uint8_t old[KEY_PUBLIC];
 
 	(void)state;
@@ -118,10 +103,7 @@ a_checkpoint_of_the_old_identity_still_counts(void **state)
 	snprintf(
 	    checkpoint, sizeof(checkpoint), "%s/db/checkpoint", renewed->state);
 	control_ok(renewed->control, "checkpoint", "", NULL, 0);
-	while (access(checkpoint, F_OK) != 0) {
-		assert_true(clock_mono_ms() < until);
-		pump(10);
-	}
+	wait_until(access(checkpoint, F_OK) == 0);
 	reset(renewed, old);
 	snprintf(said, sizeof(said), "%s/said", h.dir);
 	for (int i = 0; i < 2; i++) {
@@ -153,7 +135,7 @@ a_site_goes_on_with_a_new_identity(void **state)
 	assert_int_equal(
 	    audit_lines(renewed->name, "upload", "study"), uploads);
 	assert_int_equal(audit_lines(renewed->name, "reset", ""), 1);
-	submit_epoch();
+	submit_epoch(0);
 	answers_only_on_newer_states(uploads);
 	assert_int_equal(audit_lines(renewed->name, "reset", ""), 1);
 	log_verifies(renewed, old);
@@ -175,7 +157,7 @@ so_does_one_that_has_lost_its_database(void **state)
 	snprintf(command, sizeof(command), "rm -r %s/db/* %s/spool/*",
 	    renewed->state, renewed->state);
 	assert_int_equal(system(command), 0);
-	submit_epoch();
+	submit_epoch(0);
 	start_site(renewed);
 	approve(renewed);
 	answers_only_on_newer_states(uploads);
@@ -246,7 +228,7 @@ a_root_hands_over_while_a_study_runs(void **state)
 	begin();
 	wait_for_audit("coordinator", "sum", "study", 0);
 	rotate();
-	submit_epoch();
+	submit_epoch(0);
 	for (size_t i = 0; i < h.n; i++)
 		wait_for_audit(h.sites[i].name, "root", "now=", 0);
 	assert_int_equal(audit_lines("coordinator", "root", "now="), 1);
@@ -292,7 +274,7 @@ a_site_that_pins_the_new_root_begins_with_it(void **state)
 	wait_for_audit("s0", "manifest", "epoch=1", 0);
 	kill_site(&h.sites[0]);
 	start_site(&h.sites[0]);
-	submit_epoch();
+	submit_epoch(0);
 	start_site(s);
 	wait_for_audit(s->name, "manifest", "epoch=2", 0);
 	assert_int_equal(audit_lines(s->name, "manifest", "epoch=1"), 0);
@@ -300,7 +282,7 @@ a_site_that_pins_the_new_root_begins_with_it(void **state)
 	key_free(old_root);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(int argc, char *argv[])

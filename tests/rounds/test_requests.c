@@ -18,24 +18,6 @@
 #include "crypto/checkpoint.h"
 #include "crypto/exchange.h"
 
-static int
-setup(void **state)
-{
-	(void)state;
-	return consortium_start((struct options){ .n = 3,
-	    .cohort = "fixed",
-	    .iterations = 1,
-	    .ready_wait_s = 60,
-	    .deadline_s = 3600 });
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 /* Refused with the word; "" if it is taken. */
 static void
 says(uint16_t site, unsigned method, const struct canon *body, const char *word)
@@ -107,8 +89,7 @@ transcripts_of_no_round_are_refused(void **state)
 	canon_u64(&last, 0);
 	canon_u64(&past, 77);
 	commands_refuse("transcript", "small", &last, "no study of the name");
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	submit();
 	commands_refuse("transcript", "small", &last, "small has no sum yet");
 	for (size_t i = 0; i < h.n; i++)
 		approve(&h.sites[i]);
@@ -211,15 +192,11 @@ static void
 dies_of(struct chan *c, enum msg_type type, const void *p, size_t len,
     const char *word)
 {
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
 	size_t deaths = h.n_deaths;
 	struct err err;
 
 	ok(chan_send(c, type, 99, p, len, -1, &err), &err);
-	while (h.n_deaths == deaths) {
-		assert_true(clock_mono_ms() < until);
-		pump(10);
-	}
+	wait_until(h.n_deaths != deaths);
 	assert_int_equal(said(&word, 1), 1);
 	listen_to_errors();
 }
@@ -242,7 +219,7 @@ rounds_end_when_they_are_told_nonsense(void **state)
 	assert_int_equal(h.n_deaths, 4);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, three_sites, consortium_stop)
 
 int
 main(int argc, char *argv[])

@@ -53,13 +53,6 @@ setup_trust(void **state)
 	return start("open", "verify = trust\n", 1);
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 static size_t
 sums(void)
 {
@@ -147,8 +140,7 @@ manifest_and_study_are_submitted_again(void **state)
 	for (size_t i = 0; i < h.n; i++)
 		wait_for_audit(h.sites[i].name, "sum", "study", 1);
 	restore_rounds();
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	submit();
 	finish();
 }
 
@@ -156,7 +148,6 @@ manifest_and_study_are_submitted_again(void **state)
 static void
 a_late_site_takes_what_was_handed_back(void **state)
 {
-	int64_t until = clock_mono_ms() + TIMEOUT_MS;
 	size_t n;
 
 	(void)state;
@@ -165,10 +156,7 @@ a_late_site_takes_what_was_handed_back(void **state)
 	back_up_rounds();
 	h.victim = 3;
 	h.at = ROUND_UPLOAD;
-	while (!h.killed) {
-		assert_true(clock_mono_ms() < until);
-		pump(20);
-	}
+	wait_until(h.killed);
 	n = audit_lines(late->name, "sum", "study");
 	for (size_t i = 0; i < 3; i++)
 		wait_for_audit(h.sites[i].name, "sum", "study", n);
@@ -274,7 +262,8 @@ a_sum_that_nobody_can_make_again_is_said_in_words(void **state)
 	finish();
 }
 
-#define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f, setup)                                                         \
+	cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(int argc, char *argv[])

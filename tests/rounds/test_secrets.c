@@ -53,13 +53,6 @@ setup(void **state)
 	    .n = 3, .cohort = "fixed", .ready_wait_s = 60, .deadline_s = 60 });
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 static void
 run_until(enum round_type type)
 {
@@ -219,7 +212,7 @@ secrets_lie_in_locked_memory_that_no_dump_has(void **state)
 		/* The scan sees them: else it would prove nothing. */
 		assert_true(found >= n_secrets - 2);
 		if (i + 1 != nitems(at))
-			teardown(NULL);
+			consortium_stop(NULL);
 	}
 }
 
@@ -304,7 +297,7 @@ a_gate_is_not_dumped_and_not_read(void **state)
 	s->parent = s->uplink = s->control = NULL;
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(void)

@@ -49,13 +49,6 @@ with_trust(void **state)
 	return start("verify = trust\n");
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 /* It is away from its first upload until the others have three sums. */
 static void
 away(void)
@@ -80,12 +73,7 @@ all_end_alike(void)
 	struct canon result = { 0 };
 
 	for (size_t i = 0; i < h.n; i++) {
-		int64_t until = clock_mono_ms() + 3 * TIMEOUT_MS;
-
-		while (!done(h.sites[i].control)) {
-			assert_true(clock_mono_ms() < until);
-			pump(20);
-		}
+		wait_until(done(h.sites[i].control));
 		control_ok(h.sites[i].control, "result", "small", NULL, 0);
 		if (i == 0)
 			canon_raw(&result, h.reply.body, h.reply.body_len);
@@ -272,7 +260,8 @@ false_vouchers_are_refused_and_true_ones_taken(void **state)
 			"site 11 has come to another") >= 1);
 }
 
-#define TEST(f, setup) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f, setup)                                                         \
+	cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
 main(int argc, char *argv[])
