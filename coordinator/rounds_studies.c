@@ -259,16 +259,7 @@ rounds_send_allow_list(struct rounds *s, struct err *err)
 static int
 reply(struct rounds *s, uint64_t tag, struct ctl_reply *r, struct err *err)
 {
-	struct canon out = { 0 };
-	int rv = ctl_reply_write(r, &out, err);
-
-	ctl_reply_free(r);
-	if (rv < 0) {
-		canon_free(&out);
-		return -1;
-	}
-	return chan_send_canon(
-	    child_peer(&s->child, PROC_CONTROL), MSG_CTL_REPLY, tag, &out, err);
+	return ctl_reply_send(r, child_peer(&s->child, PROC_CONTROL), tag, err);
 }
 
 /* A certified round whose sum needs a site that is revoked waits for ever. */
@@ -293,38 +284,17 @@ warn_of_revoked(const struct work *w, const struct manifest *m)
 		    t.need, can);
 }
 
-/* The root may have handed over, once, and to one. */
-static int
-check_roots(struct rounds *s, const struct manifest_roots *now, struct err *err)
-{
-	const struct manifest_roots *before = &s->manifest->roots;
-	char old[KEY_PUBLIC_TEXT], new[KEY_PUBLIC_TEXT];
-
-	if (manifest_roots_follow(before, now, err) < 0)
-		return -1;
-	if (now->n == before->n)
-		return 0;
-	hex_text(manifest_root(before), KEY_PUBLIC, old);
-	hex_text(manifest_root(now), KEY_PUBLIC, new);
-	log_msg(LOG_NOTICE, "the consortium's root is now %s", new);
-	return audit_event(
-	    s->audit, err, "root", "before", old, "now", new, NULL);
-}
-
 static int
 take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
     struct err *err)
 {
 	struct manifest *m = manifest_open(p, len, s->root, err);
-	char epoch[16], digest[DIGEST_TEXT];
+	char root[KEY_PUBLIC_TEXT];
 
 	if (m == NULL)
 		return -1;
-	if (s->manifest != NULL && m->epoch <= s->manifest->epoch) {
-		err_set(err, ERR_REFUSED, "epoch %u, expected one above %u",
-		    m->epoch, s->manifest->epoch);
+	if (manifest_follows(s->manifest, m, err) < 0)
 		goto fail;
-	}
 	if (memcmp(m->coordinator.key, key_public(s->key), KEY_PUBLIC) != 0) {
 		err_set(err, ERR_REFUSED,
 		    "the manifest names another coordinator than this one");
@@ -336,10 +306,8 @@ take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 		err_prefix(err, "study %s could not go on", w->name);
 		goto fail;
 	}
-	if (s->manifest != NULL && check_roots(s, &m->roots, err) < 0)
+	if (manifest_audit(s->manifest, m, s->audit, root, err) < 0)
 		goto fail;
-	snprintf(epoch, sizeof(epoch), "%u", m->epoch);
-	hex_text(m->digest, sizeof(m->digest), digest);
 	/* A round that is certified can only complete, under its own manifest;
 	   the others end. */
 	for (struct work *w = s->works; w != NULL; w = w->next) {
@@ -352,12 +320,12 @@ take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 			: work_abort(w, "a new membership manifest", err) < 0)
 			goto fail;
 	}
-	if (audit_event(s->audit, err, "manifest", "consortium", m->consortium,
-		"epoch", epoch, "digest", digest, NULL) < 0 ||
-	    book_put_manifest(s->book, m->epoch, p, len, err) < 0)
+	if (book_put_manifest(s->book, m->epoch, p, len, err) < 0)
 		goto fail;
 	manifest_free(s->manifest);
 	s->manifest = m;
+	if (root[0] != '\0')
+		log_msg(LOG_NOTICE, "the consortium's root is now %s", root);
 	log_event(EVENT_MANIFEST, LOG_NOTICE,
 	    (struct log_field[]){ log_field("EPOCH", "%u", m->epoch) }, 1,
 	    "manifest of %s, epoch %u, %zu sites", m->consortium, m->epoch,
@@ -366,7 +334,7 @@ take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 	ctl_reply_column(r, "epoch");
 	ctl_reply_column(r, "sites");
 	ctl_reply_cell(r, "%s", m->consortium);
-	ctl_reply_cell(r, "%s", epoch);
+	ctl_reply_cell(r, "%u", m->epoch);
 	ctl_reply_cell(r, "%zu", m->n_sites);
 	return rounds_send_allow_list(s, err);
 fail:

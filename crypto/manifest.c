@@ -1,12 +1,15 @@
 #include "crypto/manifest.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/canon.h"
 #include "common/err.h"
+#include "common/hex.h"
 #include "common/macros.h"
+#include "crypto/audit.h"
 #include "crypto/signed.h"
 
 struct manifest_policy
@@ -284,6 +287,42 @@ manifest_roots_follow(const struct manifest_roots *before,
 		return err_set(err, ERR_REFUSED,
 		    "signed by a root that has handed over to another");
 	return 0;
+}
+
+int
+manifest_follows(
+    const struct manifest *before, const struct manifest *now, struct err *err)
+{
+	if (before == NULL)
+		return 0;
+	if (now->epoch <= before->epoch)
+		return err_set(err, ERR_REFUSED,
+		    "manifest epoch %u, expected one above %u", now->epoch,
+		    before->epoch);
+	if (memcmp(now->consortium_id, before->consortium_id, MANIFEST_ID) != 0)
+		return err_set(err, ERR_REFUSED,
+		    "manifest of another consortium, %s", now->consortium);
+	return manifest_roots_follow(&before->roots, &now->roots, err);
+}
+
+int
+manifest_audit(const struct manifest *before, const struct manifest *now,
+    struct audit *a, char root[KEY_PUBLIC_TEXT], struct err *err)
+{
+	char epoch[16], digest[2 * MANIFEST_ID + 1], old[KEY_PUBLIC_TEXT];
+
+	root[0] = '\0';
+	if (before != NULL && now->roots.n != before->roots.n) {
+		hex_text(manifest_root(&before->roots), KEY_PUBLIC, old);
+		hex_text(manifest_root(&now->roots), KEY_PUBLIC, root);
+		if (audit_event(
+			a, err, "root", "before", old, "now", root, NULL) < 0)
+			return -1;
+	}
+	snprintf(epoch, sizeof(epoch), "%u", now->epoch);
+	hex_text(now->digest, sizeof(now->digest), digest);
+	return audit_event(a, err, "manifest", "consortium", now->consortium,
+	    "epoch", epoch, "digest", digest, NULL);
 }
 
 void

@@ -20,6 +20,7 @@
 
 #include "crypto/keyfile.h"
 
+struct audit;
 struct canon;
 struct canon_in;
 struct err;
@@ -100,6 +101,14 @@ int manifest_change_root(struct manifest_roots *r, const char *consortium,
    now ends at a root that has handed over, or at another than it has to. */
 int manifest_roots_follow(const struct manifest_roots *before,
     const struct manifest_roots *now, struct err *err);
+/* 0 if now may take the place of before (NULL: there is none): of the same
+   consortium and of a later epoch, by roots that go on; else ERR_REFUSED. */
+int manifest_follows(
+    const struct manifest *before, const struct manifest *now, struct err *err);
+/* The lines of the audit log for that: one more if the root has handed over,
+   and then the root now is put out as text; else "". */
+int manifest_audit(const struct manifest *before, const struct manifest *now,
+    struct audit *a, char root[KEY_PUBLIC_TEXT], struct err *err);
 
 void manifest_roots_put(struct canon *out, const struct manifest_roots *r);
 void manifest_roots_get(struct canon_in *in, struct manifest_roots *r);

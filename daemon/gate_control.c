@@ -36,16 +36,7 @@
 int
 gate_reply(struct gate *g, uint64_t tag, struct ctl_reply *r, struct err *err)
 {
-	struct canon out = { 0 };
-	int rv = ctl_reply_write(r, &out, err);
-
-	ctl_reply_free(r);
-	if (rv < 0) {
-		canon_free(&out);
-		return -1;
-	}
-	return chan_send_canon(
-	    child_peer(&g->child, PROC_CONTROL), MSG_CTL_REPLY, tag, &out, err);
+	return ctl_reply_send(r, child_peer(&g->child, PROC_CONTROL), tag, err);
 }
 
 int

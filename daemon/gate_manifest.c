@@ -155,29 +155,11 @@ skip_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 	return -1;
 }
 
-/* The root may have handed over, once, and to one. */
-static int
-check_roots(struct gate *g, const struct manifest_roots *now, struct err *err)
-{
-	const struct manifest_roots *before = &g->manifest->roots;
-	char old[KEY_PUBLIC_TEXT], new[KEY_PUBLIC_TEXT];
-
-	if (manifest_roots_follow(before, now, err) < 0)
-		return -1;
-	if (now->n == before->n)
-		return 0;
-	hex_text(manifest_root(before), KEY_PUBLIC, old);
-	hex_text(manifest_root(now), KEY_PUBLIC, new);
-	log_msg(LOG_NOTICE, "the consortium's root is now %s", new);
-	return audit_event(
-	    g->audit, err, "root", "before", old, "now", new, NULL);
-}
-
 int
 gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 {
 	struct manifest *m = manifest_open(p, len, g->root, err);
-	char epoch[16], digest[DIGEST_TEXT];
+	char root[KEY_PUBLIC_TEXT];
 
 	if (m == NULL)
 		return skip_manifest(g, p, len, err);
@@ -192,35 +174,21 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 		manifest_free(m);
 		return gate_poll(g, err);
 	}
-	if (g->manifest != NULL && m->epoch <= g->manifest->epoch) {
-		err_set(err, ERR_REFUSED,
-		    "manifest epoch %u, expected one above %u", m->epoch,
-		    g->manifest->epoch);
+	if (manifest_follows(g->manifest, m, err) < 0)
 		goto fail;
-	}
-	if (g->manifest != NULL &&
-	    memcmp(m->consortium_id, g->manifest->consortium_id, MANIFEST_ID) !=
-		0) {
-		err_set(err, ERR_REFUSED, "manifest of another consortium, %s",
-		    m->consortium);
-		goto fail;
-	}
 	if (memcmp(m->coordinator.key, g->coordinator, KEY_PUBLIC) != 0) {
 		err_set(err, ERR_REFUSED,
 		    "manifest names another coordinator than coordinator.pub");
 		goto fail;
 	}
-	if (g->manifest != NULL && check_roots(g, &m->roots, err) < 0)
-		goto fail;
-	snprintf(epoch, sizeof(epoch), "%u", m->epoch);
-	hex_text(m->digest, sizeof(m->digest), digest);
-	if (audit_event(g->audit, err, "manifest", "consortium", m->consortium,
-		"epoch", epoch, "digest", digest, NULL) < 0 ||
+	if (manifest_audit(g->manifest, m, g->audit, root, err) < 0 ||
 	    store_new_epoch(g, m, p, len, err) < 0)
 		goto fail;
 	manifest_free(g->manifest);
 	g->manifest = m;
 	find_self(g);
+	if (root[0] != '\0')
+		log_msg(LOG_NOTICE, "the consortium's root is now %s", root);
 	log_event(EVENT_MANIFEST, LOG_NOTICE,
 	    (struct log_field[]){ log_field("EPOCH", "%u", m->epoch) }, 1,
 	    "manifest of %s, epoch %u, %zu sites%s", m->consortium, m->epoch,

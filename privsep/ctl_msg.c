@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/canon.h"
+#include "privsep/chan.h"
 
 int
 ctl_request_write(const struct ctl_request *r, struct canon *out)
@@ -181,6 +182,20 @@ read_cells(struct canon_in *in, struct ctl_reply *r)
 		if (p != NULL)
 			ctl_reply_cell(r, "%.*s", (int)len, (const char *)p);
 	}
+}
+
+int
+ctl_reply_send(
+    struct ctl_reply *r, struct chan *control, uint64_t tag, struct err *err)
+{
+	struct canon out = { 0 };
+	int rv = ctl_reply_write(r, &out, err);
+
+	ctl_reply_free(r);
+	if (rv == 0)
+		return chan_send_canon(control, MSG_CTL_REPLY, tag, &out, err);
+	canon_free(&out);
+	return -1;
 }
 
 int

@@ -16,6 +16,7 @@
 #include "common/err.h"
 
 struct canon;
+struct chan;
 
 #define CTL_COMMAND_MAX 32 /* with the NUL, as the next */
 #define CTL_STUDY_MAX 65
@@ -70,6 +71,9 @@ void ctl_reply_free(struct ctl_reply *r);
 
 int ctl_reply_write(
     const struct ctl_reply *r, struct canon *out, struct err *err);
+/* Send it as the answer to tag, and free it. */
+int ctl_reply_send(
+    struct ctl_reply *r, struct chan *control, uint64_t tag, struct err *err);
 /* The caller frees r, also after an error. */
 int ctl_reply_read(
     const void *data, size_t len, struct ctl_reply *r, struct err *err);
