@@ -17,7 +17,7 @@ check_PROGRAMS += %D%/test_hospitals
 %C%_test_hospitals_LDADD = $(%C%_LIBS)
 
 check_PROGRAMS += %D%/test_lattice
-%C%_test_lattice_SOURCES = %D%/test_lattice.c
+%C%_test_lattice_SOURCES = %D%/test_lattice.c %D%/drawn.c %D%/drawn.h
 %C%_test_lattice_LDADD = $(%C%_LIBS)
 
 check_PROGRAMS += %D%/test_risk
@@ -35,11 +35,12 @@ check_PROGRAMS += %D%/test_report
 %C%_test_report_LDADD = $(%C%_LIBS)
 
 check_PROGRAMS += %D%/test_local
-%C%_test_local_SOURCES = %D%/test_local.c
+%C%_test_local_SOURCES = %D%/test_local.c %D%/drawn.c %D%/drawn.h
 %C%_test_local_LDADD = $(%C%_LIBS)
 
 check_PROGRAMS += %D%/test_transform
-%C%_test_transform_SOURCES = %D%/test_transform.c
+%C%_test_transform_SOURCES = %D%/test_transform.c %D%/prepared.c \
+	%D%/prepared.h
 %C%_test_transform_LDADD = $(%C%_LIBS)
 
 check_PROGRAMS += %D%/test_microaggregate

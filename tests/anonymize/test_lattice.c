@@ -5,32 +5,22 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "anonymize/hierarchy.h"
 #include "anonymize/lattice.h"
 #include "anonymize/models.h"
 #include "common/err.h"
-#include "common/file.h"
 #include "common/macros.h"
+#include "tests/anonymize/drawn.h"
 
 #define ROWS 150
 #define ATTRIBUTES 4
 #define SENSITIVE 5
-
-static int
-read_text(struct hierarchy *h, const char *text, struct err *err)
-{
-	int fd = memfd_create("hierarchy", MFD_CLOEXEC), r;
-
-	assert_int_not_equal(fd, -1);
-	assert_int_equal(file_write_all(fd, text, strlen(text)), 0);
-	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	r = hierarchy_read(h, fd, "h.csv", err);
-	close(fd);
-	return r;
-}
+#define DRAWN                                                                  \
+	{                                                                      \
+		.n_rows = ROWS, .n_attributes = ATTRIBUTES,                    \
+		.n_sensitive = SENSITIVE, .mixed = true                        \
+	}
 
 static void
 refuses_what_is_no_hierarchy(void **state)
@@ -51,7 +41,7 @@ refuses_what_is_no_hierarchy(void **state)
 		struct hierarchy h;
 		struct err err = { 0 };
 
-		assert_int_equal(read_text(&h, bad[i].text, &err), -1);
+		assert_int_equal(drawn_hierarchy(&h, bad[i].text, &err), -1);
 		assert_int_equal(err.code, ERR_FORMAT);
 		if (strncmp(err.msg, bad[i].error, strlen(bad[i].error)) != 0)
 			fail_msg("%s instead of %s", err.msg, bad[i].error);
@@ -65,7 +55,8 @@ counts_the_leaves_under_a_group(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(read_text(&h, "a;x;*\nb;x;*\n\"c\";y;*\n", &err), 0);
+	assert_int_equal(
+	    drawn_hierarchy(&h, "a;x;*\nb;x;*\n\"c\";y;*\n", &err), 0);
 	assert_int_equal(h.n_leaves, 3);
 	assert_int_equal(h.n_levels, 3);
 	assert_int_equal(h.level[1].leaves[0], 2);
@@ -74,68 +65,6 @@ counts_the_leaves_under_a_group(void **state)
 	assert_int_equal(hierarchy_leaf(&h, "c", 1), 2);
 	assert_int_equal(hierarchy_leaf(&h, "cc", 2), DICTIONARY_NONE);
 	hierarchy_free(&h);
-}
-
-/* A generated table; the same numbers in every run. */
-struct table {
-	struct hierarchy h[ATTRIBUTES];
-	uint32_t leaf[ATTRIBUTES][ROWS], sensitive[ROWS];
-	struct lattice_attribute attributes[ATTRIBUTES];
-	uint64_t seed;
-};
-
-static uint32_t
-draw(struct table *t, uint32_t below)
-{
-	t->seed = t->seed * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(t->seed >> 33) % below;
-}
-
-/* A random tree of three or four levels. */
-static void
-make_hierarchy(struct table *t, size_t a)
-{
-	char text[4096], *p = text;
-	uint32_t leaves = 6 + draw(t, 20), groups = 2 + draw(t, 4);
-	bool deep = draw(t, 2) == 0;
-	struct err err = { 0 };
-
-	for (uint32_t i = 0; i < leaves; i++) {
-		uint32_t g = draw(t, groups);
-
-		p += sprintf(
-		    p, deep ? "%u;g%u;h%u;*\n" : "%u;g%u;*\n", i, g, g / 2);
-	}
-	if (read_text(&t->h[a], text, &err) != 0)
-		fail_msg("%s", err.msg);
-}
-
-static void
-make_table(struct table *t, uint64_t seed)
-{
-	t->seed = seed;
-	for (size_t a = 0; a < ATTRIBUTES; a++) {
-		make_hierarchy(t, a);
-		t->attributes[a] =
-		    (struct lattice_attribute){ "a", &t->h[a], t->leaf[a],
-			    1 + (double)(a % 2), t->h[a].n_levels - 1, 0 };
-	}
-	for (size_t r = 0; r < ROWS; r++) {
-		for (size_t a = 0; a < ATTRIBUTES; a++) {
-			uint32_t n = (uint32_t)t->h[a].n_leaves;
-
-			/* Uneven: some values are rare. */
-			t->leaf[a][r] = draw(t, 1 + draw(t, n));
-		}
-		t->sensitive[r] = draw(t, 1 + draw(t, SENSITIVE));
-	}
-}
-
-static void
-free_table(struct table *t)
-{
-	for (size_t a = 0; a < ATTRIBUTES; a++)
-		hierarchy_free(&t->h[a]);
 }
 
 /*
@@ -161,7 +90,7 @@ rank_sum(uint32_t *counts, size_t from)
 }
 
 static bool
-class_holds(const struct table *t, const struct models *m,
+class_holds(const struct drawn *t, const struct models *m,
     const uint32_t *counts, size_t size)
 {
 	double share[SENSITIVE] = { 0 }, bits = 0, equal = 0, sum = 0, ord = 0;
@@ -202,7 +131,7 @@ class_holds(const struct table *t, const struct models *m,
 
 /* Loss of a node, or infinity if it does not fit. */
 static double
-slow_loss(const struct table *t, const struct models *m, double limit,
+slow_loss(const struct drawn *t, const struct models *m, double limit,
     const uint8_t *level)
 {
 	bool kept[ROWS];
@@ -254,7 +183,7 @@ slow_loss(const struct table *t, const struct models *m, double limit,
 
 /* Every node, one after another. */
 static double
-exhaustive(const struct table *t, const struct models *m, double limit)
+exhaustive(const struct drawn *t, const struct models *m, double limit)
 {
 	uint8_t level[ATTRIBUTES] = { 0 };
 	double best = INFINITY;
@@ -270,7 +199,7 @@ exhaustive(const struct table *t, const struct models *m, double limit)
 }
 
 static void
-compare(struct table *t, struct models *m, double limit)
+compare(struct drawn *t, struct models *m, double limit)
 {
 	const struct lattice_input in = { t->attributes, ATTRIBUTES, ROWS, m,
 		limit };
@@ -316,9 +245,9 @@ finds_what_an_exhaustive_search_finds(void **state)
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= 3; seed++) {
-		struct table t;
+		struct drawn t = DRAWN;
 
-		make_table(&t, seed);
+		drawn_make(&t, seed);
 		for (size_t i = 0; i < nitems(limits); i++) {
 			for (size_t j = 0; j < nitems(kinds) + 2; j++) {
 				struct model one =
@@ -340,7 +269,7 @@ finds_what_an_exhaustive_search_finds(void **state)
 				compare(&t, &m, limits[i]);
 			}
 		}
-		free_table(&t);
+		drawn_free(&t);
 	}
 }
 
@@ -357,7 +286,7 @@ by_key(const void *a, const void *b)
 
 /* Classes and rows in classes of fewer than k, by sorting the rows. */
 static void
-sort_rows(const struct table *t, uint32_t leaf[ATTRIBUTES][MANY],
+sort_rows(const struct drawn *t, uint32_t leaf[ATTRIBUTES][MANY],
     const uint8_t *level, size_t k, size_t *classes, size_t *lost)
 {
 	uint64_t *key = calloc(MANY + 1, sizeof(*key));
@@ -389,18 +318,18 @@ rolls_up_what_sorting_the_rows_finds(void **state)
 	struct lattice_attribute attributes[ATTRIBUTES];
 	const struct models m = { .k = 5 };
 	const struct lattice_input in = { attributes, ATTRIBUTES, MANY, &m, 1 };
-	struct table t;
+	struct drawn t = DRAWN;
 	struct lattice *l;
 	struct err err = { 0 };
 	size_t size;
 
 	(void)state;
-	make_table(&t, 11);
+	drawn_make(&t, 11);
 	for (size_t a = 0; a < ATTRIBUTES; a++) {
 		attributes[a] = t.attributes[a];
 		attributes[a].leaf = leaf[a];
 		for (size_t r = 0; r < MANY; r++)
-			leaf[a][r] = draw(&t, (uint32_t)t.h[a].n_leaves);
+			leaf[a][r] = drawn_next(&t, (uint32_t)t.h[a].n_leaves);
 	}
 	assert_non_null(l = lattice_new(&in, &err));
 	size = lattice_size(l);
@@ -425,13 +354,13 @@ rolls_up_what_sorting_the_rows_finds(void **state)
 		assert_int_equal(counted, lost);
 	}
 	lattice_free(l);
-	free_table(&t);
+	drawn_free(&t);
 }
 
 static void
 refuses_a_k_above_the_rows(void **state)
 {
-	struct table t;
+	struct drawn t = DRAWN;
 	struct models m = { .k = ROWS + 1 };
 	const struct lattice_input in = { t.attributes, ATTRIBUTES, ROWS, &m,
 		0.5 };
@@ -440,14 +369,14 @@ refuses_a_k_above_the_rows(void **state)
 	struct lattice *l;
 
 	(void)state;
-	make_table(&t, 9);
+	drawn_make(&t, 9);
 	l = lattice_new(&in, &err);
 	assert_non_null(l);
 	assert_int_equal(lattice_search(l, &node, &err), -1);
 	assert_int_equal(err.code, ERR_REFUSED);
 	assert_string_equal(err.msg, "150 rows cannot be made classes of 151");
 	lattice_free(l);
-	free_table(&t);
+	drawn_free(&t);
 }
 
 /* Li et al. 2007, table 3: salaries 3k to 11k. */
@@ -493,7 +422,7 @@ measures_distances_in_a_tree(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    read_text(&h, "a;x;*\nb;x;*\nc;y;*\nd;y;*\n", &err), 0);
+	    drawn_hierarchy(&h, "a;x;*\nb;x;*\nc;y;*\nd;y;*\n", &err), 0);
 	assert_int_equal(models_count(&m, 4, &err), 0);
 	one.t = 0.25;
 	assert_true(models_hold(&m, 4, inside));
@@ -522,7 +451,7 @@ measures_a_table_as_by_hand(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    read_text(&h, "a;x;*\nb;x;*\nc;y;*\nd;y;*\n", &err), 0);
+	    drawn_hierarchy(&h, "a;x;*\nb;x;*\nc;y;*\nd;y;*\n", &err), 0);
 	/* Two classes of three. */
 	assert_non_null(l = lattice_new(&in, &err));
 	assert_int_equal(lattice_measure(l, &groups, &n, &err), 1);
@@ -571,7 +500,7 @@ says_what_stands_in_the_way(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    read_text(&h, "a;x;*\nb;x;*\nc;y;*\nd;y;*\n", &err), 0);
+	    drawn_hierarchy(&h, "a;x;*\nb;x;*\nc;y;*\nd;y;*\n", &err), 0);
 	assert_non_null(l = lattice_new(&in, &err));
 	assert_int_equal(lattice_search(l, &n, &err), -1);
 	assert_int_equal(err.code, ERR_REFUSED);
@@ -599,7 +528,7 @@ takes_a_column_of_one_value(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	assert_int_equal(read_text(&h, "a;*\n", &err), 0);
+	assert_int_equal(drawn_hierarchy(&h, "a;*\n", &err), 0);
 	assert_non_null(l = lattice_new(&in, &err));
 	assert_int_equal(lattice_search(l, &n, &err), 0);
 	assert_int_equal(n.level[0], 0);
@@ -621,7 +550,7 @@ refuses_more_values_than_can_be_counted(void **state)
 	assert_non_null(text);
 	for (size_t i = 0; i < lines; i++)
 		len += (size_t)sprintf(text + len, "%zu;*\n", i);
-	assert_int_equal(read_text(&h, text, &err), -1);
+	assert_int_equal(drawn_hierarchy(&h, text, &err), -1);
 	assert_string_equal(
 	    err.msg, "h.csv:1048577:1: more than 1048576 values");
 	free(text);

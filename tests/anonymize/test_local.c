@@ -5,97 +5,39 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "anonymize/hierarchy.h"
 #include "anonymize/lattice.h"
 #include "anonymize/local.h"
 #include "anonymize/models.h"
 #include "common/err.h"
-#include "common/file.h"
 #include "common/macros.h"
+#include "tests/anonymize/drawn.h"
 
 #define ROWS 120
 #define ATTRIBUTES 3
 #define SENSITIVE 3
-
-/* A generated table; the same numbers in every run. */
-struct table {
-	struct hierarchy h[ATTRIBUTES];
-	uint32_t leaf[ATTRIBUTES][ROWS], sensitive[ROWS];
-	struct lattice_attribute attributes[ATTRIBUTES];
-	uint64_t seed;
-};
+#define DRAWN                                                                  \
+	{                                                                      \
+		.n_rows = ROWS, .n_attributes = ATTRIBUTES,                    \
+		.n_sensitive = SENSITIVE                                       \
+	}
 
 static uint32_t
-draw(struct table *t, uint32_t below)
-{
-	t->seed = t->seed * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)(t->seed >> 33) % below;
-}
-
-static void
-make_hierarchy(struct table *t, size_t a)
-{
-	uint32_t leaves = 6 + draw(t, 20), groups = 2 + draw(t, 4);
-	int fd = memfd_create("hierarchy", MFD_CLOEXEC);
-	struct err err = { 0 };
-
-	assert_int_not_equal(fd, -1);
-	for (uint32_t i = 0; i < leaves; i++) {
-		uint32_t g = draw(t, groups);
-
-		dprintf(fd, "%u;g%u;h%u;*\n", i, g, g / 2);
-	}
-	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	if (hierarchy_read(&t->h[a], fd, "h", &err) != 0)
-		fail_msg("%s", err.msg);
-	close(fd);
-}
-
-static void
-make_table(struct table *t, uint64_t seed)
-{
-	t->seed = seed;
-	for (size_t a = 0; a < ATTRIBUTES; a++) {
-		make_hierarchy(t, a);
-		t->attributes[a] = (struct lattice_attribute){ .name = "a",
-			.hierarchy = &t->h[a],
-			.leaf = t->leaf[a],
-			.weight = 1,
-			.top = t->h[a].n_levels - 1 };
-	}
-	for (size_t r = 0; r < ROWS; r++) {
-		for (size_t a = 0; a < ATTRIBUTES; a++)
-			t->leaf[a][r] =
-			    draw(t, 1 + draw(t, (uint32_t)t->h[a].n_leaves));
-		t->sensitive[r] = draw(t, SENSITIVE);
-	}
-}
-
-static void
-free_table(struct table *t)
-{
-	for (size_t a = 0; a < ATTRIBUTES; a++)
-		hierarchy_free(&t->h[a]);
-}
-
-static uint32_t
-group(const struct table *t, size_t a, size_t level, size_t row)
+group(const struct drawn *t, size_t a, size_t level, size_t row)
 {
 	return t->h[a].level[level].group_of[t->leaf[a][row]];
 }
 
 static double
-share(const struct table *t, size_t a, size_t level, size_t row)
+share(const struct drawn *t, size_t a, size_t level, size_t row)
 {
 	return t->h[a].level[level].leaves[group(t, a, level, row)] /
 	    (double)t->h[a].n_leaves;
 }
 
 static double
-loss_of(const struct table *t, size_t a, double sum)
+loss_of(const struct drawn *t, size_t a, double sum)
 {
 	double least = ROWS / (double)t->h[a].n_leaves;
 
@@ -107,13 +49,13 @@ loss_of(const struct table *t, size_t a, double sum)
  */
 
 struct slow {
-	const struct table *t;
+	const struct drawn *t;
 	size_t k, n_classes;
 	int of_row[ROWS]; /* -1: open */
 };
 
 static bool
-same_at(const struct table *t, const uint8_t *level, size_t r, size_t q)
+same_at(const struct drawn *t, const uint8_t *level, size_t r, size_t q)
 {
 	for (size_t a = 0; a < ATTRIBUTES; a++)
 		if (group(t, a, level[a], r) != group(t, a, level[a], q))
@@ -254,7 +196,7 @@ slow_local(struct slow *s)
 /* What must hold of every result. */
 static void
 check_classes(
-    const struct table *t, const struct models *m, const struct local *l)
+    const struct drawn *t, const struct models *m, const struct local *l)
 {
 	size_t sizes[ROWS] = { 0 }, left = 0;
 
@@ -286,7 +228,7 @@ does_what_the_description_says(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= 6; seed++) {
-		struct table t;
+		struct drawn t = DRAWN;
 		struct models m = { .k = 2 + seed };
 		const struct lattice_input in = { t.attributes, ATTRIBUTES,
 			ROWS, &m, 0 };
@@ -297,7 +239,7 @@ does_what_the_description_says(void **state)
 		struct err err = { 0 };
 		double slow, whole = 0;
 
-		make_table(&t, seed);
+		drawn_make(&t, seed);
 		slow = slow_local(&s);
 		if (local_recode(&in, NULL, 0, &l, &err) != 0)
 			fail_msg("%s", err.msg);
@@ -319,14 +261,14 @@ does_what_the_description_says(void **state)
 		assert_true(l.mean < whole);
 		lattice_free(lattice);
 		local_free(&l);
-		free_table(&t);
+		drawn_free(&t);
 	}
 }
 
 static void
 stays_between_bottom_and_top(void **state)
 {
-	struct table t;
+	struct drawn t = DRAWN;
 	struct models m = { .k = 4 };
 	const struct lattice_input in = { t.attributes, ATTRIBUTES, ROWS, &m,
 		0 };
@@ -334,20 +276,20 @@ stays_between_bottom_and_top(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	make_table(&t, 7);
+	drawn_make(&t, 7);
 	t.attributes[0].bottom = t.attributes[0].top = 2;
 	t.attributes[1].top = 2;
 	assert_int_equal(local_recode(&in, NULL, 0, &l, &err), 0);
 	check_classes(&t, &m, &l);
 	assert_true(l.n > 1);
 	local_free(&l);
-	free_table(&t);
+	drawn_free(&t);
 }
 
 static void
 keeps_what_a_model_asks_of_a_class(void **state)
 {
-	struct table t;
+	struct drawn t = DRAWN;
 	struct model distinct = { .kind = MODEL_DISTINCT, .l = 3 };
 	struct model_column column = { .n_values = SENSITIVE,
 		.code = t.sensitive };
@@ -363,7 +305,7 @@ keeps_what_a_model_asks_of_a_class(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	make_table(&t, 8);
+	drawn_make(&t, 8);
 	assert_int_equal(models_count(&m, ROWS, &err), 0);
 	assert_int_equal(local_recode(&in, NULL, 0, &l, &err), 0);
 	check_classes(&t, &m, &l);
@@ -375,14 +317,14 @@ keeps_what_a_model_asks_of_a_class(void **state)
 			assert_true(has[c][v]);
 	local_free(&l);
 	models_free_shares(&m);
-	free_table(&t);
+	drawn_free(&t);
 }
 
 /* Too few rows: none is in a class, and nothing breaks. */
 static void
 leaves_over_what_fits_nowhere(void **state)
 {
-	struct table t;
+	struct drawn t = DRAWN;
 	struct models m = { .k = ROWS + 1 };
 	const struct lattice_input in = { t.attributes, ATTRIBUTES, ROWS, &m,
 		0 };
@@ -392,7 +334,7 @@ leaves_over_what_fits_nowhere(void **state)
 	struct err err = { 0 };
 
 	(void)state;
-	make_table(&t, 9);
+	drawn_make(&t, 9);
 	assert_int_equal(local_recode(&in, NULL, 0, &l, &err), 0);
 	assert_int_equal(l.n, 0);
 	assert_int_equal(l.left, ROWS);
@@ -401,7 +343,7 @@ leaves_over_what_fits_nowhere(void **state)
 	assert_int_equal(local_recode(&none, NULL, 0, &l, &err), 0);
 	assert_int_equal(l.n, 0);
 	local_free(&l);
-	free_table(&t);
+	drawn_free(&t);
 }
 
 int

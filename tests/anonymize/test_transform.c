@@ -5,25 +5,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "anonymize/prepare.h"
 #include "common/canon.h"
 #include "common/err.h"
-#include "common/file.h"
 #include "common/macros.h"
 #include "study/study.h"
 #include "study/table.h"
-
-#define HEAD                                                                   \
-	"[study]\nname = t\ntitle = T\npurpose = p\nlegal-basis = l\n"         \
-	"ethics = e\ncontact = c\nexpires = 2099-12-31\n"                      \
-	"[model]\nkind = logistic\noutcome = ill\n"                            \
-	"[column ill]\ntype = levels\nlevels = no, yes\n"                      \
-	"privacy = sensitive\nuse = outcome\n"
-
-static const uint8_t digest[TABLE_DIGEST_LEN] = { 1, 2, 3 };
+#include "tests/anonymize/prepared.h"
 
 static struct study *
 parse(const char *text, struct err *err)
@@ -32,123 +20,9 @@ parse(const char *text, struct err *err)
 }
 
 static void
-no_study(const char *text, const char *why)
+run(struct prepared *o, const char *study, const char *csv)
 {
-	struct err err = { 0 };
-	struct study *s = parse(text, &err);
-
-	assert_null(s);
-	if (strstr(err.msg, why) == NULL)
-		fail_msg("%s", err.msg);
-}
-
-/* What a preparation leaves; end with free_outcome(). */
-struct outcome {
-	int r;
-	struct err err;
-	struct prepare_result result;
-	struct study *s;
-	uint8_t *file;
-	size_t len;
-	struct table table;
-	char *json;
-};
-
-static int
-memory(void)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC);
-
-	assert_int_not_equal(fd, -1);
-	return fd;
-}
-
-static void
-run(struct outcome *o, const char *study, const char *csv)
-{
-	struct prepare p = { .study_digest = digest,
-		.site = "here",
-		.source_fd = memory(),
-		.source = "x.csv",
-		.table_fd = memory(),
-		.json_fd = memory(),
-		.html_fd = memory() };
-	struct err err = { 0 };
-	size_t n;
-
-	memset(o, 0, sizeof(*o));
-	if ((o->s = parse(study, &err)) == NULL)
-		fail_msg("%s", err.msg);
-	p.study = o->s;
-	assert_int_equal(file_write_all(p.source_fd, csv, strlen(csv)), 0);
-	assert_int_equal(lseek(p.source_fd, 0, SEEK_SET), 0);
-	o->r = prepare(&p, &o->result, &o->err);
-	o->file = file_read_fd(p.table_fd, "table", 1 << 24, &o->len, &err);
-	o->json = (char *)file_read_fd(p.json_fd, "json", 1 << 20, &n, &err);
-	assert_true(o->file != NULL && o->json != NULL);
-	if (o->r == 0 &&
-	    table_read(&o->table, o->file, o->len, o->s, digest, &err) != 0)
-		fail_msg("%s", err.msg);
-	close(p.source_fd);
-	close(p.table_fd);
-	close(p.json_fd);
-	close(p.html_fd);
-}
-
-static void
-free_outcome(struct outcome *o)
-{
-	free(o->file);
-	free(o->json);
-	study_free(o->s);
-}
-
-static const double *
-values(const struct outcome *o, const char *name)
-{
-	for (size_t i = 0; i < o->s->n_table; i++)
-		if (strcmp(o->s->columns[o->s->table[i]].name, name) == 0)
-			return table_column(&o->table, i);
-	fail_msg("no column %s", name);
-	return NULL;
-}
-
-/* Text that grows; the same numbers in every run. */
-struct text {
-	struct canon c;
-	uint64_t seed;
-};
-
-static unsigned
-draw(struct text *t, unsigned below)
-{
-	t->seed = t->seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(t->seed >> 33) % below;
-}
-
-static void add(struct text *t, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void
-add(struct text *t, const char *fmt, ...)
-{
-	char line[512];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	assert_true(n > 0 && (size_t)n < sizeof(line));
-	canon_raw(&t->c, line, (size_t)n);
-}
-
-static const char *
-text_of(struct text *t)
-{
-	canon_raw(&t->c, "", 1);
-	assert_false(t->c.failed);
-	return (const char *)t->c.data;
+	prepared_run(o, study, csv, NULL);
 }
 
 /*
@@ -156,18 +30,19 @@ text_of(struct text *t)
  */
 
 #define LOCAL                                                                  \
-	HEAD "[privacy]\nk = 5\nsuppression-limit = 0\ncohort = fixed\n"       \
-	     "recoding = local\n"                                              \
-	     "[column age]\ntype = integer\nrange = 0..99\n"                   \
-	     "privacy = quasi-identifier\nlevel = 2\nuse = feature\n"          \
-	     "[hierarchy age]\n"                                               \
-	     "level-1 = cut 0 10 20 30 40 50 60 70 80 90 99\n"                 \
-	     "level-2 = cut 0 50 99\n"                                         \
-	     "[column sex]\ntype = levels\nlevels = f, m\n"                    \
-	     "privacy = quasi-identifier\nlevel = 0\nuse = feature\n"          \
-	     "[column land]\ntype = levels\nlevels = a, b, c, d\n"             \
-	     "privacy = quasi-identifier\nlevel = top\n"                       \
-	     "[hierarchy land]\nlevel-1 = group x: a, b; y: c, d\n"
+	PREPARED_HEAD                                                          \
+	"[privacy]\nk = 5\nsuppression-limit = 0\ncohort = fixed\n"            \
+	"recoding = local\n"                                                   \
+	"[column age]\ntype = integer\nrange = 0..99\n"                        \
+	"privacy = quasi-identifier\nlevel = 2\nuse = feature\n"               \
+	"[hierarchy age]\n"                                                    \
+	"level-1 = cut 0 10 20 30 40 50 60 70 80 90 99\n"                      \
+	"level-2 = cut 0 50 99\n"                                              \
+	"[column sex]\ntype = levels\nlevels = f, m\n"                         \
+	"privacy = quasi-identifier\nlevel = 0\nuse = feature\n"               \
+	"[column land]\ntype = levels\nlevels = a, b, c, d\n"                  \
+	"privacy = quasi-identifier\nlevel = top\n"                            \
+	"[hierarchy land]\nlevel-1 = group x: a, b; y: c, d\n"
 
 #define MANY 1500
 
@@ -175,25 +50,26 @@ static void
 each_class_keeps_the_narrowest_groups(void **state)
 {
 	struct text csv = { .seed = 1 };
-	struct outcome o;
+	struct prepared o;
 	const double *age, *sex;
 	size_t alone = 0, narrow = 0, wide = 0;
 
 	(void)state;
-	add(&csv, "age,sex,land,ill\n");
+	text_add(&csv, "age,sex,land,ill\n");
 	for (size_t i = 0; i < MANY; i++) {
-		unsigned age_of = draw(&csv, 1 + draw(&csv, 100));
+		unsigned age_of = text_draw(&csv, 1 + text_draw(&csv, 100));
 
-		add(&csv, "%u,%c,%c,%s\n", age_of, "fm"[draw(&csv, 2)],
-		    "abcd"[draw(&csv, 4)], draw(&csv, 2) == 0 ? "no" : "yes");
+		text_add(&csv, "%u,%c,%c,%s\n", age_of,
+		    "fm"[text_draw(&csv, 2)], "abcd"[text_draw(&csv, 4)],
+		    text_draw(&csv, 2) == 0 ? "no" : "yes");
 	}
-	run(&o, LOCAL, text_of(&csv));
+	run(&o, LOCAL, text_end(&csv));
 	if (o.r != 0)
 		fail_msg("%s", o.err.msg);
 	assert_int_equal(o.result.n_suppressed, 0);
 	assert_int_equal(o.table.n_rows, MANY);
-	age = values(&o, "age");
-	sex = values(&o, "sex");
+	age = prepared_values(&o, "age");
+	sex = prepared_values(&o, "sex");
 	for (size_t i = 0; i < MANY; i++) {
 		size_t same = 0;
 
@@ -213,14 +89,14 @@ each_class_keeps_the_narrowest_groups(void **state)
 	assert_true(wide < MANY / 2);
 	assert_non_null(strstr(o.json, "the narrowest groups that it can"));
 	canon_free(&csv.c);
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 /* No row is kept that its class of the highest levels does not carry. */
 static void
 local_recoding_suppresses_what_fits_nowhere(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
 	run(&o, LOCAL,
@@ -230,19 +106,21 @@ local_recoding_suppresses_what_fits_nowhere(void **state)
 	assert_int_equal(o.r, -1);
 	assert_int_equal(o.err.code, ERR_REFUSED);
 	assert_non_null(strstr(o.err.msg, "4 of 9 rows share"));
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 static void
 local_recoding_wants_values_that_can_be_counted(void **state)
 {
 	(void)state;
-	no_study(HEAD "[privacy]\nk = 5\ncohort = fixed\nrecoding = local\n"
-		      "[column code]\ntype = text\nprivacy = quasi-identifier\n"
-		      "level = 1\n[hierarchy code]\nlevel-1 = mask 2\n",
+	prepared_refused(PREPARED_HEAD
+	    "[privacy]\nk = 5\ncohort = fixed\nrecoding = local\n"
+	    "[column code]\ntype = text\nprivacy = quasi-identifier\n"
+	    "level = 1\n[hierarchy code]\nlevel-1 = mask 2\n",
 	    "column \"code\": recoding = local needs values that can be "
 	    "counted");
-	no_study(HEAD "[privacy]\nk = 5\ncohort = fixed\nrecoding = mixed\n",
+	prepared_refused(PREPARED_HEAD
+	    "[privacy]\nk = 5\ncohort = fixed\nrecoding = mixed\n",
 	    "recoding");
 }
 
@@ -251,11 +129,12 @@ local_recoding_wants_values_that_can_be_counted(void **state)
  */
 
 #define PATIENTS                                                               \
-	HEAD "[privacy]\nk = 3\ncohort = fixed\npatient = mrn\n"               \
-	     "suppression-limit = 0.4\n"                                       \
-	     "[column mrn]\ntype = text\nprivacy = direct-identifier\n"        \
-	     "[column age]\ntype = integer\nrange = 0..99\n"                   \
-	     "privacy = quasi-identifier\nlevel = 0\nuse = feature\n"
+	PREPARED_HEAD                                                          \
+	"[privacy]\nk = 3\ncohort = fixed\npatient = mrn\n"                    \
+	"suppression-limit = 0.4\n"                                            \
+	"[column mrn]\ntype = text\nprivacy = direct-identifier\n"             \
+	"[column age]\ntype = integer\nrange = 0..99\n"                        \
+	"privacy = quasi-identifier\nlevel = 0\nuse = feature\n"
 
 /* Three patients of 30 with two rows each, two of 40 with two each. */
 #define ROWS                                                                   \
@@ -267,7 +146,7 @@ local_recoding_wants_values_that_can_be_counted(void **state)
 static void
 k_counts_patients_not_rows(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 	const double *age;
 
 	(void)state;
@@ -277,14 +156,14 @@ k_counts_patients_not_rows(void **state)
 	assert_int_equal(o.result.n_suppressed, 4);
 	assert_int_equal(o.result.n_kept, 6);
 	assert_int_equal(o.result.smallest_class, 3);
-	age = values(&o, "age");
+	age = prepared_values(&o, "age");
 	for (size_t i = 0; i < 6; i++)
 		assert_true(age[i] == 30);
 	/* The highest risk is one patient's of three. */
 	assert_non_null(strstr(o.json, "0.3333333333333333"));
 	assert_non_null(strstr(o.json, "tells which rows are one patient's"));
 	assert_null(strstr(o.json, "MRN-"));
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 /* The same rows of ten patients are two classes that may stay. */
@@ -293,7 +172,7 @@ rows_are_patients_if_nothing_else_is_said(void **state)
 {
 	static const char name[] = "patient = mrn\n";
 	char text[sizeof(PATIENTS)];
-	struct outcome o;
+	struct prepared o;
 	char *at;
 
 	(void)state;
@@ -304,26 +183,26 @@ rows_are_patients_if_nothing_else_is_said(void **state)
 	assert_int_equal(o.r, 0);
 	assert_int_equal(o.result.n_suppressed, 0);
 	assert_int_equal(o.result.smallest_class, 4);
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 static void
 a_row_of_nobody_is_incomplete(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
 	run(&o, PATIENTS, ROWS "NA,30,no\n,30,no\n");
 	assert_int_equal(o.r, 0);
 	assert_int_equal(o.result.n_incomplete, 2);
 	assert_int_equal(o.result.n_kept, 6);
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 static void
 refuses_where_patients_are_too_few(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
 	/* Ten rows, all of 30, but two patients. */
@@ -337,20 +216,22 @@ refuses_where_patients_are_too_few(void **state)
 	assert_non_null(strstr(o.err.msg, "2 of 2 patients share a row"));
 	assert_null(strstr(o.err.msg, "MRN-"));
 	assert_string_equal(o.json, "");
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 static void
 only_a_direct_identifier_tells_patients_apart(void **state)
 {
 	(void)state;
-	no_study(HEAD "[privacy]\nk = 3\ncohort = fixed\npatient = age\n"
-		      "[column age]\ntype = integer\nrange = 0..99\n"
-		      "privacy = none\nuse = feature\n",
+	prepared_refused(PREPARED_HEAD
+	    "[privacy]\nk = 3\ncohort = fixed\npatient = age\n"
+	    "[column age]\ntype = integer\nrange = 0..99\n"
+	    "privacy = none\nuse = feature\n",
 	    "patient: \"age\" is no column that is a direct-identifier");
-	no_study(HEAD "[privacy]\nk = 3\ncohort = fixed\npatient = x\n"
-		      "[column age]\ntype = integer\nrange = 0..99\n"
-		      "privacy = none\nuse = feature\n",
+	prepared_refused(PREPARED_HEAD
+	    "[privacy]\nk = 3\ncohort = fixed\npatient = x\n"
+	    "[column age]\ntype = integer\nrange = 0..99\n"
+	    "privacy = none\nuse = feature\n",
 	    "patient: \"x\" is no column");
 }
 
@@ -359,11 +240,12 @@ only_a_direct_identifier_tells_patients_apart(void **state)
  */
 
 #define MEANS                                                                  \
-	HEAD "[privacy]\nk = 5\ncohort = fixed\nsuppression-limit = 0\n"       \
-	     "[column age]\ntype = integer\nrange = 0..99\n"                   \
-	     "privacy = quasi-identifier\nlevel = mean\nuse = feature\n"       \
-	     "[column sex]\ntype = levels\nlevels = f, m\n"                    \
-	     "privacy = quasi-identifier\nlevel = 0\nuse = feature\n"
+	PREPARED_HEAD                                                          \
+	"[privacy]\nk = 5\ncohort = fixed\nsuppression-limit = 0\n"            \
+	"[column age]\ntype = integer\nrange = 0..99\n"                        \
+	"privacy = quasi-identifier\nlevel = mean\nuse = feature\n"            \
+	"[column sex]\ntype = levels\nlevels = f, m\n"                         \
+	"privacy = quasi-identifier\nlevel = 0\nuse = feature\n"
 #define DOSE                                                                   \
 	"[column dose]\ntype = real\nrange = 0..10\n"                          \
 	"privacy = quasi-identifier\nlevel = mean\nuse = feature\n"
@@ -376,37 +258,38 @@ add_rows(struct text *csv, double *age, size_t n, size_t first)
 
 	assert_true(n <= 200);
 	csv->seed = 5;
-	add(csv, "age,sex,dose,ill\n");
+	text_add(csv, "age,sex,dose,ill\n");
 	for (size_t i = 0; i < n; i++) {
-		unsigned years = draw(csv, 100), tenths = draw(csv, 101);
+		unsigned years = text_draw(csv, 100),
+			 tenths = text_draw(csv, 101);
 
 		if (age != NULL)
 			*age += years;
 		snprintf(lines[i], sizeof(lines[i]), "%u,%c,%u.%u,%s\n", years,
-		    "fm"[draw(csv, 2)], tenths / 10, tenths % 10,
-		    draw(csv, 2) == 0 ? "no" : "yes");
+		    "fm"[text_draw(csv, 2)], tenths / 10, tenths % 10,
+		    text_draw(csv, 2) == 0 ? "no" : "yes");
 	}
 	for (size_t i = 0; i < n; i++)
-		add(csv, "%s", lines[(first + i) % n]);
+		text_add(csv, "%s", lines[(first + i) % n]);
 }
 
 static void
 a_mean_is_of_k_patients(void **state)
 {
 	struct text csv = { 0 }, other = { 0 };
-	struct outcome o, again;
+	struct prepared o, again;
 	const double *age, *dose, *sex;
 	double sum = 0, sum_of = 0;
 
 	(void)state;
 	add_rows(&csv, &sum, 200, 0);
-	run(&o, MEANS DOSE, text_of(&csv));
+	run(&o, MEANS DOSE, text_end(&csv));
 	if (o.r != 0)
 		fail_msg("%s", o.err.msg);
 	assert_int_equal(o.table.n_rows, 200);
-	age = values(&o, "age");
-	dose = values(&o, "dose");
-	sex = values(&o, "sex");
+	age = prepared_values(&o, "age");
+	dose = prepared_values(&o, "dose");
+	sex = prepared_values(&o, "sex");
 	for (size_t i = 0; i < 200; i++) {
 		size_t same = 0;
 
@@ -421,20 +304,20 @@ a_mean_is_of_k_patients(void **state)
 	assert_non_null(strstr(o.json, "the mean of a group of patients"));
 	/* The order of the source is in nothing. */
 	add_rows(&other, NULL, 200, 77);
-	run(&again, MEANS DOSE, text_of(&other));
+	run(&again, MEANS DOSE, text_end(&other));
 	assert_int_equal(again.r, 0);
 	assert_memory_equal(
 	    o.result.table_digest, again.result.table_digest, TABLE_DIGEST_LEN);
 	canon_free(&csv.c);
 	canon_free(&other.c);
-	free_outcome(&o);
-	free_outcome(&again);
+	prepared_free(&o);
+	prepared_free(&again);
 }
 
 static void
 one_mean_is_cut_where_least_is_lost(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 	const double *age;
 
 	(void)state;
@@ -443,17 +326,17 @@ one_mean_is_cut_where_least_is_lost(void **state)
 	    "80,f,no\n20,f,no\n21,f,yes\n22,f,no\n79,f,yes\n78,f,no\n"
 	    "77,f,no\n23,f,no\n24,f,no\n25,f,no\n76,f,yes\n");
 	assert_int_equal(o.r, 0);
-	age = values(&o, "age");
+	age = prepared_values(&o, "age");
 	/* 20 to 25 and 76 to 80. */
 	for (size_t i = 0; i < 11; i++)
 		assert_true(age[i] == 22.5 || age[i] == 78);
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 static void
 a_class_too_small_for_a_mean_is_suppressed(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
 	run(&o, MEANS,
@@ -462,21 +345,22 @@ a_class_too_small_for_a_mean_is_suppressed(void **state)
 	assert_int_equal(o.r, -1);
 	assert_int_equal(o.err.code, ERR_REFUSED);
 	assert_non_null(strstr(o.err.msg, "1 of 6 rows share"));
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 static void
 only_numbers_that_are_features_become_means(void **state)
 {
 	(void)state;
-	no_study(HEAD "[privacy]\nk = 3\ncohort = fixed\n"
-		      "[column sex]\ntype = levels\nlevels = f, m\n"
-		      "privacy = quasi-identifier\nlevel = mean\n"
-		      "use = feature\n",
+	prepared_refused(PREPARED_HEAD
+	    "[privacy]\nk = 3\ncohort = fixed\n"
+	    "[column sex]\ntype = levels\nlevels = f, m\n"
+	    "privacy = quasi-identifier\nlevel = mean\n"
+	    "use = feature\n",
 	    "level: only a number that is a feature can be a mean");
-	no_study(MEANS "[hierarchy age]\nlevel-1 = cut 0 50 99\n",
+	prepared_refused(MEANS "[hierarchy age]\nlevel-1 = cut 0 50 99\n",
 	    "\"age\" is a mean and has no use for a hierarchy");
-	no_study(HEAD
+	prepared_refused(PREPARED_HEAD
 	    "[privacy]\nk = 3\ncohort = fixed\nrecoding = local\n" DOSE,
 	    "level: mean, expected recoding = global");
 }
@@ -486,17 +370,18 @@ only_numbers_that_are_features_become_means(void **state)
  */
 
 #define AGES                                                                   \
-	HEAD "[privacy]\nk = 2\ncohort = fixed\n"                              \
-	     "[column age]\ntype = integer\nrange = 15..110\n"                 \
-	     "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"          \
-	     "[hierarchy age]\n"
+	PREPARED_HEAD "[privacy]\nk = 2\ncohort = fixed\n"                     \
+		      "[column age]\ntype = integer\nrange = 15..110\n"        \
+		      "privacy = quasi-identifier\nlevel = 1\nuse = feature\n" \
+		      "[hierarchy age]\n"
 #define BORN                                                                   \
-	HEAD "[privacy]\nk = 2\ncohort = fixed\nsuppression-limit = 0.5\n"     \
-	     "[column x]\ntype = integer\nrange = 0..9\nprivacy = none\n"      \
-	     "use = feature\n"                                                 \
-	     "[column born]\ntype = date\nrange = 1919-11-05..2020-02-28\n"    \
-	     "privacy = quasi-identifier\nlevel = 2\n"                         \
-	     "[hierarchy born]\n"
+	PREPARED_HEAD                                                          \
+	"[privacy]\nk = 2\ncohort = fixed\nsuppression-limit = 0.5\n"          \
+	"[column x]\ntype = integer\nrange = 0..9\nprivacy = none\n"           \
+	"use = feature\n"                                                      \
+	"[column born]\ntype = date\nrange = 1919-11-05..2020-02-28\n"         \
+	"privacy = quasi-identifier\nlevel = 2\n"                              \
+	"[hierarchy born]\n"
 
 static const struct study_recode *
 recode_of(struct study *s, const char *column, size_t level)
@@ -607,7 +492,7 @@ dates_become_periods(void **state)
 static void
 dates_are_held_to_k_by_their_period(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
 	run(&o, BORN "level-1 = month\nlevel-2 = year\n",
@@ -618,15 +503,16 @@ dates_are_held_to_k_by_their_period(void **state)
 	assert_int_equal(o.result.n_suppressed, 1);
 	assert_int_equal(o.s->n_table, 2);
 	assert_non_null(strstr(o.json, "102 groups to form groups of"));
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 #define ZIPS(level)                                                            \
-	HEAD "[privacy]\nk = 3\ncohort = fixed\nsuppression-limit = 0.5\n"     \
-	     "[column x]\ntype = integer\nrange = 0..9\nprivacy = none\n"      \
-	     "use = feature\n"                                                 \
-	     "[column zip]\ntype = text\nprivacy = quasi-identifier\n"         \
-	     "level = 1\n[hierarchy zip]\n" level
+	PREPARED_HEAD                                                          \
+	"[privacy]\nk = 3\ncohort = fixed\nsuppression-limit = 0.5\n"          \
+	"[column x]\ntype = integer\nrange = 0..9\nprivacy = none\n"           \
+	"use = feature\n"                                                      \
+	"[column zip]\ntype = text\nprivacy = quasi-identifier\n"              \
+	"level = 1\n[hierarchy zip]\n" level
 
 /* Three from small areas, and what is no code, are one region; two of 100 are too
    few, three of 101 not. */
@@ -636,7 +522,7 @@ small_regions_of_zip_codes_are_one(void **state)
 	static const char csv[] =
 	    "x,zip,ill\n1,03601,no\n1,05999,yes\n1,89301-0001,no\n1,?,no\n"
 	    "2,10001,no\n2,10002,yes\n3,10101,no\n3,10102,no\n3,10199,yes\n";
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
 	run(&o, ZIPS("level-1 = zip3\n"), csv);
@@ -644,46 +530,51 @@ small_regions_of_zip_codes_are_one(void **state)
 		fail_msg("%s", o.err.msg);
 	assert_int_equal(o.result.n_suppressed, 2);
 	for (size_t i = 0; i < 7; i++)
-		assert_true(values(&o, "x")[i] != 2);
+		assert_true(prepared_values(&o, "x")[i] != 2);
 	assert_non_null(strstr(o.json, "000 where 20,000 people or fewer"));
-	free_outcome(&o);
+	prepared_free(&o);
 	run(&o, ZIPS("level-1 = mask 3\n"), csv);
 	assert_int_equal(o.r, -1);
 	assert_non_null(strstr(o.err.msg, "6 of 9 rows"));
-	free_outcome(&o);
-	no_study(
+	prepared_free(&o);
+	prepared_refused(
 	    ZIPS("level-1 = zip3\nlevel-2 = mask 2\n"), "mask: not above zip3");
-	no_study(ZIPS("level-1 = mask 3\nlevel-2 = zip3\n"),
+	prepared_refused(ZIPS("level-1 = mask 3\nlevel-2 = zip3\n"),
 	    "zip3: expected more than 3 characters");
-	no_study(ZIPS("level-1 = zip4\n"), "expected \"mask ...\" or \"zip3\"");
+	prepared_refused(
+	    ZIPS("level-1 = zip4\n"), "expected \"mask ...\" or \"zip3\"");
 }
 
 static void
 refuses_rules_that_do_not_fit_the_range(void **state)
 {
 	(void)state;
-	no_study(AGES "level-1 = code 18..110\n",
+	prepared_refused(AGES "level-1 = code 18..110\n",
 	    "code: expected whole numbers from 15 to below 110");
-	no_study(AGES "level-1 = code 10..89\n",
+	prepared_refused(AGES "level-1 = code 10..89\n",
 	    "code: expected whole numbers from 15 to below 110");
-	no_study(AGES "level-1 = code 18\n", "expected LOWEST..HIGHEST");
-	no_study(AGES "level-1 = every 0\n", "every: expected a number above");
-	no_study(AGES "level-1 = every 0.01\n", "more than 4096 groups");
-	no_study(AGES "level-1 = every 5\nlevel-2 = every 7\n",
+	prepared_refused(
+	    AGES "level-1 = code 18\n", "expected LOWEST..HIGHEST");
+	prepared_refused(
+	    AGES "level-1 = every 0\n", "every: expected a number above");
+	prepared_refused(
+	    AGES "level-1 = every 0.01\n", "more than 4096 groups");
+	prepared_refused(AGES "level-1 = every 5\nlevel-2 = every 7\n",
 	    "cut 21 is none of the level before");
-	no_study(AGES "level-1 = month\n",
+	prepared_refused(AGES "level-1 = month\n",
 	    "expected \"cut ...\", \"every ...\" or \"code ...\"");
-	no_study(BORN "level-1 = every 5\nlevel-2 = year\n",
+	prepared_refused(BORN "level-1 = every 5\nlevel-2 = year\n",
 	    "expected month, quarter, year or decade for the dates of "
 	    "\"born\"");
-	no_study(BORN "level-1 = year\nlevel-2 = month\n",
+	prepared_refused(BORN "level-1 = year\nlevel-2 = month\n",
 	    "is none of the level before");
-	no_study(HEAD "[privacy]\nk = 2\ncohort = fixed\n"
-		      "[column x]\ntype = integer\nrange = 0..9\n"
-		      "privacy = none\nuse = feature\n"
-		      "[column born]\ntype = date\n"
-		      "privacy = quasi-identifier\nlevel = 1\n"
-		      "[hierarchy born]\nlevel-1 = year\n",
+	prepared_refused(PREPARED_HEAD
+	    "[privacy]\nk = 2\ncohort = fixed\n"
+	    "[column x]\ntype = integer\nrange = 0..9\n"
+	    "privacy = none\nuse = feature\n"
+	    "[column born]\ntype = date\n"
+	    "privacy = quasi-identifier\nlevel = 1\n"
+	    "[hierarchy born]\nlevel-1 = year\n",
 	    "\"born\" is held to k and has no range");
 }
 
@@ -694,7 +585,7 @@ refuses_rules_that_do_not_fit_the_range(void **state)
 static void
 refuses(const char *study, const char *csv, const char *why)
 {
-	struct outcome o;
+	struct prepared o;
 
 	run(&o, study, csv);
 	assert_int_equal(o.r, -1);
@@ -702,7 +593,7 @@ refuses(const char *study, const char *csv, const char *why)
 	if (strstr(o.err.msg, why) == NULL)
 		fail_msg("%s", o.err.msg);
 	assert_string_equal(o.json, "");
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 static void
@@ -723,20 +614,20 @@ refuses_what_no_table_can_be_made_of(void **state)
 static void
 takes_one_distinct_value(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
 	run(&o, AGES "level-1 = every 50\n", "age,ill\n30,no\n30,no\n30,no\n");
 	assert_int_equal(o.r, 0);
 	assert_int_equal(o.result.smallest_class, 3);
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 /* A value that the hierarchy does not have has a place, and is not repeated. */
 static void
 a_value_outside_of_the_hierarchy_has_a_place(void **state)
 {
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
 	run(&o, LOCAL, "age,sex,land,ill\n1,f,a,no\n2,f,unheard-of,no\n");
@@ -745,11 +636,12 @@ a_value_outside_of_the_hierarchy_has_a_place(void **state)
 	assert_non_null(
 	    strstr(o.err.msg, "x.csv:3:5: land: expected one of a, b, c, d"));
 	assert_null(strstr(o.err.msg, "unheard-of"));
-	free_outcome(&o);
-	no_study(HEAD "[privacy]\nk = 2\ncohort = fixed\n"
-		      "[column land]\ntype = levels\nlevels = a, b, c\n"
-		      "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"
-		      "[hierarchy land]\nlevel-1 = group x: a, b\n",
+	prepared_free(&o);
+	prepared_refused(PREPARED_HEAD
+	    "[privacy]\nk = 2\ncohort = fixed\n"
+	    "[column land]\ntype = levels\nlevels = a, b, c\n"
+	    "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"
+	    "[hierarchy land]\nlevel-1 = group x: a, b\n",
 	    "\"c\" is in no group");
 }
 
@@ -757,25 +649,26 @@ static void
 takes_a_million_distinct_values(void **state)
 {
 	struct text csv = { 0 };
-	struct outcome o;
+	struct prepared o;
 
 	(void)state;
-	add(&csv, "income,ill\n");
+	text_add(&csv, "income,ill\n");
 	for (unsigned i = 0; i < 1000000; i++)
-		add(&csv, "%u,%s\n", i * 7 % 1000000,
+		text_add(&csv, "%u,%s\n", i * 7 % 1000000,
 		    i % 3 == 0 ? "yes" : "no");
 	run(&o,
-	    HEAD "[privacy]\nk = 5\ncohort = fixed\n"
-		 "[column income]\ntype = integer\nrange = 0..999999\n"
-		 "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"
-		 "[hierarchy income]\nlevel-1 = every 1000\n",
-	    text_of(&csv));
+	    PREPARED_HEAD
+	    "[privacy]\nk = 5\ncohort = fixed\n"
+	    "[column income]\ntype = integer\nrange = 0..999999\n"
+	    "privacy = quasi-identifier\nlevel = 1\nuse = feature\n"
+	    "[hierarchy income]\nlevel-1 = every 1000\n",
+	    text_end(&csv));
 	if (o.r != 0)
 		fail_msg("%s", o.err.msg);
 	assert_int_equal(o.result.n_kept, 1000000);
 	assert_int_equal(o.result.smallest_class, 1000);
 	canon_free(&csv.c);
-	free_outcome(&o);
+	prepared_free(&o);
 }
 
 int
