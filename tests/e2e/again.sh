@@ -7,26 +7,11 @@
 . "$top_srcdir/tests/e2e/lib.sh"
 
 ctl=$builddir/ctl/consiliumctl
-cat >visits.study <<'END'
-[study]
-name = visits
-title = Who comes back
-purpose = test
-legal-basis = none needed: drawn numbers
-ethics = none needed: drawn numbers
-contact = nobody
-expires = 2099-12-31
-
+head_of visits 20 >visits.study
+cat >>visits.study <<'END'
 [model]
 kind = logistic
 outcome = back
-
-[rounds]
-ready-wait = 20
-share = 20
-upload = 20
-confirm = 20
-unmask = 20
 
 [privacy]
 k = 5

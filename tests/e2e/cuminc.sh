@@ -7,16 +7,8 @@ has() {
 	grep -q "$1" "$2" || fail "$2 has no $1"
 }
 
-cat >study <<'END'
-[study]
-name = mgus
-title = Progression of monoclonal gammopathy
-purpose = test
-legal-basis = none needed: published data
-ethics = none needed: published data
-contact = nobody
-expires = 2099-12-31
-
+head_of mgus 10 >study
+cat >>study <<'END'
 [model]
 kind = cuminc
 time = time
@@ -24,13 +16,6 @@ event = event
 censored = 0
 groups = stratum
 bounds = log-log
-
-[rounds]
-ready-wait = 10
-share = 10
-upload = 10
-confirm = 10
-unmask = 10
 
 [privacy]
 k = 1

@@ -17,6 +17,17 @@ fail() {
 	exit 1
 }
 
+# head_of NAME SECONDS: how the study begins, and how long a phase waits
+head_of() {
+	printf '[study]\nname = %s\ntitle = A test\npurpose = test\n' "$1"
+	printf 'legal-basis = none needed\nethics = none needed\n'
+	printf 'contact = nobody\nexpires = 2099-12-31\n\n[rounds]\n'
+	for phase in ready-wait share upload confirm unmask; do
+		echo "$phase = $2"
+	done
+	echo
+}
+
 # deal FILE.csv: into site-a.csv, site-b.csv and site-c.csv, where $2 is an
 # awk expression of the site's number from 0.
 deal() {

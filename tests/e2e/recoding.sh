@@ -6,24 +6,11 @@
 
 ctl=$builddir/ctl/consiliumctl
 
-cat >joint.study <<'END'
-[study]
-name = joint
-title = t
-purpose = test
-legal-basis = l
-ethics = e
-contact = c
-expires = 2099-12-31
+head_of joint 10 >joint.study
+cat >>joint.study <<'END'
 [model]
 kind = logistic
 outcome = ill
-[rounds]
-ready-wait = 10
-share = 10
-upload = 10
-confirm = 10
-unmask = 10
 [privacy]
 k = 4
 suppression-limit = 0.1
