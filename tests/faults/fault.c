@@ -1,6 +1,7 @@
 #include "tests/check.h"
 #include "tests/faults/fault.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -20,6 +21,18 @@ fault_open(const char *state)
 	f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(f != MAP_FAILED);
 	close(fd);
+	return f;
+}
+
+struct fault *
+fault_places(const char *state, uint32_t what)
+{
+	struct fault *f = fault_open(state);
+
+	f->kind = FAULT_PLACES;
+	f->what = what;
+	f->deep = 6;
+	f->error = ENOSPC;
 	return f;
 }
 

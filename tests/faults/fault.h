@@ -81,6 +81,8 @@ struct fault {
 
 /* Make STATE.fault and map it; the test fails if it cannot. */
 struct fault *fault_open(const char *state);
+/* The same, and each place (PLACES_..., or of them) fails once: ENOSPC. */
+struct fault *fault_places(const char *state, uint32_t what);
 void fault_close(struct fault *f);
 
 #endif

@@ -9,12 +9,9 @@
 #include "tests/check.h"
 
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,12 +26,9 @@
 #include "model/step/plan.h"
 #include "privsep/chan.h"
 #include "privsep/family.h"
-#include "privsep/lock.h"
-#include "privsep/spawn.h"
 #include "study/study.h"
+#include "tests/faults/child.h"
 #include "tests/faults/fault.h"
-
-#define TIMEOUT_MS 60000
 
 static const char study_text[] = "[study]\n"
 				 "name = small\n"
@@ -76,49 +70,16 @@ static const char rows[] = "pid,y,a\n"
 static const char *const outputs[] = { "table", "report.json", "report.html",
 	"patients" };
 
-static char dir[] = "/tmp/consilium-jobs-XXXXXX";
 static struct fault *fault; /* NULL: none is to be */
 static int out[nitems(outputs)]; /* what a reader makes */
 static pid_t pid;
 static struct chan *parent, *gate;
 
-static const char *
-in_dir(const char *name)
-{
-	static char path[4][128];
-	static unsigned i;
-
-	i = (i + 1) % 4;
-	snprintf(path[i], sizeof(path[i]), "%s/%s", dir, name);
-	return path[i];
-}
-
 static void
 start(enum proc proc)
 {
-	const char *build = getenv("builddir");
-	uint8_t peer = PROC_GATE;
-	char libexec[2048];
-	struct err err;
-	int ends[2], own, log;
-
-	snprintf(libexec, sizeof(libexec), "%s%s", build,
-	    fault != NULL ? "/tests/faults" : "/daemon");
-	setenv("CONSILIUM_LIBEXEC", libexec, 1);
-	setenv(LOCK_STATE_ENV, in_dir("state"), 1);
-	own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-	log = open(
-	    in_dir("log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	dup2(log, STDERR_FILENO);
-	pid = spawn(proc, LOG_ERR, &parent, &err);
-	dup2(own, STDERR_FILENO);
-	close(own);
-	close(log);
-	assert_true(pid > 0);
-	assert_int_equal(chan_pair(ends, &err), 0);
-	assert_non_null(gate = chan_new(ends[0], proc, &err));
-	chan_send(parent, MSG_PEER, 0, &peer, 1, ends[1], &err);
-	close(ends[1]);
+	pid = child_start(
+	    proc, fault != NULL, LOG_ERR, PROC_GATE, &parent, &gate);
 }
 
 static void
@@ -213,19 +174,8 @@ order_trainer(struct canon *c)
 	study_free(s);
 }
 
-static bool
-is_due(const char *text)
-{
-	static const char *const words[] = { "memory",
-		"No space left on device", "too much to wait for",
-		"not by hand" };
-
-	for (size_t i = 0; i < nitems(words); i++) {
-		if (strstr(text, words[i]) != NULL)
-			return true;
-	}
-	return false;
-}
+static const char *const due[] = { "memory", "No space left on device",
+	"too much to wait for", "not by hand" };
 
 /* The answer: 1 it is done, 0 it says why not, -1 it ended before that. */
 static int
@@ -245,7 +195,7 @@ answer(enum msg_type done)
 		assert_int_equal(m.type, MSG_JOB_FAILED);
 		code = canon_get_u32(&in);
 		canon_get_text(&in, why, sizeof(why));
-		if (code != ERR_SYSTEM || !is_due(why))
+		if (code != ERR_SYSTEM || !child_is_due(why, due, nitems(due)))
 			fail_msg("after %s it failed by %u: %s",
 			    fault != NULL ? fault->where : "nothing", code,
 			    why);
@@ -253,26 +203,6 @@ answer(enum msg_type done)
 	}
 	msg_free(&m);
 	return rv;
-}
-
-/* How many lines it has said; each must be an error that is due. */
-static size_t
-said(void)
-{
-	size_t lines = 0, len;
-	struct err err;
-	char *text = (char *)file_read(in_dir("log"), 1 << 20, &len, &err);
-	char *line, *rest = text;
-
-	while (text != NULL && (line = strsep(&rest, "\n")) != NULL &&
-	    *line != '\0') {
-		if (!is_due(line) || strstr(line, " error: ") == NULL)
-			fail_msg("it said: %s", line);
-		lines++;
-	}
-	free(text);
-	unlink(in_dir("log"));
-	return lines;
 }
 
 static const struct kind {
@@ -310,7 +240,9 @@ job(const struct kind *k)
 	chan_free(gate);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 1);
 	/* It answers, or it says why it ended. */
-	assert_int_equal(said() > 0, rv < 0 || status != 0);
+	assert_int_equal(
+	    child_said(due, nitems(due), fault != NULL ? fault->where : "") > 0,
+	    rv < 0 || status != 0);
 	assert_true(status != 0 || rv >= 0);
 	return rv == 1;
 }
@@ -322,11 +254,8 @@ sweep(const struct kind *k)
 	uint64_t before;
 	bool good;
 
-	fault = fault_open(in_dir("state"));
-	fault->kind = FAULT_PLACES;
-	fault->what = PLACES_MEMORY | PLACES_CHANNEL | PLACES_SYSTEM;
-	fault->deep = 6;
-	fault->error = ENOSPC;
+	fault = fault_places(
+	    in_dir("state"), PLACES_MEMORY | PLACES_CHANNEL | PLACES_SYSTEM);
 	do {
 		before = fault->fired;
 		good = job(k);
@@ -357,24 +286,6 @@ a_trainer(void **state)
 	sweep(&kinds[1]);
 }
 
-static int
-set_up(void **state)
-{
-	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	return mkdtemp(dir) == NULL ? -1 : mkdir(in_dir("state"), 0700);
-}
-
-static int
-tear_down(void **state)
-{
-	char command[64];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", dir);
-	return system(command);
-}
-
 int
 main(int argc, char *argv[])
 {
@@ -385,5 +296,5 @@ main(int argc, char *argv[])
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, child_set_up, child_tear_down);
 }

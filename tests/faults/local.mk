@@ -28,6 +28,7 @@ CLEANFILES += %D%/residents $(resident_programs)
 %C%_control_SOURCES = %D%/start.c
 %C%_board_SOURCES = %D%/start.c
 %C%_residents_SOURCES = %D%/residents.c %D%/fault.c %D%/fault.h \
+	%D%/child.c %D%/child.h \
 	tests/rpc/certs.c tests/rpc/certs.h
 %C%_residents_LDADD = board/libsnapshot.a privsep/libctl.a \
 	privsep/libfamily.a privsep/libprivsep.a proto/libproto.a \
@@ -41,7 +42,8 @@ EXTRA_PROGRAMS += %D%/jobs $(job_programs)
 CLEANFILES += %D%/jobs $(job_programs)
 %C%_reader_SOURCES = %D%/start.c
 %C%_trainer_SOURCES = %D%/start.c
-%C%_jobs_SOURCES = %D%/jobs.c %D%/fault.c %D%/fault.h
+%C%_jobs_SOURCES = %D%/jobs.c %D%/fault.c %D%/fault.h \
+	%D%/child.c %D%/child.h
 %C%_jobs_LDADD = model/libstep.a study/libstudy.a crypto/libhash.a \
 	privsep/libfamily.a privsep/libprivsep.a common/libcommon.a \
 	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm

@@ -11,7 +11,6 @@
 
 #include <sys/wait.h>
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,12 +134,8 @@ sweep(const char *order, const char *const *done, size_t n)
 	snprintf(library, sizeof(library), "%s/tests/faults/shim.so",
 	    getenv("builddir"));
 	preload = library;
-	fault = fault_open(path("state"));
-	fault->kind = FAULT_PLACES;
-	fault->what =
-	    PLACES_MEMORY | PLACES_DISK | PLACES_CHANNEL | PLACES_SYSTEM;
-	fault->deep = 6;
-	fault->error = ENOSPC;
+	fault = fault_places(path("state"),
+	    PLACES_MEMORY | PLACES_DISK | PLACES_CHANNEL | PLACES_SYSTEM);
 	do {
 		before = fault->fired;
 		good = lives(order, done, n);

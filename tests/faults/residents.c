@@ -36,17 +36,14 @@
 #include "privsep/family.h"
 #include "privsep/house_board.h"
 #include "privsep/lock.h"
-#include "privsep/spawn.h"
 #include "rpc/msg.h"
+#include "tests/faults/child.h"
 #include "tests/faults/fault.h"
 #include "tests/rpc/certs.h"
 
-#define TIMEOUT_MS 60000 /* for what takes well below a second */
 #define SITE 3
 #define DATA ((size_t)RPC_CHUNK + 100) /* bytes of an upload: two chunks */
 
-static char dir[] = "/tmp/consilium-residents-XXXXXX";
-static char log_path[64]; /* what all have said in this attempt */
 static struct certs certs;
 static struct fault *fault;
 static enum proc faulty;
@@ -73,48 +70,17 @@ static struct {
  * Start and end
  */
 
-static const char *
-in_dir(const char *name)
-{
-	static char path[4][128];
-	static unsigned i;
-
-	i = (i + 1) % 4;
-	snprintf(path[i], sizeof(path[i]), "%s/%s", dir, name);
-	return path[i];
-}
-
 static void
 start(struct resident *r, enum proc proc, enum proc peer,
     void (*on_msg)(const struct msg *m))
 {
-	const char *build = getenv("builddir");
-	uint8_t peer_byte = (uint8_t)peer;
-	char libexec[2048], number[16];
-	struct err err;
-	int ends[2], own, out;
+	char number[16];
 
 	*r = (struct resident){ .proc = proc, .on_msg = on_msg };
-	snprintf(libexec, sizeof(libexec), "%s%s:%s/daemon:%s/coordinator",
-	    build, proc == faulty ? "/tests/faults" : "/board", build, build);
-	setenv("CONSILIUM_LIBEXEC", libexec, 1);
-	setenv(LOCK_STATE_ENV, in_dir("state"), 1);
 	snprintf(number, sizeof(number), "%d", port);
 	setenv(LOCK_PORT_ENV, number, 1);
-	assert_int_equal(chan_pair(ends, &err), 0);
-	own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-	out = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	dup2(out, STDERR_FILENO);
-	r->pid =
-	    spawn(proc, proc == faulty ? LOG_ERR : LOG_CRIT, &r->parent, &err);
-	dup2(own, STDERR_FILENO);
-	close(own);
-	close(out);
-	assert_true(r->pid > 0);
-	r->peer = chan_new(ends[0], proc, &err);
-	assert_non_null(r->peer);
-	chan_send(r->parent, MSG_PEER, 0, &peer_byte, 1, ends[1], &err);
-	close(ends[1]);
+	r->pid = child_start(proc, proc == faulty,
+	    proc == faulty ? LOG_ERR : LOG_CRIT, peer, &r->parent, &r->peer);
 }
 
 static void
@@ -632,32 +598,9 @@ board(void)
  * The sweep
  */
 
-/* How many lines there are; each is an error with a cause that is due. */
-static size_t
-said(void)
-{
-	static const char *const words[] = { "memory",
-		"No space left on device", "too much to wait for",
-		"not by hand", "Resource temporarily unavailable" };
-	size_t lines = 0, len;
-	struct err err;
-	char *text = (char *)file_read(log_path, 1 << 20, &len, &err), *line,
-	     *rest = text;
-
-	while (text != NULL && (line = strsep(&rest, "\n")) != NULL &&
-	    *line != '\0') {
-		bool good = false;
-
-		for (size_t i = 0; i < nitems(words); i++)
-			good |= strstr(line, words[i]) != NULL;
-		if (!good || strstr(line, " error: ") == NULL)
-			fail_msg("after %s it said: %s", fault->where, line);
-		lines++;
-	}
-	free(text);
-	unlink(log_path);
-	return lines;
-}
+static const char *const due[] = { "memory", "No space left on device",
+	"too much to wait for", "not by hand",
+	"Resource temporarily unavailable" };
 
 static void
 sweep(enum proc proc, bool (*scenario)(void))
@@ -667,17 +610,14 @@ sweep(enum proc proc, bool (*scenario)(void))
 	bool good;
 
 	faulty = proc;
-	fault = fault_open(in_dir("state"));
-	fault->kind = FAULT_PLACES;
-	fault->what = PLACES_MEMORY | PLACES_CHANNEL | PLACES_SYSTEM;
-	fault->deep = 6;
-	fault->error = ENOSPC;
+	fault = fault_places(
+	    in_dir("state"), PLACES_MEMORY | PLACES_CHANNEL | PLACES_SYSTEM);
 	do {
 		before = fault->fired;
 		memset(residents, 0, sizeof(residents));
 		good = scenario();
 		good &= stop(&residents[0]) & stop(&residents[1]);
-		if (said() == 0 && !good)
+		if (child_said(due, nitems(due), fault->where) == 0 && !good)
 			fail_msg("it ended after %s, and did not say why",
 			    fault->where);
 		ends += !good;
@@ -758,16 +698,13 @@ set_up(void **state)
 {
 	struct err err;
 
-	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	if (mkdtemp(dir) == NULL || mkdir(in_dir("state"), 0700) < 0 ||
+	if (child_set_up(state) < 0 ||
 	    mkdir(in_dir("state/reports"), 0700) < 0 ||
 	    file_write(
 		in_dir("state/reports/rfs.1.json"), "{}", 2, 0600, &err) < 0 ||
 	    file_write(
 		in_dir("state/reports/rfs.1.html"), "<p>", 3, 0600, &err) < 0)
 		return -1;
-	snprintf(log_path, sizeof(log_path), "%s", in_dir("log"));
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)(i * 31 + i / 1000);
 	certs_make(&certs, "eurobreast");
@@ -778,12 +715,8 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	char command[128];
-
-	(void)state;
 	certs_free(&certs);
-	snprintf(command, sizeof(command), "rm -r %s", dir);
-	return system(command);
+	return child_tear_down(state);
 }
 
 int
