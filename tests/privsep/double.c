@@ -184,23 +184,6 @@ on_config(void *self, struct msg *m, struct err *err)
 	return 0;
 }
 
-/* An answer to PING that never comes. */
-static int
-on_ping(void *self, int fd, short revents, struct err *err)
-{
-	struct me *me = self;
-	struct msg m;
-
-	(void)fd;
-	(void)revents;
-	if (chan_recv(me->child.parent, &m, err) < 0)
-		return -1;
-	if (m.type == MSG_STOP || chan_closed(me->child.parent))
-		loop_stop(me->loop);
-	msg_free(&m);
-	return 0;
-}
-
 static const struct handler from_parent[] = {
 	{ MSG_JOB_CHANNEL, PROC_PARENT, 5, 200, on_job_channel },
 	{ MSG_JOB_GONE, PROC_PARENT, 5, 1000, on_job_gone },
@@ -293,16 +276,11 @@ resident(struct me *me, struct err *err)
 	read_order(me);
 	if (ordered(me, "uplink fail early"))
 		return err_set(err, ERR_CONFIG, "this uplink cannot start");
-	if (ordered(me, "uplink mute")) {
-		if (loop_set_fd(
-			me->loop, chan_fd(c->parent), 1, on_ping, me, err) < 0)
-			return -1;
-	} else if (loop_add_chan(me->loop,
-		       (struct loop_chan){ c->parent, from_parent,
-			   nitems(from_parent), me, NULL },
-		       err) < 0) {
+	if (loop_add_chan(me->loop,
+		(struct loop_chan){
+		    c->parent, from_parent, nitems(from_parent), me, NULL },
+		err) < 0)
 		return -1;
-	}
 	if (child_peer(c, PROC_CONTROL) != NULL &&
 	    loop_add_chan(me->loop,
 		(struct loop_chan){ child_peer(c, PROC_CONTROL), from_control,

@@ -27,8 +27,12 @@ check_PROGRAMS += %D%/test_parents
 	proto/libproto.a crypto/libauthority.a common/libcommon.a \
 	$(PROTOBUFC_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
 EXTRA_%C%_test_parents_DEPENDENCIES = \
-	%D%/double daemon/consiliumd daemon/control board/board \
+	%D%/double %D%/kernel.so daemon/consiliumd daemon/control board/board \
 	coordinator/consilium-coordinator
 noinst_PROGRAMS += %D%/double
 %C%_double_SOURCES = %D%/double.c
 %C%_double_LDADD = privsep/libprivsep.a common/libcommon.a $(SECCOMP_LIBS)
+noinst_PROGRAMS += %D%/kernel.so
+%C%_kernel_so_SOURCES = %D%/kernel.c
+%C%_kernel_so_CFLAGS = -std=gnu17 $(WARN_CFLAGS) -fPIC
+%C%_kernel_so_LDFLAGS = -shared

@@ -391,21 +391,84 @@ new_certificates_come_without_a_restart(void **state)
 	assert_int_equal(count(d.log, "gate info: pid "), 1);
 }
 
+/* A line of a file of /proc, without its end. */
+static void
+proc_line(char line[1024], pid_t pid, const char *what)
+{
+	char file[64];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/proc/%d/%s", pid, what);
+	assert_non_null(f = fopen(file, "re"));
+	assert_non_null(fgets(line, 1024, f));
+	line[strcspn(line, "\n")] = '\0';
+	fclose(f);
+}
+
+/* A child of the daemon. */
+static pid_t
+child_named(const char *name)
+{
+	char children[1024], comm[1024], what[64], *p = children;
+
+	snprintf(what, sizeof(what), "task/%d/children", d.pid);
+	proc_line(children, d.pid, what);
+	for (pid_t pid; (pid = (pid_t)strtol(p, &p, 10)) > 0;) {
+		proc_line(comm, pid, "comm");
+		if (strcmp(comm, name) == 0)
+			return pid;
+	}
+	fail_msg("no process %s", name);
+	return 0;
+}
+
+/* All that has been said so far. */
+static void
+catch_up(void)
+{
+	size_t len;
+
+	do {
+		len = d.log_len + d.heard_len;
+		listen_for(0);
+	} while (d.log_len + d.heard_len > len);
+}
+
+/* Each is held still in turn: from then on it is not fed, and again when all
+   answer. */
 static void
 the_watchdog_is_fed_only_when_all_answer(void **state)
 {
+	static const char *const names[] = { "gate", "uplink", "control" };
+
 	(void)state;
 	setenv("WATCHDOG_USEC", "300000", 1);
 	start("");
 	await(d.heard, "WATCHDOG=1", 4);
-	assert_int_equal(ended(SIGTERM), 0);
+	for (size_t i = 0; i < nitems(names); i++) {
+		pid_t pid = child_named(names[i]);
+		char what[64];
+		int fed, silent;
 
-	start("uplink mute");
-	await(d.log, "uplink does not answer", 3);
+		snprintf(what, sizeof(what), "%s does not answer", names[i]);
+		kill(pid, SIGSTOP);
+		catch_up();
+		silent = count(d.log, what);
+		/* An answer may have been on its way. */
+		await(d.log, what, silent + 2);
+		catch_up();
+		fed = count(d.heard, "WATCHDOG=1");
+		silent = count(d.log, what);
+		await(d.log, what, silent + 4);
+		catch_up();
+		assert_int_equal(count(d.heard, "WATCHDOG=1"), fed);
+		kill(pid, SIGCONT);
+		await(d.heard, "WATCHDOG=1", fed + 2);
+	}
 	unsetenv("WATCHDOG_USEC");
-	/* Once when all were ready, and never again. */
-	assert_int_equal(count(d.heard, "WATCHDOG=1"), 1);
 	assert_int_equal(ended(SIGTERM), 0);
+	/* To end who does not answer is systemd's business. */
+	assert_int_equal(count(d.log, "notice: ready"), 1);
 }
 
 /* What a daemon prints when it is given these options only, and its status. */
@@ -734,6 +797,78 @@ a_check_by_root_is_one_as_the_daemons_user(void **state)
 	rmdir(path("libexec"));
 	rename(path("libexec.root"), path("libexec"));
 	put_config("");
+}
+
+/* It starts, and says what this kernel cannot limit (NULL: nothing). */
+static void
+starts_and_says(const char *lacks)
+{
+	start("");
+	await(d.heard, "READY=1", 1);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_int_equal(count(d.log, "notice: this kernel"), lacks != NULL);
+	if (lacks != NULL && strstr(d.log, lacks) == NULL)
+		fail_msg("no \"%s\" in:\n%s", lacks, d.log);
+}
+
+/* What a kernel cannot limit is said at the start, and refused by who asks for
+   more: -r, or [sandbox] require. */
+static void
+an_older_kernel_is_said_or_refused(void **state)
+{
+	static const struct {
+		const char *landlock, *require;
+		bool starts;
+		const char *lacks;
+	} kernels[] = {
+		{ "0", "no", true, "files, TCP ports and signals" },
+		{ "0", "files", false, "files, TCP ports and signals" },
+		{ "0", "yes", false, "files, TCP ports and signals" },
+		{ "1", "files", true, "truncation, TCP ports and signals" },
+		{ "2", "yes", false, "truncation, TCP ports and signals" },
+		{ "3", "yes", false, "TCP ports and signals" },
+		{ "3", "no", true, "TCP ports and signals" },
+		{ "5", "yes", false, "signals" },
+		{ "6", "yes", true, NULL },
+	};
+	char library[4096], more[64], what[160];
+
+	(void)state;
+#ifdef CONSILIUM_SANITIZE
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+#endif
+	snprintf(library, sizeof(library), "%s/tests/privsep/kernel.so",
+	    getenv("builddir"));
+	preload = library;
+	for (size_t i = 0; i < 2 * nitems(kernels); i++) {
+		size_t k = i / 2;
+
+		coordinator = i % 2 == 1;
+		setenv("TEST_LANDLOCK", kernels[k].landlock, 1);
+		snprintf(more, sizeof(more), "[sandbox]\nrequire = %s\n",
+		    kernels[k].require);
+		(coordinator ? put_coordinator_config : put_config)(more);
+		snprintf(what, sizeof(what),
+		    "(Landlock version %s) cannot limit %s",
+		    kernels[k].landlock,
+		    kernels[k].lacks != NULL ? kernels[k].lacks : "");
+		if (kernels[k].starts) {
+			starts_and_says(kernels[k].lacks != NULL ? what : NULL);
+			continue;
+		}
+		strcat(what, ": refused, as -r or [sandbox] require says");
+		start("");
+		says(what, 1);
+		assert_string_equal(d.heard, "");
+	}
+	setenv("TEST_LANDLOCK", "0", 1);
+	put_coordinator_config("");
+	says_with("-r", 1, ": refused, as -r or");
+	coordinator = false;
+	put_config("");
+	says_with("-r", 1, ": refused, as -r or");
+	preload = NULL;
+	unsetenv("TEST_LANDLOCK");
 }
 
 static void
@@ -1120,6 +1255,7 @@ main(void)
 		cmocka_unit_test(a_check_starts_and_touches_nothing),
 		cmocka_unit_test(a_check_names_file_and_line),
 		cmocka_unit_test(a_check_by_root_is_one_as_the_daemons_user),
+		cmocka_unit_test(an_older_kernel_is_said_or_refused),
 		cmocka_unit_test(the_coordinator_has_its_own_processes),
 		cmocka_unit_test(
 		    a_command_reaches_the_gate_and_its_answer_the_caller),
