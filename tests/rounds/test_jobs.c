@@ -121,13 +121,6 @@ approve_meanwhile(struct site *of, struct chan *job, const struct msg *order)
 	return JOB_PASS;
 }
 
-static bool
-told_so(void)
-{
-	return strstr(h.reply.error, "approved while it was prepared again") !=
-	    NULL;
-}
-
 static void
 a_table_is_not_replaced_under_its_approval(void **state)
 {
@@ -144,7 +137,8 @@ a_table_is_not_replaced_under_its_approval(void **state)
 	tried = false;
 	h.job = approve_meanwhile;
 	control(s->control, "prepare", "small", NULL, 0);
-	wait_until(told_so());
+	wait_until(strstr(h.reply.error,
+		       "approved while it was prepared again") != NULL);
 	assert_int_equal(h.reply.code, ERR_REFUSED);
 	assert_int_equal(audit_lines(s->name, "prepared", "small"), prepared);
 	finish();
@@ -252,12 +246,6 @@ revoke_meanwhile(struct site *of, struct chan *job, const struct msg *order)
 	return JOB_PASS;
 }
 
-static bool
-was_tried(void)
-{
-	return tried;
-}
-
 static void
 what_is_computed_for_a_study_that_was_revoked_is_dropped(void **state)
 {
@@ -266,7 +254,7 @@ what_is_computed_for_a_study_that_was_revoked_is_dropped(void **state)
 	h.job = revoke_meanwhile;
 	approve(s);
 	for (at = 0; at < 2; at++) {
-		wait_until(was_tried());
+		wait_until(tried);
 		assert_int_equal(audit_lines(s->name, "upload", "small"), 0);
 		assert_int_equal(
 		    audit_lines(s->name, "training-failed", "small"), 0);
@@ -274,12 +262,6 @@ what_is_computed_for_a_study_that_was_revoked_is_dropped(void **state)
 		decide_anew(APPROVAL_APPROVE);
 	}
 	finish();
-}
-
-static bool
-sent_home(void)
-{
-	return h.n_idle == 1;
 }
 
 /* Before the trainer has its order: it gets none. */
@@ -301,8 +283,8 @@ a_trainer_whose_study_was_revoked_at_its_start_is_sent_home(void **state)
 	offered();
 	h.starting = revoke_at_start;
 	approve(s);
-	wait_until(was_tried);
-	wait_until(sent_home);
+	wait_until(tried);
+	wait_until(h.n_idle == 1);
 	assert_int_equal(audit_lines(s->name, "training-failed", "small"), 0);
 	at = 1;
 	tried = false;
@@ -349,12 +331,6 @@ breaks_a_rule(struct site *of, struct chan *job, const struct msg *order)
 	return JOB_FATAL;
 }
 
-static bool
-has_died(void)
-{
-	return h.n_deaths > 0;
-}
-
 static void
 a_gate_ends_when_a_job_breaks_the_rules(void **state)
 {
@@ -377,7 +353,7 @@ a_gate_ends_when_a_job_breaks_the_rules(void **state)
 			control_ok(s->control, "prepare", "small", NULL, 0);
 		else if (at == 3)
 			decide(s, APPROVAL_APPROVE);
-		wait_until(has_died());
+		wait_until(h.n_deaths > 0);
 		assert_int_equal(
 		    said(words[at], 2), words[at][1] != NULL ? 2 : 1);
 	}

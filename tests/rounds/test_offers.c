@@ -215,12 +215,6 @@ its(const char *name)
 	return path;
 }
 
-static bool
-has_checkpoint(void)
-{
-	return access(its("db/checkpoint"), F_OK) == 0;
-}
-
 static void
 restart(void)
 {
@@ -238,7 +232,7 @@ checkpoints_only_go_on_as_the_log_does(void **state)
 	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
 	wait_until(has_manifest());
 	control_ok(s->control, "checkpoint", "", NULL, 0);
-	wait_until(has_checkpoint());
+	wait_until(access(its("db/checkpoint"), F_OK) == 0);
 	c = checkpoint_of(0, s->key, h.coordinator);
 	not_taken(&c, "a checkpoint of 0 lines, expected");
 	c = checkpoint_of(2, s->key, h.outsider);
