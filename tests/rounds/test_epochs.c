@@ -205,6 +205,8 @@ uploads_of_an_older_epoch_expire(void **state)
 	/* The last round's uploads, and all sums. */
 	assert_int_equal(
 	    spooled(), h.n + audit_lines("coordinator", "sum", "study"));
+	assert_int_equal(audit_lines("coordinator", "uploads-deleted", "study"),
+	    audit_lines("coordinator", "sum", "study") - 1);
 }
 
 /* The revoked site's upload is there already, its confirm is not. */

@@ -146,8 +146,8 @@ a_study_that_cannot_be_is_refused_with_its_reason(void **state)
  */
 
 static struct canon
-manifest_with(
-    const char *consortium, uint32_t epoch, const struct key *coordinator)
+manifest_by(const struct key *root, const char *consortium, uint32_t epoch,
+    const struct key *coordinator)
 {
 	struct manifest m = { .epoch = epoch,
 		.sites = h.opened->sites,
@@ -159,8 +159,15 @@ manifest_with(
 	m.policy = h.opened->policy;
 	m.coordinator = h.opened->coordinator;
 	memcpy(m.coordinator.key, key_public(coordinator), KEY_PUBLIC);
-	ok(manifest_sign(&m, h.root, &out, &err), &err);
+	ok(manifest_sign(&m, root, &out, &err), &err);
 	return out;
+}
+
+static struct canon
+manifest_with(
+    const char *consortium, uint32_t epoch, const struct key *coordinator)
+{
+	return manifest_by(h.root, consortium, epoch, coordinator);
 }
 
 static struct canon
@@ -196,6 +203,12 @@ a_manifest_that_cannot_follow_is_refused_with_its_reason(void **state)
 	not_taken(&m, "manifest of another consortium, other");
 	m = manifest_with("test", 1, h.deputy);
 	not_taken(&m, "manifest epoch 1, expected one above 1");
+	/* Newer, and altered; newer, and another root's. */
+	m = manifest_with("test", 2, h.coordinator);
+	m.data[m.len - 1] ^= 1;
+	not_taken(&m, "signature");
+	m = manifest_by(h.deputy, "test", 2, h.coordinator);
+	not_taken(&m, "another root");
 	/* The same again is nothing new. */
 	tell_object(s, &h.manifest);
 	study_goes_on();
