@@ -63,17 +63,39 @@ decode(struct approval *a, const uint8_t *content, size_t len, struct err *err)
 	return 0;
 }
 
+static int
+peek(const void *object, size_t len, struct approval *a, struct err *err)
+{
+	const uint8_t *content;
+	size_t content_len;
+
+	if (signed_peek(object, len, APPROVAL_TYPE, APPROVAL_MAX, &content,
+		&content_len, err) < 0)
+		return -1;
+	return decode(a, content, content_len, err);
+}
+
+int
+approval_open_kept(
+    const void *object, size_t len, struct approval *a, struct err *err)
+{
+	const uint8_t *content;
+	size_t content_len;
+
+	if (peek(object, len, a, err) < 0)
+		return -1;
+	return signed_open(object, len, APPROVAL_TYPE, APPROVAL_MAX, a->officer,
+	    &content, &content_len, err);
+}
+
 int
 approval_open(const void *object, size_t len,
     const uint8_t (*officers)[KEY_PUBLIC], size_t n, struct approval *a,
     struct err *err)
 {
-	const uint8_t *content;
-	size_t content_len, i;
+	size_t i;
 
-	if (signed_peek(object, len, APPROVAL_TYPE, APPROVAL_MAX, &content,
-		&content_len, err) < 0 ||
-	    decode(a, content, content_len, err) < 0)
+	if (peek(object, len, a, err) < 0)
 		return -1;
 	for (i = 0; i < n; i++)
 		if (memcmp(officers[i], a->officer, KEY_PUBLIC) == 0)
@@ -83,6 +105,5 @@ approval_open(const void *object, size_t len,
 		    "approval: signed by a key that is not among the %zu "
 		    "pinned privacy officers'",
 		    n);
-	return signed_open(object, len, APPROVAL_TYPE, APPROVAL_MAX, a->officer,
-	    &content, &content_len, err);
+	return approval_open_kept(object, len, a, err);
 }

@@ -48,4 +48,8 @@ int approval_open(const void *object, size_t len,
     const uint8_t (*officers)[KEY_PUBLIC], size_t n, struct approval *a,
     struct err *err);
 
+/* One that was pinned when it was taken: whoever has signed it. */
+int approval_open_kept(
+    const void *object, size_t len, struct approval *a, struct err *err);
+
 #endif

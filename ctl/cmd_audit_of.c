@@ -32,15 +32,27 @@ struct fate {
 	unsigned uploads;
 };
 
+/* Is there that field?  What stands in a quoted value is none. */
 static bool
 has(const char *line, const char *name, const char *value)
 {
-	char what[160];
-	const char *p;
+	size_t name_len = strlen(name), len;
 
-	snprintf(what, sizeof(what), " %s=%s", name, value);
-	p = strstr(line, what);
-	return p != NULL && (p[strlen(what)] == ' ' || p[strlen(what)] == '\0');
+	while ((line = strchr(line, ' ')) != NULL) {
+		len = strcspn(++line, "= ");
+		if (line[len] != '=')
+			continue;
+		if (line[len + 1] == '"') {
+			if ((line = strchr(line + len + 2, '"')) == NULL)
+				return false;
+			continue;
+		}
+		if (len == name_len && memcmp(line, name, len) == 0 &&
+		    strcspn(line + len + 1, " ") == strlen(value) &&
+		    strncmp(line + len + 1, value, strlen(value)) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* A line of the log: "SEQ UTC EVENT fields". */

@@ -43,6 +43,27 @@ run_epsilon(struct gate *g, const struct run *r, char *out, size_t size,
 }
 
 int
+run_price(struct gate *g, const struct run *r, char rho[32], char epsilon[32],
+    char delta[32], struct err *err)
+{
+	const struct learn *l = plan_learn(r->plan);
+	struct store_spent spent;
+
+	rho[0] = epsilon[0] = delta[0] = '\0';
+	if (l == NULL)
+		return 0;
+	if (store_spent(g->store, r->id, &spent, err) < 0)
+		return -1;
+	spent.uploads++;
+	spent.rho += l->rho;
+	snprintf(rho, 32, "%.9g", l->rho);
+	snprintf(
+	    epsilon, 32, "%.9g", epsilon_of(&spent, r->study->learning.delta));
+	snprintf(delta, 32, "%g", r->study->learning.delta);
+	return 0;
+}
+
+int
 run_can_pay(struct gate *g, const struct run *r, struct err *err)
 {
 	const struct site_policy *policy = &g->config->policy;

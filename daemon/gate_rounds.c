@@ -21,7 +21,6 @@
 #include "crypto/context.h"
 #include "crypto/exchange.h"
 #include "crypto/round_site.h"
-#include "model/step/learn.h"
 #include "model/step/plan.h"
 #include "study/study.h"
 
@@ -247,12 +246,14 @@ make_upload(struct incoming *in, struct err *err)
 	struct run *r = in->r;
 	size_t n = plan_words(r->plan), len = run_vector_len(r);
 	struct canon trailer = { 0 }, file = { 0 };
-	char path[700], round[24], bytes[24], digest[DIGEST_TEXT], rho[32] = "";
+	char path[700], round[24], bytes[24], digest[DIGEST_TEXT];
+	char rho[32], epsilon[32], delta[32];
 	uint8_t root[ROUND_DIGEST];
 	void *words;
 	int rv = -1;
 
-	if (run_can_pay(g, r, err) < 0)
+	if (run_can_pay(g, r, err) < 0 ||
+	    run_price(g, r, rho, epsilon, delta, err) < 0)
 		return -1;
 	if ((words = malloc(len)) == NULL)
 		return err_sys(err, "%zu words", n);
@@ -269,13 +270,13 @@ make_upload(struct incoming *in, struct err *err)
 	hex_text(root, sizeof(root), digest);
 	snprintf(round, sizeof(round), "%" PRIu64, r->last_round);
 	snprintf(bytes, sizeof(bytes), "%zu", len);
-	if (plan_learn(r->plan) != NULL)
-		snprintf(rho, sizeof(rho), "%.9g", plan_learn(r->plan)->rho);
 	run_spool_path(g, r, path, sizeof(path));
 	if (file_write(path, file.data, file.len, 0600, err) < 0 ||
 	    audit_event(g->audit, err, "upload", "study", r->name, "round",
 		round, "kind", plan_kind(r->plan), "bytes", bytes, "root",
-		digest, rho[0] != '\0' ? "rho" : NULL, rho, NULL) < 0 ||
+		digest, "officer", r->officer, "purpose", r->study->purpose,
+		rho[0] != '\0' ? "rho" : NULL, rho, "epsilon", epsilon, "delta",
+		delta, NULL) < 0 ||
 	    keep_upload(g, r, err) < 0)
 		goto out;
 	rv = run_send_upload(g, r, words, trailer.data, trailer.len, err);

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/hex.h"
+#include "crypto/approval.h"
 #include "crypto/audit.h"
 #include "crypto/context.h"
 #include "crypto/round_site.h"
@@ -216,6 +218,21 @@ load_made(struct gate *g, struct run *r, struct err *err)
 	return rv < 0 ? -1 : 0;
 }
 
+/* Whose approval it is, for the audit log. */
+static int
+load_officer(struct gate *g, struct run *r, struct err *err)
+{
+	struct canon object = { 0 };
+	struct approval a;
+	int rv = store_last_decision(g->store, r->id, &object, err);
+
+	if (rv == 1 &&
+	    (rv = approval_open_kept(object.data, object.len, &a, err)) == 0)
+		hex_text(a.officer, KEY_PUBLIC, r->officer);
+	canon_free(&object);
+	return rv;
+}
+
 int
 run_open(struct gate *g, const struct store_study *st, struct err *err)
 {
@@ -247,7 +264,7 @@ run_open(struct gate *g, const struct store_study *st, struct err *err)
 	if (study_model_spec(r->study, r->sig->n_sites, r->spec, err) < 0 ||
 	    load_plan(g, r, err) < 0 || run_load_round(g, r, err) < 0 ||
 	    store_get_checked(g->store, r->id, &r->checked, err) < 0 ||
-	    load_made(g, r, err) < 0)
+	    load_made(g, r, err) < 0 || load_officer(g, r, err) < 0)
 		goto out;
 	r->next = g->runs;
 	g->runs = r;

@@ -32,6 +32,7 @@ struct run {
 	int64_t id; /* in the store */
 	uint8_t digest[STORE_DIGEST], table[STORE_DIGEST];
 	char name[STORE_NAME_MAX + 1];
+	char officer[KEY_PUBLIC_TEXT]; /* who has approved the table */
 	char table_file[128 + 8];
 	struct signed_study *sig;
 	struct study *study;
@@ -127,6 +128,10 @@ int run_training_failed(
 /* Of a study that learns: "0.5 of 2", spent of its budget; else nothing. */
 int run_epsilon(struct gate *g, const struct run *r, char *out, size_t size,
     struct err *err);
+/* What one more upload costs, its rho, and the epsilon at delta that all of the
+   study's then have; of another study nothing. */
+int run_price(struct gate *g, const struct run *r, char rho[32],
+    char epsilon[32], char delta[32], struct err *err);
 /* Does the budget pay for one more upload?  ERR_BUDGET, with the reason. */
 int run_can_pay(struct gate *g, const struct run *r, struct err *err);
 /* Pay for this round's; inside the caller's transaction. */

@@ -72,7 +72,8 @@ record(const struct gate *g, const struct signed_study *sig,
 		    s->name, s->title, s->name);
 	hex_text(sig->digest, sizeof(sig->digest), digest);
 	return audit_event(g->audit, err, "study", "study", s->name, "digest",
-	    digest, "verdict", study_status_name(status), "why", why, NULL);
+	    digest, "verdict", study_status_name(status), "why", why, "purpose",
+	    s->purpose, NULL);
 }
 
 /* The configuration may be another one than when the study came. */

@@ -515,6 +515,17 @@ store_has_decision(struct store *s, int64_t study, const void *object,
 }
 
 int
+store_last_decision(
+    struct store *s, int64_t study, struct canon *object, struct err *err)
+{
+	return db_one(db_query(s->db, err,
+			  "SELECT object FROM decision WHERE study = ?"
+			  " ORDER BY number DESC LIMIT 1",
+			  "i", study),
+	    object, err);
+}
+
+int
 store_add_step(struct store *s, int64_t study, const struct step *step,
     const void *plan, size_t plan_len, const void *result, size_t result_len,
     struct err *err)

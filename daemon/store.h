@@ -123,6 +123,9 @@ int store_add_decision(struct store *s, int64_t study, const void *object,
 /* 1: that very object was added before; 0, -1. */
 int store_has_decision(struct store *s, int64_t study, const void *object,
     size_t len, struct err *err);
+/* The one that counts; 1, 0: there is none, -1. */
+int store_last_decision(
+    struct store *s, int64_t study, struct canon *object, struct err *err);
 
 /* What is to be told of the last sum (crypto/round_vouch.h), until it has been;
    len 0: nothing. */

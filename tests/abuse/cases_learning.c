@@ -7,6 +7,8 @@
 #include "tests/check.h"
 #include "tests/rounds/harness.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +91,31 @@ abuse_16_a_study_below_the_floor(void **state)
 	assert_int_equal(audit_lines("s0", "upload", ""), 0);
 }
 
+/* Each line of an upload has what the study's uploads have told by then. */
+static void
+check_epsilons(double spent)
+{
+	double rho, epsilon, delta, last = 0;
+	char line[8300];
+	FILE *f = fopen(in_dir("s0/audit.log"), "re");
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		const char *cost = strstr(line, " rho=");
+
+		if (strstr(line, " upload ") == NULL)
+			continue;
+		assert_non_null(cost);
+		assert_int_equal(sscanf(cost, " rho=%lf epsilon=%lf delta=%lf ",
+				     &rho, &epsilon, &delta),
+		    3);
+		assert_true(rho > 0 && epsilon > last && delta == 1e-6);
+		last = epsilon;
+	}
+	fclose(f);
+	assert_true(last <= 4 && fabs(last - spent) < 0.005);
+}
+
 static void
 abuse_16_the_studys_budget_is_spent(void **state)
 {
@@ -107,6 +134,7 @@ abuse_16_the_studys_budget_is_spent(void **state)
 	assert_string_equal(cell("step"), "0");
 	spent = atof(cell("epsilon"));
 	assert_true(spent > 3.98 && spent <= 4);
+	check_epsilons(spent);
 	/* A restart forgets nothing. */
 	kill_site(&h.sites[0]);
 	start_site(&h.sites[0]);

@@ -586,11 +586,16 @@ an_approval_counts_only_from_a_pinned_officer(void **state)
 	assert_int_equal(err.code, ERR_REFUSED);
 	assert_int_equal(
 	    approval_open(out.data, out.len, officers, 0, &back, &err), -1);
+	/* One that was kept tells whose it is. */
+	assert_int_equal(approval_open_kept(out.data, out.len, &back, &err), 0);
+	assert_memory_equal(back.officer, officers[1], KEY_PUBLIC);
 	for (size_t i = 0; i < out.len; i++) {
 		out.data[i] ^= 1;
 		assert_int_equal(
 		    approval_open(out.data, out.len, officers, 2, &back, &err),
 		    -1);
+		assert_int_equal(
+		    approval_open_kept(out.data, out.len, &back, &err), -1);
 		out.data[i] ^= 1;
 	}
 	out.len = 0;

@@ -79,6 +79,8 @@ set_up(void **state)
 	ADD("upload", "study", "rfs", "round", "1");
 	ADD("upload", "study", "rfs2", "round", "1");
 	ADD("upload", "study", "rfs", "round", "2");
+	/* What somebody has written is no field. */
+	ADD("upload", "study", "rfs2", "purpose", "as in study=rfs table=x");
 	ADD("prepared", "study", "los", "table", third);
 	ADD("approve", "study", "los", "table", third);
 	ADD("upload", "study", "los", "round", "1");
@@ -183,7 +185,7 @@ a_log_that_is_not_whole_is_not_believed(void **state)
 	snprintf(command, sizeof(command), "sed -i 's/los/lox/' %s",
 	    path("audit.log"));
 	assert_int_equal(system(command), 0);
-	assert_non_null(strstr(ask("", "P-2", 1), "audit.log:7: altered"));
+	assert_non_null(strstr(ask("", "P-2", 1), "audit.log:8: altered"));
 }
 
 int

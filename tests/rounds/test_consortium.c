@@ -37,6 +37,79 @@ a_study_gives_the_model_of_all_rows_together(void **state)
 	finish();
 }
 
+/* What site 0 has sent: its signed upload messages, and how long the words
+   were. */
+static struct canon sent;
+static size_t sizes[32], n_sizes;
+
+static enum fate
+keep_upload(struct site *s, enum round_type type, struct canon *msg)
+{
+	if (s == &h.sites[0] && type == ROUND_UPLOAD)
+		canon_raw(&sent, msg->data, msg->len);
+	return PASS;
+}
+
+static void
+keep_size(struct site *s, struct canon *words)
+{
+	if (s == &h.sites[0] && n_sizes < nitems(sizes))
+		sizes[n_sizes++] = words->len;
+}
+
+/* A line of site 0's, of the n-th upload. */
+static void
+check_release(const char *line, size_t n)
+{
+	char kind[32], root[2 * ROUND_DIGEST + 1], officer[KEY_PUBLIC_TEXT],
+	    purpose[64], word[80], expected[KEY_PUBLIC_TEXT];
+	uint8_t digest[ROUND_DIGEST];
+	unsigned round;
+	size_t bytes;
+
+	if (sscanf(line,
+		"%*u %*s upload study=small round=%u kind=%31s bytes=%zu "
+		"root=%64[0-9a-f] officer=%64[0-9a-f] purpose=\"%63[^\"]\" "
+		"prev=",
+		&round, kind, &bytes, root, officer, purpose) != 6)
+		fail_msg("%s", line);
+	snprintf(word, sizeof(word), " round=%u kind=%s ", round, kind);
+	assert_int_equal(audit_lines("s0", "sum", word), 1);
+	assert_int_equal(bytes, sizes[n]);
+	assert_int_equal(hex_bytes(root, digest, sizeof(digest)), 0);
+	assert_non_null(memmem(sent.data, sent.len, digest, sizeof(digest)));
+	hex_text(key_public(h.officer), KEY_PUBLIC, expected);
+	assert_string_equal(officer, expected);
+	assert_string_equal(purpose, "medical research");
+}
+
+/* Study, purpose, who has approved it, and what left: kind, bytes, digest. */
+static void
+each_release_is_a_line_of_the_audit_log(void **state)
+{
+	char line[8300];
+	size_t n = 0;
+	FILE *f;
+
+	(void)state;
+	h.to_rounds = keep_upload;
+	h.upload = keep_size;
+	begin();
+	finish();
+	assert_non_null(f = fopen(in_dir("s0/audit.log"), "re"));
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strstr(line, " upload ") != NULL)
+			check_release(line, n++);
+	}
+	fclose(f);
+	assert_true(n > 0);
+	assert_int_equal(n, n_sizes);
+	assert_int_equal(n, audit_lines("s0", "sum", ""));
+	assert_int_equal(
+	    audit_lines("s0", "study", "purpose=\"medical research\""), 1);
+	canon_free(&sent);
+}
+
 static void
 killed_at(int victim, enum round_type at)
 {
@@ -396,6 +469,7 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_study_gives_the_model_of_all_rows_together),
+		TEST(each_release_is_a_line_of_the_audit_log),
 		TEST(a_site_killed_after_its_ready_comes_back),
 		TEST(a_site_killed_after_its_shares_comes_back),
 		TEST(a_site_killed_after_its_upload_is_counted),
