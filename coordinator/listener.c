@@ -406,6 +406,5 @@ out:
 		log_msg(LOG_ERR, "%s", err.msg);
 	rpc_server_free(l.server);
 	free(l.members);
-	rpc_process_free(&l.process);
-	return rc;
+	rpc_process_end(&l.process, rc);
 }

@@ -504,6 +504,5 @@ out:
 	while (u.jobs != NULL)
 		job_free(u.jobs);
 	free(u.question);
-	rpc_process_free(&u.process);
-	return rc;
+	rpc_process_end(&u.process, rc);
 }

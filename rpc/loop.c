@@ -18,6 +18,8 @@
 #include "common/macros.h"
 #include "rpc/core.h"
 
+#define END_MS 2000 /* for gRPC's own threads */
+
 _Static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT &&
 	POLLHUP == EPOLLHUP && POLLERR == EPOLLERR,
     "poll and epoll disagree");
@@ -175,13 +177,28 @@ stop_helper(struct rpc_loop *l)
 	pthread_join(l->helper, NULL);
 }
 
-void
+/* What is on its way, such as the address of a name, keeps gRPC up for its
+   own threads, though all of ours is freed. */
+static bool
+grpc_ended(void)
+{
+	int64_t until = clock_mono_ms() + END_MS;
+
+	while (grpc_is_initialized()) {
+		if (clock_mono_ms() > until)
+			return false;
+		poll(NULL, 0, 1);
+	}
+	return true;
+}
+
+bool
 rpc_loop_free(struct rpc_loop *l)
 {
 	struct err ignored;
 
 	if (l == NULL)
-		return;
+		return true;
 	stop_helper(l);
 	rpc_loop_finish(l);
 	grpc_call_unref(l->wake);
@@ -203,6 +220,7 @@ rpc_loop_free(struct rpc_loop *l)
 	}
 	free(l->timers);
 	free(l);
+	return grpc_ended();
 }
 
 grpc_completion_queue *

@@ -13,6 +13,7 @@
 #ifndef RPC_LOOP_H
 #define RPC_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -23,9 +24,13 @@ struct rpc_loop;
 typedef void rpc_log_fn(const char *text);
 
 struct rpc_loop *rpc_loop_new(rpc_log_fn *log, struct err *err);
-/* After all servers and clients on it, of which the first to be freed ends
-   the service of descriptors.  Takes up to some 200 ms. */
-void rpc_loop_free(struct rpc_loop *l); /* NULL is fine */
+/*
+ * After all servers and clients on it, of which the first to be freed ends
+ * the service of descriptors.  Takes up to some 200 ms, unless gRPC waits for
+ * something, such as the address of a name.  False if it still does after two
+ * seconds: its threads may go on, and exit() would take OpenSSL from them.
+ */
+bool rpc_loop_free(struct rpc_loop *l); /* NULL is fine */
 
 /* events and revents as for poll(2).  Setting an fd again replaces. */
 typedef int rpc_fd_fn(void *self, int fd, short revents, struct err *err);

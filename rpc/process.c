@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/err.h"
@@ -255,11 +256,14 @@ rpc_process_run(struct rpc_process *p, struct err *err)
 	return 0;
 }
 
-void
-rpc_process_free(struct rpc_process *p)
+_Noreturn void
+rpc_process_end(struct rpc_process *p, int rc)
 {
-	rpc_loop_free(p->loop);
-	p->loop = NULL;
+	bool ended = rpc_loop_free(p->loop);
+
 	free_pems(p->pem);
 	child_free(&p->child);
+	if (!ended)
+		_exit(rc);
+	exit(rc);
 }

@@ -10,7 +10,7 @@
  *     child_ready(&p.child, "", &err)
  *     rpc_process_run(&p, &err)                           until STOP
  *     ... free servers and clients ...
- *     rpc_process_free(&p)
+ *     rpc_process_end(&p, rc)
  */
 #ifndef RPC_PROCESS_H
 #define RPC_PROCESS_H
@@ -52,6 +52,7 @@ int rpc_process_serve(struct rpc_process *p, struct chan *c,
     const struct handler *table, size_t n, void *self, struct err *err);
 /* 0 after STOP or the end of the parent; -1 with an error. */
 int rpc_process_run(struct rpc_process *p, struct err *err);
-void rpc_process_free(struct rpc_process *p);
+/* The end of the process, whose status is rc. */
+_Noreturn void rpc_process_end(struct rpc_process *p, int rc);
 
 #endif

@@ -8,13 +8,16 @@
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
+#include <netdb.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -192,8 +195,7 @@ tear_down(void **state)
 	(void)state;
 	rpc_client_free(f.client);
 	rpc_server_free(f.server);
-	rpc_loop_free(f.loop);
-	return 0;
+	return rpc_loop_free(f.loop) ? 0 : -1;
 }
 
 static struct rpc_op *
@@ -1013,6 +1015,88 @@ a_killed_server_ends_its_calls(void **state)
 	rmdir(dir);
 }
 
+/* gRPC asks this one, on a thread of its own: it answers when it may. */
+
+static struct {
+	atomic_bool held;
+	atomic_int n; /* questions so far */
+	atomic_int open; /* that have no answer yet */
+} lookup;
+
+int
+getaddrinfo(const char *name, const char *service_name,
+    const struct addrinfo *hints, struct addrinfo **answer)
+{
+	__typeof__(&getaddrinfo) real =
+	    (__typeof__(real))dlsym(RTLD_NEXT, "getaddrinfo");
+	int rv;
+
+	lookup.open++;
+	lookup.n++;
+	while (lookup.held)
+		usleep(1000);
+	rv = real(name, service_name, hints, answer);
+	lookup.open--;
+	return rv;
+}
+
+/* All is freed but the loop, and one question is open. */
+static void
+leave_a_question(void)
+{
+	struct err err;
+
+	lookup.held = true;
+	lookup.n = 0;
+	call(f.client, RPC_SEND, "hello", WAIT_MS);
+	for (int i = 0; lookup.n == 0 && i < WAIT_MS; i++)
+		rpc_loop_turn(f.loop, 1, &err);
+	rpc_client_free(f.client);
+	rpc_server_free(f.server);
+	f.client = NULL;
+	f.server = NULL;
+	assert_int_equal(lookup.open, 1);
+}
+
+static void *
+answer_soon(void *arg)
+{
+	(void)arg;
+	usleep(200000);
+	lookup.held = false;
+	return NULL;
+}
+
+/* Else its threads would use what exit() takes down. */
+static void
+the_end_waits_for_a_name_that_is_looked_up(void **state)
+{
+	pthread_t thread;
+
+	(void)state;
+	leave_a_question();
+	assert_int_equal(pthread_create(&thread, NULL, answer_soon, NULL), 0);
+	assert_true(rpc_loop_free(f.loop));
+	f.loop = NULL;
+	assert_int_equal(lookup.open, 0);
+	assert_false(grpc_is_initialized());
+	pthread_join(thread, NULL);
+}
+
+static void
+the_end_does_not_wait_for_ever(void **state)
+{
+	(void)state;
+	leave_a_question();
+	assert_false(rpc_loop_free(f.loop));
+	f.loop = NULL;
+	assert_int_equal(lookup.open, 1);
+	lookup.held = false;
+	for (int i = 0; grpc_is_initialized() && i < WAIT_MS; i++)
+		usleep(1000);
+	assert_false(grpc_is_initialized());
+}
+
 /* The loop by itself. */
 
 static int
@@ -1133,6 +1217,8 @@ main(int argc, char **argv)
 		rpc_test(stopping_lets_running_calls_end),
 		rpc_test(stopping_cancels_what_does_not_end),
 		rpc_test(a_killed_server_ends_its_calls),
+		rpc_test(the_end_waits_for_a_name_that_is_looked_up),
+		rpc_test(the_end_does_not_wait_for_ever),
 		rpc_test(timers_fire_once_in_time_or_not_at_all),
 		rpc_test(a_descriptor_is_served_until_it_is_deleted),
 	};
