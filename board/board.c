@@ -96,6 +96,9 @@ view(const struct board *b)
 		.started = fact_number(b, "started"),
 		.certificate = fact_number(b, "certificate-until"),
 		.restarts = fact_number(b, "restarts"),
+		.state = fact_number(b, "state-bytes"),
+		.state_free = fact_number(b, "state-free-bytes"),
+		.audit = fact_number(b, "audit-bytes"),
 		.snapshot = b->snapshot,
 		.received = b->received,
 		.now = clock_utc(),
@@ -328,7 +331,7 @@ on_snapshot(void *self, struct msg *m, struct err *err)
 	return 0;
 }
 
-/* The certificate is a new one. */
+/* The certificate is a new one, or a minute has passed. */
 static int
 on_config(void *self, struct msg *m, struct err *err)
 {

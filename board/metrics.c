@@ -73,6 +73,27 @@ get_restarts(const struct board_view *v, int64_t *value)
 	return true;
 }
 
+static bool
+get_state(const struct board_view *v, int64_t *value)
+{
+	*value = v->state;
+	return *value > 0;
+}
+
+static bool
+get_state_free(const struct board_view *v, int64_t *value)
+{
+	*value = v->state_free;
+	return v->state > 0;
+}
+
+static bool
+get_audit(const struct board_view *v, int64_t *value)
+{
+	*value = v->audit;
+	return *value > 0;
+}
+
 /* Where it has one for each study. */
 
 static bool
@@ -86,7 +107,7 @@ static bool
 get_round(const struct board_study *s, uint64_t *value)
 {
 	*value = s->round;
-	return true;
+	return *value > 0;
 }
 
 static bool
@@ -164,6 +185,13 @@ static const struct family {
 	{ "consilium_process_restarts", "counter", NULL,
 	    "How often all processes were started again after one had died",
 	    .get = get_restarts },
+	{ "consilium_state_bytes", "gauge", "bytes",
+	    "Size of all files in the state folder", .get = get_state },
+	{ "consilium_state_free_bytes", "gauge", "bytes",
+	    "What is free for the daemon on the state folder's file system",
+	    .get = get_state_free },
+	{ "consilium_audit_log_bytes", "gauge", "bytes",
+	    "Size of the audit log", .get = get_audit },
 	{ "consilium_manifest_epoch", "gauge", NULL,
 	    "Number of the membership manifest in force",
 	    .fact = "manifest-epoch" },
@@ -176,8 +204,25 @@ static const struct family {
 	    "Preparations that failed, since the start",
 	    .fact = "failed-preparations" },
 	{ "consilium_refused_messages", "counter", NULL,
-	    "Messages of the coordinator that were refused, since the start",
+	    "Messages of the other side that were refused, since the start",
 	    .fact = "refused-messages" },
+	{ "consilium_coordinator_reached", "gauge", NULL,
+	    "At a site: 1 if the coordinator answered the newest question",
+	    .fact = "coordinator-reached" },
+	{ "consilium_sites_connected", "gauge", NULL,
+	    "At the coordinator: members that have asked for something within "
+	    "30 seconds",
+	    .fact = "sites-connected" },
+	{ "consilium_rounds_summed", "counter", NULL,
+	    "At the coordinator: rounds that came to a sum, since the start",
+	    .fact = "rounds-summed" },
+	{ "consilium_rounds_aborted", "counter", NULL,
+	    "Rounds that ended without a sum, since the start",
+	    .fact = "rounds-aborted" },
+	{ "consilium_round_finished_timestamp_seconds", "gauge", "seconds",
+	    "When the last round came to its sum since the start, in seconds "
+	    "since 1970",
+	    .fact = "round-finished-utc" },
 	{ "consilium_checkpoint_timestamp_seconds", "gauge", "seconds",
 	    "When the coordinator last countersigned the audit log, which it "
 	    "does hourly while it is reached, in seconds since 1970",

@@ -269,6 +269,31 @@ put_certificate(struct canon *out, const struct board_view *v)
 	put(out, "</div>\n");
 }
 
+/* "2.5 GB" */
+static void
+put_bytes(struct canon *out, int64_t n)
+{
+	static const char *const units[] = { "bytes", "KB", "MB", "GB", "TB" };
+	double v = (double)n;
+	size_t i = 0;
+
+	for (; v >= 999.5 && i + 1 < nitems(units); i++)
+		v /= 1000;
+	textf(out, i > 0 && v < 9.95 ? "%.1f %s" : "%.0f %s", v, units[i]);
+}
+
+static void
+put_disk(struct canon *out, const struct board_view *v)
+{
+	if (v->state <= 0)
+		return;
+	put(out, "<div class=\"fact\"><b>");
+	put_bytes(out, v->state_free);
+	put(out, "</b>free for the state, which has ");
+	put_bytes(out, v->state);
+	put(out, "</div>\n");
+}
+
 static void
 put_daemon(struct canon *out, const struct board_view *v)
 {
@@ -289,6 +314,7 @@ put_daemon(struct canon *out, const struct board_view *v)
 	textf(out, "%" PRId64, v->restarts);
 	put(out, "</b>restarts of its processes since then</div>\n");
 	put_certificate(out, v);
+	put_disk(out, v);
 	put(out, "</div>\n");
 }
 

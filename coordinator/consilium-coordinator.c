@@ -110,19 +110,27 @@ look_at_config(const struct coordinator *c, struct err *err)
 }
 
 static int
-reload(void *self, struct err *err)
+tell_board(void *self, struct err *err)
 {
 	struct coordinator *c = self;
 	struct chan *board = family_chan(c->family, PROC_BOARD);
+
+	if (board == NULL)
+		return 0;
+	return house_board_tell(&c->board, c->family, board, err);
+}
+
+static int
+reload(void *self, struct err *err)
+{
+	struct coordinator *c = self;
 
 	if (look_at_config(c, err) < 0 ||
 	    house_certificate(c->config->keys, c->config->name,
 		&c->board.certificate_until, err) < 0 ||
 	    tell(c, family_chan(c->family, PROC_CONTROL), err) < 0)
 		return -1;
-	if (board == NULL)
-		return 0;
-	return house_board_tell(&c->board, c->family, board, err);
+	return tell_board(c, err);
 }
 
 static void
@@ -142,6 +150,7 @@ static const struct family_plan plan = {
 	.reload = reload,
 	.reloads = PROC_LISTENER,
 	.daily = daily,
+	.minutely = tell_board,
 };
 
 /* All that can be wrong without anything having been touched. */
@@ -159,6 +168,7 @@ read_config(struct coordinator *c, struct err *err)
 		return -1;
 	c->board.side = "coordinator";
 	c->board.name = k->name;
+	c->board.state = k->state;
 	if (c->options.check_only &&
 	    house_be_owner(path, k->state, c->as, err) < 0)
 		return -1;

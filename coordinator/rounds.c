@@ -52,6 +52,7 @@ reply_error(
 		*err = *why;
 		return -1;
 	}
+	s->refused++;
 	return reply(
 	    s, tag, (uint32_t)why->code, why->msg, strlen(why->msg), err);
 }
@@ -158,8 +159,9 @@ rounds_wake(struct rounds *s, struct err *err)
 	}
 	if (rounds_show(s, err) < 0)
 		return -1;
-	return loop_set_timer(
-	    s->loop, s->waiting != NULL ? TICK_MS : -1, tick, s, err);
+	return loop_set_timer(s->loop,
+	    s->waiting != NULL || rounds_connected(s) > 0 ? TICK_MS : -1, tick,
+	    s, err);
 }
 
 static int
@@ -254,6 +256,7 @@ refuse_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
 	else if (checkpoint_countersign(
 		     old.data, old.len, clock_utc(), s->key, &out, err) == 0)
 		rv = reply(s, tag, 0, out.data, out.len, err);
+	s->refused += old.len != 0;
 out:
 	canon_free(&old);
 	canon_free(&out);
@@ -429,6 +432,7 @@ on_request(void *self, struct msg *m, struct err *err)
 		err_set(&why, ERR_REFUSED, "not an active member");
 		return reply_error(s, m->tag, &why, err);
 	}
+	s->heard_ms[site] = clock_mono_ms();
 	return methods[method](
 	    s, m->tag, (uint16_t)site, in.p, (size_t)(in.end - in.p), err);
 }

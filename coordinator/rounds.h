@@ -69,6 +69,7 @@ struct work {
 	uint16_t cohort[BOOK_SITES_MAX];
 	size_t n_cohort;
 	struct coord_round *round; /* the open one; NULL before it starts */
+	uint64_t last_round; /* the newest one's number */
 	/* What the open round is under, if there is a newer manifest since it
 	   was certified; else NULL. */
 	struct manifest *manifest;
@@ -99,6 +100,12 @@ struct rounds {
 	struct work *works;
 	struct waiting *waiting;
 	bool is_old, lacks_study; /* which was said */
+	/* For the board: when each member was last heard (monotonic); since the
+	   start, messages that were refused, rounds with a sum, rounds without,
+	   and when the last sum was (UTC). */
+	int64_t heard_ms[UINT16_MAX + 1];
+	uint64_t refused, summed, aborted;
+	int64_t summed_utc;
 };
 
 /* Something has changed: answer whom it lets answer. */
@@ -110,6 +117,8 @@ struct manifest *rounds_manifest_of(
     struct rounds *s, uint32_t epoch, struct err *err);
 int rounds_load(struct rounds *s, struct err *err);
 int rounds_send_allow_list(struct rounds *s, struct err *err);
+/* Members that have asked for something within the last half minute. */
+size_t rounds_connected(const struct rounds *s);
 int rounds_show(struct rounds *s, struct err *err);
 int rounds_on_control(void *self, struct msg *m, struct err *err);
 struct work *work_find(struct rounds *s, const uint8_t digest[BOOK_DIGEST]);

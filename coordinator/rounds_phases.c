@@ -171,6 +171,7 @@ work_start_round(struct work *w, struct err *err)
 		goto fail;
 	if (book_commit(w->rounds->book, err) < 0)
 		return -1;
+	w->last_round = about.round;
 	log_event(
 	    EVENT_ROUND_BEGAN, LOG_INFO, WORK_FIELDS(w), "round announced");
 	return 0;
@@ -195,6 +196,7 @@ work_abort(struct work *w, const char *why, struct err *err)
 	    keep(w, err) < 0)
 		return -1;
 	clear_deadline(w);
+	w->rounds->aborted++;
 	log_event(EVENT_ROUND_ENDED, LOG_WARNING, WORK_FIELDS(w),
 	    "round aborted: %s", why);
 	work_drop_parts(w, 0);
@@ -434,6 +436,9 @@ work_advance(struct work *w, const struct round_about *about,
 	log_event(EVENT_ROUND_SUM, LOG_INFO, WORK_FIELDS(w),
 	    "sum over %zu sites; %s", n,
 	    plan_done(next) ? "the study is done" : plan_kind(next));
+	w->rounds->summed++;
+	w->rounds->summed_utc = clock_utc();
+	w->last_round = MAX(w->last_round, about->round);
 	coord_round_free(w->round);
 	w->round = NULL;
 	manifest_free(w->manifest);

@@ -26,6 +26,7 @@
 #include "study/study.h"
 
 #define DIGEST_TEXT (2 * BOOK_DIGEST + 1)
+#define CONNECTED_MS 30000 /* a question is held for 20 s */
 
 void
 work_free(struct work *w)
@@ -174,6 +175,7 @@ load_work(struct rounds *s, const struct book_study *st, struct err *err)
 		goto out;
 	w->id = st->id;
 	w->status = st->status;
+	w->last_round = st->last_round;
 	w->n_cohort = st->n_cohort;
 	memcpy(w->cohort, st->cohort, sizeof(w->cohort));
 	if (load_step(s, w, err) < 0)
@@ -459,6 +461,22 @@ work_status(const struct work *w)
 				    : book_status_name(w->status);
 }
 
+size_t
+rounds_connected(const struct rounds *s)
+{
+	int64_t since = clock_mono_ms() - CONNECTED_MS;
+	size_t n = 0;
+
+	for (size_t i = 0; s->manifest != NULL && i < s->manifest->n_sites;
+	     i++) {
+		const struct manifest_site *m = &s->manifest->sites[i];
+
+		n += m->active && s->heard_ms[m->id] != 0 &&
+		    s->heard_ms[m->id] >= since;
+	}
+	return n;
+}
+
 /* What the board shows of us. */
 int
 rounds_show(struct rounds *s, struct err *err)
@@ -477,11 +495,11 @@ rounds_show(struct rounds *s, struct err *err)
 		snprintf(b.kind, sizeof(b.kind), "%s", plan_kind(k->plan));
 		b.step = plan_index(k->plan);
 		b.rounds_done = b.step;
+		b.round = k->last_round;
 		if (k->round != NULL) {
 			struct coord_tally t =
 			    coord_round_tally(k->round, work_context(k, &c));
 
-			b.round = coord_round_about(k->round)->round;
 			b.have = (uint32_t)t.have;
 			b.need = (uint32_t)t.need;
 			b.most = (uint32_t)t.most;
@@ -498,6 +516,12 @@ rounds_show(struct rounds *s, struct err *err)
 		board_fact(
 		    &w, "members", "%zu", manifest_n_active(s->manifest));
 	}
+	board_fact(&w, "sites-connected", "%zu", rounds_connected(s));
+	board_fact(&w, "refused-messages", "%" PRIu64, s->refused);
+	board_fact(&w, "rounds-summed", "%" PRIu64, s->summed);
+	board_fact(&w, "rounds-aborted", "%" PRIu64, s->aborted);
+	if (s->summed_utc != 0)
+		board_fact(&w, "round-finished-utc", "%" PRId64, s->summed_utc);
 	return board_send(&w, board, err);
 }
 
@@ -526,8 +550,7 @@ cmd_status(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
 		ctl_reply_cell(r, "%s", work_status(w));
 		ctl_reply_cell(r, "%u", plan_index(w->plan));
 		ctl_reply_cell(r, "%s", plan_kind(w->plan));
-		ctl_reply_cell(r, "%" PRIu64,
-		    w->round != NULL ? coord_round_about(w->round)->round : 0);
+		ctl_reply_cell(r, "%" PRIu64, w->last_round);
 		ctl_reply_cell(r, "%s",
 		    w->round != NULL
 			? coord_phase_name(coord_round_phase(w->round))

@@ -456,19 +456,27 @@ look_at_config(const struct consiliumd *d, struct err *err)
 }
 
 static int
-reload(void *self, struct err *err)
+tell_board(void *self, struct err *err)
 {
 	struct consiliumd *d = self;
 	struct chan *board = family_chan(d->family, PROC_BOARD);
+
+	if (board == NULL)
+		return 0;
+	return house_board_tell(&d->board, d->family, board, err);
+}
+
+static int
+reload(void *self, struct err *err)
+{
+	struct consiliumd *d = self;
 
 	if (look_at_config(d, err) < 0 ||
 	    house_certificate(d->config->keys, d->config->name,
 		&d->board.certificate_until, err) < 0 ||
 	    tell(d, family_chan(d->family, PROC_CONTROL), err) < 0)
 		return -1;
-	if (board == NULL)
-		return 0;
-	return house_board_tell(&d->board, d->family, board, err);
+	return tell_board(d, err);
 }
 
 static void
@@ -489,6 +497,7 @@ static const struct family_plan plan = {
 	.reload = reload,
 	.reloads = PROC_UPLINK,
 	.daily = daily,
+	.minutely = tell_board,
 	.job_gone = job_gone,
 };
 
@@ -532,6 +541,7 @@ read_config(struct consiliumd *d, struct err *err)
 		return -1;
 	d->board.side = "site";
 	d->board.name = c->name;
+	d->board.state = c->state;
 	log_site(c->name);
 	if (d->options.check_only &&
 	    house_be_owner(path, c->state, d->as, err) < 0)

@@ -141,10 +141,20 @@ static const struct handler from_parent[] = {
 	{ MSG_JOB_GONE, PROC_PARENT, 5, 1024, gate_on_job_gone },
 };
 
+static int
+on_reached(void *self, struct msg *m, struct err *err)
+{
+	struct gate *g = self;
+
+	g->reached = m->data[0] != 0;
+	return gate_show(g, err);
+}
+
 static const struct handler from_uplink[] = {
 	{ MSG_FROM_COORDINATOR, PROC_UPLINK, 1, 4 << 20, on_coordinator },
 	{ MSG_FETCHED, PROC_UPLINK, 1, CHAN_MAX, gate_on_fetched },
 	{ MSG_DELIVERED, PROC_UPLINK, 8, 1024, gate_on_delivered },
+	{ MSG_REACHED, PROC_UPLINK, 1, 1, on_reached },
 };
 
 static const struct handler from_control[] = {

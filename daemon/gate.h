@@ -72,7 +72,12 @@ struct gate {
 	   any log of ours that a checkpoint is known of, also a longer one */
 	uint64_t checkpoint, proven;
 	int64_t checkpoint_utc; /* when; 0: not yet */
-	uint64_t failed, refused; /* preparations, messages; since the start */
+	/* For the board: whether the coordinator answers; since the start,
+	   preparations that failed, messages that were refused, rounds that
+	   ended without a sum, and when the last one with a sum was (UTC). */
+	bool reached;
+	uint64_t failed, refused, ended;
+	int64_t summed_utc;
 	bool past_known; /* the coordinator has countersigned since the start */
 	uint64_t checkpoint_tag; /* of the one on its way; 0: none */
 	uint64_t checkpoint_lines; /* in it */

@@ -402,6 +402,10 @@ gate_show(struct gate *g, struct err *err)
 	board_fact(&w, "needs-restore", "%d", g->restored);
 	board_fact(&w, "failed-preparations", "%" PRIu64, g->failed);
 	board_fact(&w, "refused-messages", "%" PRIu64, g->refused);
+	board_fact(&w, "coordinator-reached", "%d", g->reached);
+	board_fact(&w, "rounds-aborted", "%" PRIu64, g->ended);
+	if (g->summed_utc != 0)
+		board_fact(&w, "round-finished-utc", "%" PRId64, g->summed_utc);
 	if (g->checkpoint_utc != 0)
 		board_fact(&w, "checkpoint-utc", "%" PRId64, g->checkpoint_utc);
 	if (rv < 0) {

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/hex.h"
 #include "common/log.h"
@@ -314,6 +315,7 @@ finish(
 	}
 	site_round_free(r->round);
 	r->round = NULL;
+	g->summed_utc = clock_utc();
 	log_event(EVENT_ROUND_SUM, LOG_INFO, ROUND_FIELDS(r),
 	    "sum of round %s (%s) over %zu sites accepted (%s)%s%s; %s", round,
 	    kind, p->n, how, learned[0] != '\0' ? ": " : "", learned,

@@ -396,6 +396,7 @@ on_abort(struct incoming *in, struct err *err)
 		why, "convicted", text, NULL) < 0)
 		return -1;
 	in->r->aborted = in->r->last_round;
+	in->g->ended++;
 	return run_idle(in->g, in->r, err);
 }
 

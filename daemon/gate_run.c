@@ -325,6 +325,7 @@ run_new_epoch(struct gate *g, struct run *r, struct err *err)
 		return 0;
 	site_round_give_up(r->round);
 	r->aborted = r->last_round;
+	g->ended++;
 	if (audit_event(g->audit, err, "abort", "study", r->name, "why",
 		"a new membership manifest", "convicted", "0", NULL) < 0)
 		return -1;

@@ -63,6 +63,7 @@ struct uplink {
 	bool pausing; /* the gate has a message to think about */
 	struct backoff backoff; /* of the coordinator that is away */
 	char why[WHY_MAX]; /* of the last one, as logged */
+	bool reached; /* as the gate was told */
 };
 
 static int ask(void *self, struct err *err);
@@ -106,6 +107,17 @@ log_failure(
 }
 
 static int
+tell_gate(struct uplink *u, bool reached, struct err *err)
+{
+	uint8_t is = reached;
+
+	if (u->reached == reached)
+		return 0;
+	u->reached = reached;
+	return chan_send(u->gate, MSG_REACHED, 0, &is, 1, -1, err);
+}
+
+static int
 on_failure(
     struct uplink *u, enum rpc_status status, const char *text, struct err *err)
 {
@@ -116,7 +128,8 @@ on_failure(
 	if (outdated != NULL)
 		return err_set(err, ERR_SYSTEM,
 		    "%s was replaced: starting again to read it", outdated);
-	if (log_failure(u, status, text, err) < 0)
+	if (log_failure(u, status, text, err) < 0 ||
+	    tell_gate(u, false, err) < 0)
 		return -1;
 	return ask_later(u, delay, err);
 }
@@ -127,6 +140,8 @@ on_success(struct uplink *u, struct err *err)
 	bool was_down = is_away(u);
 
 	backoff_reset(&u->backoff);
+	if (tell_gate(u, true, err) < 0)
+		return -1;
 	if (!was_down)
 		return 0;
 	u->why[0] = '\0';

@@ -29,6 +29,7 @@
 #define STOP_MS 10000 /* until who was asked to stop is killed */
 #define BACKOFF_MS 250 /* doubled with each death in a row */
 #define BACKOFF_MAX_MS 30000
+#define MINUTE_MS ((int64_t)60 * 1000)
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 #define STATUS_MAX 120
 #define HANDLERS_MAX 48
@@ -83,6 +84,7 @@ struct family {
 static int on_signal(void *self, int fd, short revents, struct err *err);
 static int on_ping_time(void *self, struct err *err);
 static int on_day(void *self, struct err *err);
+static int on_minute(void *self, struct err *err);
 static int start_all(void *self, struct err *err);
 
 /* Messages of residents. */
@@ -256,7 +258,8 @@ family_new(const struct family_plan *plan, void *self, int log_priority,
 	}
 	make_handlers(f);
 	if (open_signals(f, err) < 0 ||
-	    loop_set_timer(f->loop, DAY_MS, on_day, f, err) < 0) {
+	    loop_set_timer(f->loop, DAY_MS, on_day, f, err) < 0 ||
+	    loop_set_timer(f->loop, MINUTE_MS, on_minute, f, err) < 0) {
 		family_free(f);
 		return NULL;
 	}
@@ -683,6 +686,16 @@ on_day(void *self, struct err *err)
 
 	f->plan->daily(f->self);
 	return loop_set_timer(f->loop, DAY_MS, on_day, f, err);
+}
+
+static int
+on_minute(void *self, struct err *err)
+{
+	struct family *f = self;
+
+	if (f->phase == RUNNING && f->plan->minutely(f->self, err) < 0)
+		return -1;
+	return loop_set_timer(f->loop, MINUTE_MS, on_minute, f, err);
 }
 
 int

@@ -50,6 +50,8 @@ struct family_plan {
 	enum proc reloads; /* who takes new certificates, or PROC_NONE */
 	/* Once a day, for what expires.  It logs. */
 	void (*daily)(void *self);
+	/* Once a minute while all run, for what changes by itself. */
+	int (*minutely)(void *self, struct err *err);
 	/* A job has ended.  how is a sentence's end for the log. */
 	int (*job_gone)(void *self, uint64_t tag, bool ok, const char *how,
 	    struct err *err);

@@ -4,8 +4,11 @@
 #include "privsep/house_board.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <errno.h>
+#include <fts.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -86,11 +89,44 @@ house_board_open(struct house_board *b, const struct ini_address *a,
 	return listen_board(b, a, err);
 }
 
+/* Bytes of the state's files, and what is left; 0 where it cannot be told. */
+struct disk {
+	long long state, free, audit;
+};
+
+static struct disk
+measure(const char *state)
+{
+	char path[4096], *const roots[] = { path, NULL };
+	struct disk d = { 0 };
+	struct statvfs fs;
+	struct stat st;
+	FTSENT *e;
+	FTS *fts;
+
+	snprintf(path, sizeof(path), "%s/audit.log", state);
+	if (stat(path, &st) == 0)
+		d.audit = st.st_size;
+	if (statvfs(state, &fs) == 0)
+		d.free = (long long)fs.f_bavail * (long long)fs.f_frsize;
+	snprintf(path, sizeof(path), "%s", state);
+	if ((fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL)) == NULL)
+		return d;
+	while ((e = fts_read(fts)) != NULL) {
+		if (e->fts_info == FTS_F)
+			d.state += e->fts_statp->st_size;
+	}
+	fts_close(fts);
+	return d;
+}
+
 int
 house_board_tell(const struct house_board *b, const struct family *f,
     struct chan *to, struct err *err)
 {
-	char started[24], until[24], restarts[16];
+	struct disk disk = measure(b->state);
+	char started[24], until[24], restarts[16], size[24], left[24],
+	    audit[24];
 	const struct family_fact facts[] = {
 		{ "side", b->side },
 		{ "name", b->name },
@@ -98,11 +134,17 @@ house_board_tell(const struct house_board *b, const struct family *f,
 		{ "started", started },
 		{ "certificate-until", until },
 		{ "restarts", restarts },
+		{ "state-bytes", size },
+		{ "state-free-bytes", left },
+		{ "audit-bytes", audit },
 	};
 
 	snprintf(started, sizeof(started), "%lld", (long long)b->started);
 	snprintf(until, sizeof(until), "%lld", (long long)b->certificate_until);
 	snprintf(restarts, sizeof(restarts), "%u", family_restarts(f));
+	snprintf(size, sizeof(size), "%lld", disk.state);
+	snprintf(left, sizeof(left), "%lld", disk.free);
+	snprintf(audit, sizeof(audit), "%lld", disk.audit);
 	return family_give_config(
 	    to, "board", "", 0, facts, nitems(facts), err);
 }

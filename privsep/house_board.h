@@ -18,7 +18,7 @@ struct ini_address;
 struct house_board {
 	int fd; /* -1: there is no board */
 	char at[80]; /* "127.0.0.1:7480", also for port 0 or a name */
-	const char *side, *name; /* the caller's */
+	const char *side, *name, *state; /* the caller's; a folder */
 	int64_t started, certificate_until; /* UTC */
 };
 
@@ -29,7 +29,8 @@ struct house_board {
 int house_board_open(struct house_board *b, const struct ini_address *a,
     struct family_plan *plan, enum proc master, struct err *err);
 
-/* Its equipment; and the facts alone, where they have changed. */
+/* Its equipment; and the facts alone, where they have changed: a folder's size
+   does so at any time. */
 int house_board_equip(const struct house_board *b, const struct family *f,
     struct chan *to, struct err *err);
 int house_board_tell(const struct house_board *b, const struct family *f,

@@ -42,6 +42,7 @@ static const char *const msg_names[MSG_COUNT] = {
 	[MSG_FETCH] = "FETCH",
 	[MSG_FETCHED] = "FETCHED",
 	[MSG_DELIVERED] = "DELIVERED",
+	[MSG_REACHED] = "REACHED",
 	[MSG_ALLOW_LIST] = "ALLOW_LIST",
 	[MSG_REQUEST] = "REQUEST",
 	[MSG_REPLY] = "REPLY",

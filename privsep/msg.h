@@ -101,6 +101,8 @@ enum msg_type {
 	MSG_DELIVERED, /* uplink -> gate: u32 0 or enum err_code (ERR_SYSTEM: not
 	                  now), bytes why; ends TO_COORDINATOR and UPLOAD, and a
 	                  FETCH that failed */
+	MSG_REACHED, /* uplink -> gate: u8 1: the coordinator has answered, 0: not
+	                any more; at each change */
 
 	/* listener <-> rounds */
 	MSG_ALLOW_LIST, /* rounds -> listener: u32 n, n times (u32 site, raw 32

@@ -51,6 +51,9 @@ tell(const char *until)
 		{ "started", "1790000000" },
 		{ "certificate-until", until },
 		{ "restarts", "2" },
+		{ "state-bytes", "2540000000" },
+		{ "state-free-bytes", "731000" },
+		{ "audit-bytes", "1234" },
 	};
 	struct err err;
 
@@ -241,6 +244,11 @@ send_state(void)
 	board_fact(&w, "failed-preparations", "3");
 	board_fact(&w, "refused-messages", "0");
 	board_fact(&w, "checkpoint-utc", "1795000001");
+	board_fact(&w, "coordinator-reached", "1");
+	board_fact(&w, "sites-connected", "3");
+	board_fact(&w, "rounds-summed", "7");
+	board_fact(&w, "rounds-aborted", "2");
+	board_fact(&w, "round-finished-utc", "1795000002");
 	board_fact(&w, "members", "not a number");
 	board_fact(&w, "policy <purposes>", "research & teaching");
 	assert_int_equal(board_send(&w, b.gate, &err), 0);
@@ -283,6 +291,7 @@ the_page_shows_what_was_sent_and_escapes_it(void **state)
 		"smallest-k 3 &lt; 5 &amp; purpose unknown",
 		"<dt>policy &lt;purposes&gt;</dt><dd>research &amp; teaching",
 		"2030-03-17 17:46:40 UTC", "<b>2</b>restarts",
+		"<b>731 KB</b>free for the state, which has 2.5 GB",
 		PACKAGE_VERSION };
 	const char *page;
 
@@ -343,6 +352,14 @@ the_metrics_are_openmetrics(void **state)
 		"consilium_preparation_failures_total 3",
 		"consilium_refused_messages_total 0",
 		"consilium_checkpoint_timestamp_seconds 1795000001",
+		"consilium_state_bytes 2540000000",
+		"consilium_state_free_bytes 731000",
+		"consilium_audit_log_bytes 1234",
+		"consilium_coordinator_reached 1",
+		"consilium_sites_connected 3",
+		"consilium_rounds_summed_total 7",
+		"consilium_rounds_aborted_total 2",
+		"consilium_round_finished_timestamp_seconds 1795000002",
 		"consilium_study_status{study=\"lung\",status=\"approved\"} 1",
 		"consilium_study_step{study=\"lung\"} 3",
 		"consilium_round{study=\"lung\"} 4",
@@ -374,6 +391,8 @@ the_metrics_are_openmetrics(void **state)
 	}
 	lacks(answer, "\nconsilium_members ");
 	lacks(answer, "sites_present{study=\"bi");
+	/* There is no round 0. */
+	lacks(answer, "consilium_round{study=\"bi");
 }
 
 static void

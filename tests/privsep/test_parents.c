@@ -1190,6 +1190,7 @@ fetch(const char *resource, int n)
 static void
 the_board_is_there_where_it_is_configured(void **state)
 {
+	static const uint8_t zeros[70000];
 	char target[4096], line[128];
 	int64_t until = clock_utc() + 50 * CERT_DAY;
 
@@ -1206,6 +1207,8 @@ the_board_is_there_where_it_is_configured(void **state)
 	assert_non_null(strstr(fetch("/", 1), "<h1>freiburg</h1>"));
 	assert_non_null(strstr(fetch("/metrics", 1), "\nconsilium_up 0\n"));
 	put_certificate(clock_utc() - CERT_DAY, until);
+	put_text("state/audit.log", "12345");
+	put("state/db/gate.db", zeros, sizeof(zeros));
 	kill(d.pid, SIGHUP);
 	await(d.log, "notice: reloaded", 1);
 	snprintf(line, sizeof(line),
@@ -1213,6 +1216,15 @@ the_board_is_there_where_it_is_configured(void **state)
 	    "%lld\n",
 	    (long long)until);
 	assert_non_null(strstr(fetch("/metrics", 1), line));
+	snprintf(line, sizeof(line), "\nconsilium_state_bytes %zu\n",
+	    sizeof(zeros) + 5);
+	assert_non_null(strstr(fetch("/metrics", 1), line));
+	assert_non_null(
+	    strstr(fetch("/metrics", 1), "\nconsilium_audit_log_bytes 5\n"));
+	assert_non_null(
+	    strstr(fetch("/metrics", 1), "\nconsilium_state_free_bytes "));
+	unlink(path("state/audit.log"));
+	unlink(path("state/db/gate.db"));
 	kill(pid_of("gate", 1), SIGKILL);
 	await(d.log, "notice: ready", 2);
 	assert_non_null(strstr(

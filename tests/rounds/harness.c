@@ -214,6 +214,8 @@ start_site(struct site *s)
 	hand_over(s->parent, "coordinator.pub", in_dir("coordinator.pub"));
 	s->uplink = peer(s->parent, PROC_UPLINK, PROC_GATE);
 	s->control = peer(s->parent, PROC_CONTROL, PROC_GATE);
+	if (h.o.board)
+		s->board = peer(s->parent, PROC_BOARD, PROC_GATE);
 	configure(s->parent, config, s->state);
 	s->next_tag = 0;
 	s->ask_at = 0;
@@ -283,6 +285,8 @@ void
 kill_site(struct site *s)
 {
 	stop(&s->pid, &s->parent, &s->uplink, &s->control);
+	chan_free(s->board);
+	s->board = NULL;
 	for (size_t i = 0; i < nitems(calls); i++) {
 		if (calls[i].site == s)
 			calls[i].site = NULL;

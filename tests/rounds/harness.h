@@ -43,7 +43,7 @@ struct site {
 	uint16_t id;
 	struct key *key;
 	pid_t pid;
-	struct chan *parent, *uplink, *control;
+	struct chan *parent, *uplink, *control, *board;
 	double y[ROWS], a[ROWS], b[ROWS];
 	struct canon poll; /* body of Next; empty: do not ask */
 	uint64_t next_tag; /* of the question that waits; 0: none */
@@ -75,7 +75,7 @@ struct options {
 	const char *policy; /* more lines of the sites' [policy], or NULL */
 	unsigned ready_wait_s, deadline_s; /* of each phase */
 	unsigned keep_tables; /* [policy] keep-tables of the sites */
-	bool board; /* rounds has one: h.board, which the test reads */
+	bool board; /* all have one: the test reads it */
 	unsigned iterations; /* of Newton's at most; 0: the default */
 	/* If set, all run under tests/faults/shim.so, and this is called before
 	   they start: it says what is to happen (h.faults). */

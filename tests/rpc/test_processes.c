@@ -108,7 +108,7 @@ start(struct process *p, enum proc proc, enum proc peer,
 	send_config(p, tls, config);
 }
 
-/* The next message of that type; STATUS may come at any time. */
+/* The next message of that type; STATUS and REACHED may come at any time. */
 static struct msg
 expect(struct chan *c, enum msg_type type)
 {
@@ -123,7 +123,7 @@ expect(struct chan *c, enum msg_type type)
 			    rc == 0 ? "the end" : err.msg);
 		if (m.type == type)
 			return m;
-		if (m.type != MSG_STATUS)
+		if (m.type != MSG_STATUS && m.type != MSG_REACHED)
 			fail_msg("%s, expected %s", msg_name(m.type),
 			    msg_name(type));
 		msg_free(&m);
@@ -355,6 +355,16 @@ expect_at_gate(enum msg_type type, uint64_t tag, const char *text)
 	assert_int_equal(m.tag, tag);
 	assert_int_equal(m.len, strlen(text));
 	assert_memory_equal(m.data, text, m.len);
+	msg_free(&m);
+}
+
+static void
+expect_reached(bool reached)
+{
+	struct msg m = expect(f.uplink.peer, MSG_REACHED);
+
+	assert_int_equal(m.len, 1);
+	assert_int_equal(m.data[0], reached);
 	msg_free(&m);
 }
 
@@ -814,15 +824,20 @@ a_coordinator_that_was_away_is_found_again(void **state)
 	(void)state;
 	from_gate(MSG_POLL, 0, "state 0", 7);
 	expect_question("state 0", &tag);
+	from_rounds(tag, 0, "", 0);
+	expect_reached(true);
+	expect_question("state 0", &tag);
 	kill(f.listener.pid, SIGKILL);
 	assert_int_equal(finish(&f.listener), -1);
 	expect_log("coordinator not reached: ");
+	expect_reached(false);
 	from_gate(MSG_TO_COORDINATOR, 1, "ready", 5);
 	assert_int_equal(delivered(1, why, sizeof(why)), ERR_SYSTEM);
 	start_listener(f.port);
 	allow(true);
 	expect_question("state 0", &tag);
 	from_rounds(tag, 0, "announce", 8);
+	expect_reached(true);
 	expect_at_gate(MSG_FROM_COORDINATOR, 0, "announce");
 	expect_log("coordinator reached");
 }
