@@ -151,7 +151,8 @@ print_json(void *arg, const char *line)
 	e->out.failed |= value.failed;
 	json_end_object(&e->json);
 	canon_free(&value);
-	fwrite(e->out.data, 1, e->out.len, stdout);
+	if (!e->out.failed)
+		fwrite(e->out.data, 1, e->out.len, stdout);
 	e->out.len = 0;
 }
 
