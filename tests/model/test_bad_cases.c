@@ -496,8 +496,9 @@ has_no_nan(const struct canon *out)
 	for (const char *v = text; *v != '\0'; v++) {
 		bool begins = v == text || isalnum((unsigned char)v[-1]) == 0;
 
-		if (begins && isalnum((unsigned char)v[3]) == 0 &&
-		    (strncmp(v, "nan", 3) == 0 || strncmp(v, "inf", 3) == 0))
+		if (begins &&
+		    (strncmp(v, "nan", 3) == 0 || strncmp(v, "inf", 3) == 0) &&
+		    isalnum((unsigned char)v[3]) == 0)
 			fail_msg("%.60s", v);
 	}
 }
