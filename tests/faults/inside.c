@@ -113,7 +113,13 @@ dead(const void *p)
 	}
 }
 
-#ifndef CONSILIUM_SANITIZE
+/* AddressSanitizer has an allocator of its own, with names for such as this. */
+#ifdef CONSILIUM_SANITIZE
+#define __libc_malloc __interceptor_malloc
+#define __libc_calloc __interceptor_calloc
+#define __libc_realloc __interceptor_realloc
+#define __libc_free __interceptor_free
+#endif
 
 void *__libc_malloc(size_t len);
 void *__libc_calloc(size_t len, size_t size);
@@ -229,17 +235,9 @@ sodium_free(void *p)
 	REAL(sodium_free)(p);
 }
 
-#endif
-
 /*
  * OpenSSL lets itself be given an allocator, before it makes anything.
  */
-
-#ifdef CONSILIUM_SANITIZE
-#define __libc_malloc malloc
-#define __libc_realloc realloc
-#define __libc_free free
-#endif
 
 static void *
 ssl_malloc(size_t len, const char *file, int line)

@@ -57,7 +57,6 @@ rounds_whose_channels_fail(void **state)
 	sweep_places(true, PLACES_CHANNEL, words, N_WORDS);
 }
 
-#ifndef CONSILIUM_SANITIZE
 static void
 a_gate_without_memory(void **state)
 {
@@ -71,7 +70,6 @@ rounds_without_memory(void **state)
 	(void)state;
 	sweep_places(true, PLACES_MEMORY, words, N_WORDS);
 }
-#endif
 
 #define TEST(f) cmocka_unit_test_teardown(f, show_errors)
 
@@ -85,10 +83,8 @@ main(int argc, char *argv[])
 		TEST(rounds_whose_disk_fails),
 		TEST(a_gate_whose_channels_fail),
 		TEST(rounds_whose_channels_fail),
-#ifndef CONSILIUM_SANITIZE
 		TEST(a_gate_without_memory),
 		TEST(rounds_without_memory),
-#endif
 	};
 
 	if (argc > 1)

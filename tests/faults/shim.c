@@ -756,8 +756,6 @@ sqlite3_prepare_v3(sqlite3 *db, const char *sql, int len, unsigned flags,
 	return rv;
 }
 
-#ifndef CONSILIUM_SANITIZE
-
 /* Guarded memory; libsodium asks for it by a mapping. */
 void *
 sodium_malloc(size_t n)
@@ -788,6 +786,13 @@ no_memory(const char *call, const void *caller)
 	errno = ENOMEM;
 	return true;
 }
+
+/* AddressSanitizer has an allocator of its own, with names for such as this. */
+#ifdef CONSILIUM_SANITIZE
+#define __libc_malloc __interceptor_malloc
+#define __libc_calloc __interceptor_calloc
+#define __libc_realloc __interceptor_realloc
+#endif
 
 void *__libc_malloc(size_t n);
 void *__libc_calloc(size_t n, size_t size);
@@ -880,5 +885,3 @@ strndup(const char *s, size_t n)
 		return NULL;
 	return copy(s, strnlen(s, n));
 }
-
-#endif

@@ -63,7 +63,6 @@ rounds_whose_disk_may_only_be_read(void **state)
 	sweep(true, SWEEP_READONLY, 610);
 }
 
-#ifndef CONSILIUM_SANITIZE
 static void
 a_gate_without_memory(void **state)
 {
@@ -77,7 +76,6 @@ rounds_without_memory(void **state)
 	(void)state;
 	sweep(true, SWEEP_MEMORY, 3001);
 }
-#endif
 
 /*
  * Clocks
@@ -293,10 +291,8 @@ main(int argc, char *argv[])
 		cmocka_unit_test(rounds_whose_disk_is_full),
 		cmocka_unit_test(a_gate_whose_disk_may_only_be_read),
 		cmocka_unit_test(rounds_whose_disk_may_only_be_read),
-#ifndef CONSILIUM_SANITIZE
 		cmocka_unit_test(a_gate_without_memory),
 		cmocka_unit_test(rounds_without_memory),
-#endif
 		cmocka_unit_test(an_altered_database_of_a_gate),
 		cmocka_unit_test(an_altered_database_of_rounds),
 		TEST(a_clock_that_is_behind_changes_nothing),
