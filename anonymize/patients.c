@@ -178,25 +178,54 @@ patients_write(uint8_t (*ids)[PATIENTS_ID], size_t n, const uint8_t table[32],
 	canon_raw(out, ids, n * PATIENTS_ID);
 }
 
-int
-patients_find(const void *data, size_t len, const char *name,
-    const uint8_t id[PATIENTS_ID], uint8_t table[32], struct err *err)
+/* The ids that a file of patients_write() has. */
+static const uint8_t *
+read_ids(const void *data, size_t len, const char *name, uint8_t table[32],
+    uint32_t *n, struct err *err)
 {
 	struct canon_in in = canon_in(data, len);
 	char label[sizeof(LABEL)];
 	const uint8_t *ids;
-	uint32_t n;
 
 	canon_get_text(&in, label, sizeof(label));
 	canon_get_raw(&in, table, 32);
-	n = canon_get_u32(&in);
-	ids = canon_get_view(&in, (size_t)n * PATIENTS_ID);
+	*n = canon_get_u32(&in);
+	ids = canon_get_view(&in, (size_t)*n * PATIENTS_ID);
 	if (canon_end(&in, name, err) < 0)
-		return -1;
-	if (strcmp(label, LABEL) != 0)
-		return err_set(
+		return NULL;
+	if (strcmp(label, LABEL) != 0) {
+		err_set(
 		    err, ERR_FORMAT, "%s: not the patients of a table", name);
+		return NULL;
+	}
+	return ids;
+}
+
+int
+patients_find(const void *data, size_t len, const char *name,
+    const uint8_t id[PATIENTS_ID], uint8_t table[32], struct err *err)
+{
+	uint32_t n;
+	const uint8_t *ids = read_ids(data, len, name, table, &n, err);
+
+	if (ids == NULL)
+		return -1;
 	return n > 0 && bsearch(id, ids, n, PATIENTS_ID, by_id) != NULL;
+}
+
+int
+patients_find_objections(const void *data, size_t len, const char *name,
+    const struct patients *p, uint8_t table[32], size_t *n, struct err *err)
+{
+	uint32_t n_ids;
+	const uint8_t *ids = read_ids(data, len, name, table, &n_ids, err);
+
+	*n = 0;
+	if (ids == NULL)
+		return -1;
+	for (uint32_t i = 0; i < n_ids; i++)
+		*n += patients_objects(p, ids + (size_t)i * PATIENTS_ID);
+	return 0;
 }
 
 int

@@ -49,6 +49,10 @@ void patients_write(uint8_t (*ids)[PATIENTS_ID], size_t n,
 int patients_find(const void *data, size_t len, const char *name,
     const uint8_t id[PATIENTS_ID], uint8_t table[32], struct err *err);
 
+/* How many of those who object are in it?  -1 with ERR_FORMAT. */
+int patients_find_objections(const void *data, size_t len, const char *name,
+    const struct patients *p, uint8_t table[32], size_t *n, struct err *err);
+
 /* The pseudonym key as its file has it; ERR_FORMAT naming name. */
 int patients_key(const void *file, size_t len, const char *name,
     uint8_t key[PATIENTS_KEY], struct err *err);

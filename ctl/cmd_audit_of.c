@@ -1,13 +1,16 @@
 /*
- * Subject access: in which studies were a patient's rows used?  The reader has
+ * Subject access: in which studies were a patient's rows used?  Objections: was
+ * this list applied to a table, and is nobody on it in there?  The reader has
  * left keyed hashes of the patients with each table; the audit log says what
- * became of the table.  Nothing is asked of the daemon.
+ * became of the table, and which list there was.  Nothing is asked of the daemon.
  */
 #include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "anonymize/patients.h"
 #include "common/err.h"
@@ -20,23 +23,36 @@
 #include "ctl/rows.h"
 
 #define SUFFIX ".ids"
-#define COLUMNS 6
+#define CELLS_MAX ((size_t)7 * 4096)
 #define FILE_MAX ((size_t)256 * 1024 * 1024)
 
-/* What the log says of a table. */
-struct fate {
-	char study[64];
-	char table[2 * AUDIT_HASH + 1]; /* its digest */
-	char prepared[24], approved[24];
-	bool stands; /* the approval, at the end */
-	unsigned uploads;
+/* Rows for who asks. */
+struct answer {
+	const char *log;
+	uint64_t lines; /* of it, that were verified */
+	char *cells[CELLS_MAX];
+	size_t n_cells;
 };
 
-/* Is there that field?  What stands in a quoted value is none. */
-static bool
-has(const char *line, const char *name, const char *value)
+static int
+add_row(struct answer *a, const char *const *row, size_t n, struct err *err)
 {
-	size_t name_len = strlen(name), len;
+	if (a->n_cells + n > nitems(a->cells))
+		return err_set(err, ERR_REFUSED, "more tables than are shown");
+	for (size_t i = 0; i < n; i++) {
+		if ((a->cells[a->n_cells] = strdup(row[i])) == NULL)
+			return err_sys(err, "rows");
+		a->n_cells++;
+	}
+	return 0;
+}
+
+/* The value of a field as it stands there, unless it is quoted: nobody else's
+   text is looked into. */
+static bool
+field(const char *line, const char *name, char *value, size_t size)
+{
+	size_t len, n;
 
 	while ((line = strchr(line, ' ')) != NULL) {
 		len = strcspn(++line, "= ");
@@ -47,114 +63,55 @@ has(const char *line, const char *name, const char *value)
 				return false;
 			continue;
 		}
-		if (len == name_len && memcmp(line, name, len) == 0 &&
-		    strcspn(line + len + 1, " ") == strlen(value) &&
-		    strncmp(line + len + 1, value, strlen(value)) == 0)
+		n = strcspn(line + len + 1, " ");
+		if (len == strlen(name) && memcmp(line, name, len) == 0 &&
+		    n < size) {
+			snprintf(value, size, "%.*s", (int)n, line + len + 1);
 			return true;
+		}
 	}
 	return false;
 }
 
-/* A line of the log: "SEQ UTC EVENT fields". */
-static void
-take_line(struct fate *f, const char *line)
+static bool
+has(const char *line, const char *name, const char *value)
 {
-	char when[24], event[48];
+	char is[2 * AUDIT_HASH + 1];
 
-	if (sscanf(line, "%*u %23s %47s", when, event) != 2 ||
-	    !has(line, "study", f->study))
-		return;
-	if (strcmp(event, "upload") == 0 && f->stands) {
-		f->uploads++;
-		return;
-	}
-	if (strcmp(event, "prepared") == 0 && has(line, "table", f->table))
-		snprintf(f->prepared, sizeof(f->prepared), "%s", when);
-	if (strcmp(event, "approve") == 0) {
-		f->stands = has(line, "table", f->table);
-		if (f->stands)
-			snprintf(f->approved, sizeof(f->approved), "%s", when);
-	}
-	if (strcmp(event, "revoke") == 0 || strcmp(event, "refuse") == 0)
-		f->stands = false;
+	return field(line, name, is, sizeof(is)) && strcmp(is, value) == 0;
 }
 
+/* What is to be done with each line, "SEQ UTC EVENT fields". */
+typedef int line_fn(void *arg, const char *when, const char *event,
+    const char *line, struct err *err);
+
 static int
-read_log(const char *path, uint64_t lines, struct fate *f, struct err *err)
+read_log(const struct answer *a, line_fn *fn, void *arg, struct err *err)
 {
 	static char line[AUDIT_LINE_MAX + 1];
-	FILE *log = fopen(path, "re");
+	char when[24], event[48];
+	FILE *log = fopen(a->log, "re");
 	int rv = 0;
 
 	if (log == NULL)
-		return err_sys(err, "open %s", path);
-	for (uint64_t i = 0; i < lines; i++) {
+		return err_sys(err, "open %s", a->log);
+	for (uint64_t i = 0; i < a->lines && rv == 0; i++) {
 		if (fgets(line, sizeof(line), log) == NULL) {
 			rv = err_set(err, ERR_SYSTEM,
-			    "%s: has fewer lines than were verified", path);
+			    "%s: has fewer lines than were verified", a->log);
 			break;
 		}
 		line[strcspn(line, "\n")] = '\0';
-		take_line(f, line);
+		if (sscanf(line, "%*u %23s %47s", when, event) == 2)
+			rv = fn(arg, when, event, line, err);
 	}
 	fclose(log);
 	return rv;
 }
 
-struct access {
-	const struct ctl_args *args;
-	uint8_t id[PATIENTS_ID];
-	const char *log;
-	uint64_t lines; /* of it, that were verified */
-	char *cells[COLUMNS * 1024];
-	size_t n_cells;
-};
-
-static int
-add_row(struct access *a, const struct fate *f, struct err *err)
-{
-	char uploads[16];
-	const char *row[COLUMNS] = { f->study, f->prepared, f->approved,
-		f->approved[0] == '\0' ? "never"
-		    : f->stands        ? "stands"
-				       : "taken back",
-		uploads, f->table };
-
-	if (a->n_cells + COLUMNS > nitems(a->cells))
-		return err_set(err, ERR_REFUSED, "more tables than are shown");
-	snprintf(uploads, sizeof(uploads), "%u", f->uploads);
-	for (size_t i = 0; i < COLUMNS; i++) {
-		if ((a->cells[a->n_cells] = strdup(row[i])) == NULL)
-			return err_sys(err, "rows");
-		a->n_cells++;
-	}
-	return 0;
-}
-
-/* STUDY.JOB.ids: is the patient in it? */
-static int
-look_into(struct access *a, const char *dir, const char *name, struct err *err)
-{
-	const char *path = ctl_path(dir, name, err), *dot;
-	uint8_t table[AUDIT_HASH], *file;
-	struct fate f = { 0 };
-	size_t len;
-	int rv;
-
-	if (path == NULL ||
-	    (file = file_read(path, FILE_MAX, &len, err)) == NULL)
-		return -1;
-	rv = patients_find(file, len, path, a->id, table, err);
-	free(file);
-	if (rv <= 0)
-		return rv;
-	dot = strchr(name, '.');
-	snprintf(f.study, sizeof(f.study), "%.*s", (int)(dot - name), name);
-	hex_text(table, sizeof(table), f.table);
-	if (read_log(a->log, a->lines, &f, err) < 0)
-		return -1;
-	return add_row(a, &f, err);
-}
+/* What is to be done with each file STUDY.JOB.ids. */
+typedef int ids_fn(void *arg, const char *name, const char *path,
+    const uint8_t *file, size_t len, struct err *err);
 
 static int
 is_ids(const struct dirent *d)
@@ -166,7 +123,24 @@ is_ids(const struct dirent *d)
 }
 
 static int
-look_everywhere(struct access *a, const char *dir, struct err *err)
+look_into(
+    const char *dir, const char *name, ids_fn *fn, void *arg, struct err *err)
+{
+	const char *path = ctl_path(dir, name, err);
+	uint8_t *file;
+	size_t len;
+	int rv;
+
+	if (path == NULL ||
+	    (file = file_read(path, FILE_MAX, &len, err)) == NULL)
+		return -1;
+	rv = fn(arg, name, path, file, len, err);
+	free(file);
+	return rv;
+}
+
+static int
+look_everywhere(const char *dir, ids_fn *fn, void *arg, struct err *err)
 {
 	struct dirent **names;
 	int n = scandir(dir, &names, is_ids, alphasort), rv = 0;
@@ -175,11 +149,104 @@ look_everywhere(struct access *a, const char *dir, struct err *err)
 		return err_sys(err, "%s", dir);
 	for (int i = 0; i < n; i++) {
 		if (rv == 0)
-			rv = look_into(a, dir, names[i]->d_name, err);
+			rv = look_into(dir, names[i]->d_name, fn, arg, err);
 		free(names[i]);
 	}
 	free(names);
 	return rv;
+}
+
+/* The log, verified, and the pseudonym key. */
+static int
+begin(const struct ctl_args *args, struct answer *a, uint8_t key[PATIENTS_KEY],
+    struct err *err)
+{
+	const char *secret = ctl_path(args->opt[CTL_DIR], "pseudonym.key", err);
+	struct audit_state found;
+	uint8_t pk[KEY_PUBLIC];
+
+	a->n_cells = 0;
+	a->log = ctl_path(args->opt[CTL_STATE], "audit.log", err);
+	if (secret == NULL || a->log == NULL ||
+	    ctl_public_key("--public-key", args->opt[CTL_PUBLIC_KEY], pk, err) <
+		0 ||
+	    audit_verify(a->log, pk, NULL, &found, err) < 0)
+		return -1;
+	a->lines = found.count;
+	return secret_load(secret, key, err);
+}
+
+static void
+end(struct answer *a, uint8_t key[PATIENTS_KEY])
+{
+	explicit_bzero(key, PATIENTS_KEY);
+	for (size_t i = 0; i < a->n_cells; i++)
+		free(a->cells[i]);
+}
+
+/*
+ * audit of
+ */
+
+/* What the log says of a table. */
+struct fate {
+	char study[64];
+	char table[2 * AUDIT_HASH + 1]; /* its digest */
+	char prepared[24], approved[24];
+	bool stands; /* the approval, at the end */
+	unsigned uploads;
+};
+
+static int
+take_fate(void *arg, const char *when, const char *event, const char *line,
+    struct err *err)
+{
+	struct fate *f = arg;
+
+	(void)err;
+	if (!has(line, "study", f->study))
+		return 0;
+	if (strcmp(event, "upload") == 0 && f->stands)
+		f->uploads++;
+	else if (strcmp(event, "prepared") == 0 && has(line, "table", f->table))
+		snprintf(f->prepared, sizeof(f->prepared), "%s", when);
+	else if (strcmp(event, "approve") == 0) {
+		f->stands = has(line, "table", f->table);
+		if (f->stands)
+			snprintf(f->approved, sizeof(f->approved), "%s", when);
+	} else if (strcmp(event, "revoke") == 0 || strcmp(event, "refuse") == 0)
+		f->stands = false;
+	return 0;
+}
+
+struct access {
+	struct answer *answer;
+	uint8_t id[PATIENTS_ID];
+};
+
+static int
+of_table(void *arg, const char *name, const char *path, const uint8_t *file,
+    size_t len, struct err *err)
+{
+	struct access *a = arg;
+	uint8_t table[AUDIT_HASH];
+	struct fate f = { 0 };
+	char uploads[16];
+	const char *row[] = { f.study, f.prepared, f.approved, "never", uploads,
+		f.table };
+	int rv = patients_find(file, len, path, a->id, table, err);
+
+	if (rv <= 0)
+		return rv;
+	snprintf(f.study, sizeof(f.study), "%.*s",
+	    (int)(strchr(name, '.') - name), name);
+	hex_text(table, sizeof(table), f.table);
+	if (read_log(a->answer, take_fate, &f, err) < 0)
+		return -1;
+	if (f.approved[0] != '\0')
+		row[3] = f.stands ? "stands" : "taken back";
+	snprintf(uploads, sizeof(uploads), "%u", f.uploads);
+	return add_row(a->answer, row, nitems(row), err);
 }
 
 /* "-": a line of standard input, which no list of processes shows. */
@@ -208,31 +275,125 @@ patient_id(const char *operand, const uint8_t key[PATIENTS_KEY],
 int
 ctl_audit_of(const struct ctl_args *args, struct err *err)
 {
-	static const char *const columns[COLUMNS] = { "study", "prepared",
-		"approved", "approval", "uploads", "table" };
-	const char *secret = ctl_path(args->opt[CTL_DIR], "pseudonym.key", err);
+	static const char *const columns[] = { "study", "prepared", "approved",
+		"approval", "uploads", "table" };
 	const char *ids = ctl_path(args->opt[CTL_STATE], "patients", err);
-	static struct access a;
-	uint8_t key[PATIENTS_KEY], pk[KEY_PUBLIC];
-	struct audit_state found;
+	static struct answer answer;
+	struct access a = { .answer = &answer };
+	uint8_t key[PATIENTS_KEY];
 	int rv = -1;
 
-	a.n_cells = 0;
-	a.args = args;
-	a.log = ctl_path(args->opt[CTL_STATE], "audit.log", err);
-	if (secret == NULL || ids == NULL || a.log == NULL ||
-	    ctl_public_key("--public-key", args->opt[CTL_PUBLIC_KEY], pk, err) <
-		0 ||
-	    audit_verify(a.log, pk, NULL, &found, err) < 0 ||
-	    secret_load(secret, key, err) < 0)
+	if (ids == NULL || begin(args, &answer, key, err) < 0)
 		return -1;
-	a.lines = found.count;
 	if (patient_id(args->operand, key, a.id, err) == 0 &&
-	    look_everywhere(&a, ids, err) == 0)
-		rv = rows_print(columns, COLUMNS, (const char *const *)a.cells,
-		    a.n_cells, args->json, err);
-	explicit_bzero(key, sizeof(key));
-	for (size_t i = 0; i < a.n_cells; i++)
-		free(a.cells[i]);
+	    look_everywhere(ids, of_table, &a, err) == 0)
+		rv = rows_print(columns, nitems(columns),
+		    (const char *const *)answer.cells, answer.n_cells,
+		    args->json, err);
+	end(&answer, key);
+	return rv;
+}
+
+/*
+ * audit objections
+ */
+
+struct proof {
+	struct answer *answer;
+	const char *ids; /* the folder */
+	struct patients *patients;
+	char list[2 * AUDIT_HASH + 1]; /* what a line has of this list */
+	/* Of the line that is looked at: */
+	char table[2 * AUDIT_HASH + 1];
+	bool found; /* who is in the table */
+	size_t in_table; /* of those on the list */
+};
+
+static int
+in_table(void *arg, const char *name, const char *path, const uint8_t *file,
+    size_t len, struct err *err)
+{
+	struct proof *p = arg;
+	uint8_t table[AUDIT_HASH];
+	char text[2 * AUDIT_HASH + 1];
+	size_t n;
+
+	(void)name;
+	if (patients_find_objections(
+		file, len, path, p->patients, table, &n, err) < 0)
+		return -1;
+	hex_text(table, sizeof(table), text);
+	if (strcmp(text, p->table) == 0) {
+		p->found = true;
+		p->in_table = n;
+	}
+	return 0;
+}
+
+static int
+take_prepared(void *arg, const char *when, const char *event, const char *line,
+    struct err *err)
+{
+	struct proof *p = arg;
+	char study[64], list[2 * AUDIT_HASH + 1], listed[24] = "",
+						  left_out[24] = "", n[24] = "";
+	const char *row[] = { study, when, "none", listed, left_out, n,
+		p->table };
+
+	if (strcmp(event, "prepared") != 0 ||
+	    !field(line, "study", study, sizeof(study)) ||
+	    !field(line, "table", p->table, sizeof(p->table)))
+		return 0;
+	if (field(line, "list", list, sizeof(list)))
+		row[2] = strcmp(list, p->list) == 0 ? "this" : "another";
+	field(line, "objections", listed, sizeof(listed));
+	field(line, "left-out", left_out, sizeof(left_out));
+	p->found = false;
+	if (look_everywhere(p->ids, in_table, p, err) < 0)
+		return -1;
+	if (p->found)
+		snprintf(n, sizeof(n), "%zu", p->in_table);
+	return add_row(p->answer, row, nitems(row), err);
+}
+
+static int
+read_list(struct proof *p, const char *path, const uint8_t key[PATIENTS_KEY],
+    struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rv = -1;
+	uint8_t digest[AUDIT_HASH];
+
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	if ((p->patients = patients_new("", key, err)) != NULL &&
+	    patients_read_objections(p->patients, fd, path, err) == 0) {
+		patients_objections(p->patients, digest);
+		hex_text(digest, sizeof(digest), p->list);
+		rv = 0;
+	}
+	close(fd);
+	return rv;
+}
+
+int
+ctl_audit_objections(const struct ctl_args *args, struct err *err)
+{
+	static const char *const columns[] = { "study", "prepared", "list",
+		"objections", "left-out", "in-table", "table" };
+	static struct answer answer;
+	struct proof p = { .answer = &answer,
+		.ids = ctl_path(args->opt[CTL_STATE], "patients", err) };
+	uint8_t key[PATIENTS_KEY];
+	int rv = -1;
+
+	if (p.ids == NULL || begin(args, &answer, key, err) < 0)
+		return -1;
+	if (read_list(&p, args->operand, key, err) == 0 &&
+	    read_log(&answer, take_prepared, &p, err) == 0)
+		rv = rows_print(columns, nitems(columns),
+		    (const char *const *)answer.cells, answer.n_cells,
+		    args->json, err);
+	patients_free(p.patients);
+	end(&answer, key);
 	return rv;
 }

@@ -69,7 +69,7 @@ typedef int ctl_fn(const struct ctl_args *a, struct err *err);
 ctl_fn ctl_root_init, ctl_coordinator_init, ctl_site_init, ctl_officer_init,
     ctl_join, ctl_welcome;
 /* cmd_audit_of.c */
-ctl_fn ctl_audit_of;
+ctl_fn ctl_audit_of, ctl_audit_objections;
 /* cmd_certificates.c */
 ctl_fn ctl_certificates_check;
 /* cmd_renew.c */

@@ -3,6 +3,7 @@
 
 #include "tests/check.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -47,12 +48,34 @@ put_table(const char *file, uint8_t digest, const char *one, const char *two)
 	canon_free(&out);
 }
 
+/* As the reader tells it. */
+static void
+list_digest(const char *text, char hex[65])
+{
+	uint8_t key[KEY_RAW], digest[32];
+	struct patients *p;
+	struct err err;
+	int fd;
+
+	assert_int_equal(
+	    file_write(path("list"), text, strlen(text), 0600, &err), 0);
+	assert_int_equal(secret_load(path("pseudonym.key"), key, &err), 0);
+	assert_non_null(p = patients_new("pid", key, &err));
+	assert_true((fd = open(path("list"), O_RDONLY | O_CLOEXEC)) >= 0);
+	assert_int_equal(patients_read_objections(p, fd, "list", &err), 0);
+	close(fd);
+	patients_objections(p, digest);
+	hex_text(digest, sizeof(digest), hex);
+	patients_free(p);
+}
+
 static int
 set_up(void **state)
 {
-	static char first[65], second[65], third[65];
+	static char first[65], second[65], third[65], fourth[65], list[65];
 	uint8_t secret[KEY_RAW];
-	const uint8_t d1[32] = { 1 }, d2[32] = { 2 }, d3[32] = { 3 };
+	const uint8_t d1[32] = { 1 }, d2[32] = { 2 }, d3[32] = { 3 },
+		      d4[32] = { 4 };
 	struct key *k;
 	struct audit *a;
 	struct err err;
@@ -85,6 +108,11 @@ set_up(void **state)
 	ADD("approve", "study", "los", "table", third);
 	ADD("upload", "study", "los", "round", "1");
 	ADD("revoke", "study", "los", "table", third);
+	put_table("patients/obj.4.ids", 4, "P-5", "P-6");
+	hex_text(d4, 32, fourth);
+	list_digest("P-2\nP-8\n", list);
+	ADD("prepared", "study", "obj", "table", fourth, "objections", "2",
+	    "left-out", "3", "list", list);
 	audit_close(a);
 	key_free(k);
 	return 0;
@@ -103,7 +131,7 @@ tear_down(void **state)
 
 /* What it prints; its status is checked. */
 static const char *
-ask(const char *before, const char *patient, int status)
+ask_for(const char *before, const char *what, const char *operand, int status)
 {
 	static char out[4096];
 	char command[1024];
@@ -112,15 +140,21 @@ ask(const char *before, const char *patient, int status)
 	int rv;
 
 	snprintf(command, sizeof(command),
-	    "%s %s/ctl/consiliumctl audit of --public-key %s --dir %s "
+	    "%s %s/ctl/consiliumctl audit %s --public-key %s --dir %s "
 	    "--state %s %s 2>&1",
-	    before, getenv("builddir"), public_key, dir, dir, patient);
+	    before, getenv("builddir"), what, public_key, dir, dir, operand);
 	assert_non_null(f = popen(command, "r"));
 	n = fread(out, 1, sizeof(out) - 1, f);
 	out[n] = '\0';
 	rv = pclose(f);
 	assert_int_equal(WEXITSTATUS(rv), status);
 	return out;
+}
+
+static const char *
+ask(const char *before, const char *patient, int status)
+{
+	return ask_for(before, "of", patient, status);
 }
 
 static size_t
@@ -175,6 +209,54 @@ standard_input_hides_who_is_asked_for(void **state)
 	assert_non_null(strstr(ask("</dev/null", "-", 1), "expected"));
 }
 
+/* One row of what "audit objections" prints. */
+static void
+assert_row(const char *out, const char *study, const char *cells)
+{
+	char line[256], want[128];
+	const char *p = strstr(out, study);
+	size_t n = 0;
+
+	assert_non_null(p);
+	for (; *p != '\n' && n < sizeof(line) - 1; p++) {
+		if (*p != ' ' || line[n - 1] != ' ')
+			line[n++] = *p;
+	}
+	line[n] = '\0';
+	snprintf(want, sizeof(want), "Z %s ", cells);
+	if (strstr(line, want) == NULL)
+		fail_msg("no \"%s\" in \"%s\"", want, line);
+}
+
+/* In another order, and with a comment, it is the same list. */
+static void
+a_list_of_objections_is_proved(void **state)
+{
+	const char *list = path("refused"), *out;
+	static const char text[] = "# refused\nP-8\r\nP-2\n",
+			  longer[] = "P-8\nP-2\nP-5\n";
+	struct err err;
+
+	(void)state;
+	assert_int_equal(
+	    file_write(list, text, sizeof(text) - 1, 0600, &err), 0);
+	out = ask_for("", "objections", list, 0);
+	assert_int_equal(lines(out), 5);
+	assert_row(out, "obj ", "this 2 3 0");
+	/* Tables of before: nobody was left out, and one on it is in there. */
+	assert_row(out, "los ", "none 1");
+	assert_row(out, "rfs ", "none 1");
+	assert_null(strstr(out, "P-"));
+	/* Who was not on it then is in the table. */
+	assert_int_equal(
+	    file_write(list, longer, sizeof(longer) - 1, 0600, &err), 0);
+	assert_row(ask_for("", "objections", list, 0), "obj ", "another 2 3 1");
+	/* A table whose patients nobody knows any more. */
+	unlink(path("patients/obj.4.ids"));
+	assert_row(ask_for("", "objections", list, 0), "obj ", "another 2 3");
+	assert_non_null(strstr(ask_for("", "objections", "none", 1), "none: "));
+}
+
 /* An altered log answers nothing. */
 static void
 a_log_that_is_not_whole_is_not_believed(void **state)
@@ -195,6 +277,7 @@ main(void)
 		cmocka_unit_test(every_table_of_a_patient_is_named),
 		cmocka_unit_test(who_is_in_none_is_said_to_be_in_none),
 		cmocka_unit_test(standard_input_hides_who_is_asked_for),
+		cmocka_unit_test(a_list_of_objections_is_proved),
 		cmocka_unit_test(a_log_that_is_not_whole_is_not_believed),
 	};
 

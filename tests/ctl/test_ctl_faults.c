@@ -332,10 +332,14 @@ records(void **state)
 		{ ctl_audit_of, "P-1",
 		    { { CTL_PUBLIC_KEY, site_key }, { CTL_DIR, "a" },
 			{ CTL_STATE, "state" } } },
+		{ ctl_audit_objections, "refused",
+		    { { CTL_PUBLIC_KEY, site_key }, { CTL_DIR, "a" },
+			{ CTL_STATE, "state" } } },
 	};
 
 	(void)state;
 	make_state();
+	put("refused", "P-1\n", 0600);
 	all_fail_everywhere(commands, nitems(commands));
 }
 

@@ -2,7 +2,8 @@
 E2E = %D%/again.sh %D%/bad-input.sh %D%/birthwt.sh %D%/breast-cancer.sh \
 	%D%/cox.sh %D%/cuminc.sh \
 	%D%/formula.sh %D%/glm.sh %D%/km.sh %D%/learning.sh %D%/lung.sh %D%/robust.sh \
-	%D%/recoding.sh %D%/renewal.sh %D%/replay.sh %D%/summary.sh
+	%D%/recoding.sh %D%/renewal.sh %D%/replay.sh %D%/subjects.sh \
+	%D%/summary.sh
 check_SCRIPTS += $(E2E)
 EXTRA_DIST += $(E2E) %D%/README.md %D%/lib.sh %D%/birthwt.study \
 	%D%/birthweight.study %D%/epil.study %D%/learning.study %D%/lung-sex.study %D%/pbc.study \
