@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libcommon.a %D%/libdb.a %D%/libjson.a
 %C%_libcommon_a_SOURCES = \
+	%D%/bucket.c %D%/bucket.h \
 	%D%/canon.c %D%/canon.h \
 	%D%/catalogue.c %D%/catalogue.h \
 	%D%/clock.c %D%/clock.h \

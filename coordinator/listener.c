@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bucket.h"
 #include "common/canon.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -43,8 +44,7 @@ struct member {
 	uint8_t spki[CERT_SPKI];
 	uint32_t site;
 	int calls; /* that rounds has */
-	double tokens; /* calls that it may make at once */
-	int64_t filled_ms; /* when that was true */
+	struct bucket bucket; /* of calls that it may make */
 };
 
 /* A call that rounds has to answer. */
@@ -115,8 +115,6 @@ on_allow_list(void *self, struct msg *msg, struct err *err)
 	for (uint32_t i = 0; i < n; i++) {
 		members[i].site = canon_get_u32(&in);
 		canon_get_raw(&in, members[i].spki, CERT_SPKI);
-		members[i].tokens = RATE_BURST;
-		members[i].filled_ms = clock_mono_ms();
 	}
 	free(l->members);
 	l->members = members;
@@ -135,17 +133,11 @@ on_allow_list(void *self, struct msg *msg, struct err *err)
 static enum rpc_status
 check_rate(struct member *m, struct err *err)
 {
-	int64_t now = clock_mono_ms();
-
-	m->tokens += (double)(now - m->filled_ms) * RATE_PER_S / 1000;
-	m->tokens = MIN(m->tokens, RATE_BURST);
-	m->filled_ms = now;
-	if (m->tokens < 1 || m->calls >= MEMBER_CALLS_MAX) {
-		err_set(err, ERR_REFUSED, "too many calls at once");
-		return RPC_EXHAUSTED;
-	}
-	m->tokens -= 1;
-	return RPC_OK;
+	if (m->calls < MEMBER_CALLS_MAX &&
+	    bucket_take(&m->bucket, RATE_BURST, RATE_PER_S, clock_mono_ms()))
+		return RPC_OK;
+	err_set(err, ERR_REFUSED, "too many calls at once");
+	return RPC_EXHAUSTED;
 }
 
 static void

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/bucket.h"
 #include "common/clock.h"
 #include "common/macros.h"
 
@@ -39,18 +40,12 @@ struct place {
 	uint16_t port;
 };
 
-/* How often some addresses, of the same hash, may connect. */
-struct bucket {
-	double tokens;
-	int64_t filled_ms; /* 0: never used */
-};
-
 static struct {
 	pthread_mutex_t lock;
 	struct place places[FDS_MAX];
 	int end; /* of those that were ever taken */
 	size_t n_taken;
-	struct bucket buckets[BUCKETS];
+	struct bucket buckets[BUCKETS]; /* of addresses of the same hash */
 	uint64_t seed;
 	size_t turned_away;
 	struct in6_addr last;
@@ -122,19 +117,8 @@ bucket_of(const struct in6_addr *host)
 static bool
 comes_too_often(const struct in6_addr *host, int64_t now)
 {
-	struct bucket *b = bucket_of(host);
-
-	if (b->filled_ms == 0)
-		b->tokens = DOOR_RATE_BURST;
-	else
-		b->tokens +=
-		    (double)(now - b->filled_ms) * DOOR_RATE_PER_S / 1000;
-	b->tokens = MIN(b->tokens, DOOR_RATE_BURST);
-	b->filled_ms = now;
-	if (b->tokens < 1)
-		return true;
-	b->tokens -= 1;
-	return false;
+	return !bucket_take(
+	    bucket_of(host), DOOR_RATE_BURST, DOOR_RATE_PER_S, now);
 }
 
 static void

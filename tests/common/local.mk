@@ -21,3 +21,6 @@ check_PROGRAMS += %D%/test_json_read
 check_PROGRAMS += %D%/test_catalogue
 %C%_test_catalogue_SOURCES = %D%/test_catalogue.c
 %C%_test_catalogue_LDADD = common/libcommon.a $(CMOCKA_LIBS)
+check_PROGRAMS += %D%/test_bucket
+%C%_test_bucket_SOURCES = %D%/test_bucket.c
+%C%_test_bucket_LDADD = common/libcommon.a $(CMOCKA_LIBS)
