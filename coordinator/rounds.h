@@ -60,11 +60,14 @@ struct work {
 		bool certified; /* a site has unmasked on this state, */
 		bool is_short; /* and what others have kept is missing: said */
 		uint32_t unchecked; /* step whose sum a late site waits for, */
-		int64_t unchecked_ms; /* and when all were asked about it */
+		int64_t unchecked_ms; /* when all were asked about it, */
+		size_t unchecked_len; /* and bytes of an upload to it */
 		struct canon *kept; /* by place in the study; NULL: none */
 		/* By place in the study. */
 		uint8_t told[BOOK_SITES_MAX]; /* enum told */
-		bool said[BOOK_SITES_MAX]; /* was asked about unchecked */
+		uint8_t said[BOOK_SITES_MAX]; /* enum said, of unchecked */
+		/* Its upload is an input of that sum, and gone. */
+		bool gone[BOOK_SITES_MAX];
 	} returns;
 	uint16_t cohort[BOOK_SITES_MAX];
 	size_t n_cohort;
@@ -149,18 +152,24 @@ int work_ask_back(struct work *w, uint16_t site, uint32_t idx,
 #define WORK_WAIT 2
 int work_ask_round(
     struct work *w, uint16_t site, struct canon *out, struct err *err);
-/* The uploads that a late site needs are lost, and too few have signed the sum
-   of step idx: ask site, which stands further.  1, 0 or -1. */
+/* The uploads that a late site needs are lost, and too few have signed the sum:
+   ask site, which stands at step idx, what it can do.  1, 0 or -1. */
 int work_ask_checked(struct work *w, uint16_t site, uint32_t idx,
     struct canon *out, struct err *err);
+/* An upload that a site hands back, after its words: 1; 0 if it is another's
+   business; or -1. */
+int work_take_input(struct work *w, uint16_t site, const void *msg, size_t len,
+    struct err *err);
 /* A result of ours that a site hands back, after its sum. */
 int work_take_result(struct work *w, uint16_t site, const void *msg, size_t len,
     struct err *err);
 /* What a site has of its newest round, after its upload. */
 int work_take_kept(struct work *w, uint16_t site, const void *msg, size_t len,
     struct err *err);
-/* Whether a site was asked for a vector. */
+/* Whether a site was asked for what it has of rounds, or a result. */
 bool work_asked(const struct work *w, uint16_t site);
+/* Bytes of the vector that a site was asked for; 0: none. */
+size_t work_asked_len(const struct work *w, uint16_t site);
 /* There is a new state, or a new round on it. */
 void work_forget_asked(struct work *w, bool new_state);
 void work_drop_kept(struct work *w);
@@ -176,8 +185,8 @@ int spool_move(const struct rounds *s, enum spool from, enum spool to,
 void spool_unlink(const struct rounds *s, const uint8_t name[ROUND_DIGEST]);
 /* Bytes of an upload to the present round, and of its sum. */
 size_t work_vector_len(const struct work *w);
-/* All words of such a file; the caller frees them. */
-void *work_words(const struct work *w, const char *path, struct err *err);
+/* All words of such a file, which has so many bytes; the caller frees them. */
+void *spool_words(const char *path, size_t want, struct err *err);
 /* Chunk index of an upload; *have is how many stand. */
 int rounds_put_chunk(struct rounds *s, uint16_t site,
     const uint8_t root[ROUND_DIGEST], uint32_t index, const void *data,
@@ -201,6 +210,9 @@ const struct round_ctx *work_context(const struct work *w, struct context *c);
 /* The same for a round of an older epoch. */
 const struct round_ctx *work_context_under(
     const struct work *w, const struct manifest *m, struct context *c);
+/* The leaves of an upload become public (verify = sample). */
+int work_publish_leaves(const struct work *w, const uint8_t root[ROUND_DIGEST],
+    const void *words, size_t n, struct err *err);
 /* A result that the book has, of whatever epoch; the caller frees it. */
 struct round_result *work_result(
     struct work *w, const struct canon *msg, struct err *err);

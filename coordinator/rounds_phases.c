@@ -94,7 +94,7 @@ take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
 		snprintf(path, sizeof(path), "%s", up); /* sent again */
 	if (access(path, R_OK) < 0)
 		return err_set(err, ERR_REFUSED, "its chunks are not here");
-	if ((words = work_words(w, path, err)) == NULL)
+	if ((words = spool_words(path, work_vector_len(w), err)) == NULL)
 		rv = -1;
 	else
 		rv = coord_round_add_upload(
@@ -228,37 +228,46 @@ get_words(void *arg, uint16_t site, const void **words, struct err *err)
 		if (access(path, R_OK) < 0)
 			spool_path(
 			    s, SPOOL_PUBLIC, site, src->inputs[i].root, path);
-		src->words = work_words(src->w, path, err);
+		src->words = spool_words(path, work_vector_len(src->w), err);
 		*words = src->words;
 		return src->words != NULL ? 0 : -1;
 	}
 	return err_set(err, ERR_FORMAT, "site %u has no upload", site);
 }
 
-static int
-publish_leaves(
-    struct work *w, const struct round_input *in, size_t n, struct err *err)
+int
+work_publish_leaves(const struct work *w, const uint8_t root[ROUND_DIGEST],
+    const void *words, size_t n, struct err *err)
 {
 	unsigned bits = study_bits(w->study);
 	size_t chunks = round_chunks(bits, n);
 	uint8_t(*leaves)[ROUND_DIGEST] = calloc(chunks, sizeof(*leaves));
 	uint8_t name[ROUND_DIGEST];
-	void *words = NULL;
 	char path[PATH_MAX];
-	int rv = -1;
+	int rv;
 
 	if (leaves == NULL)
 		return err_sys(err, "%zu chunks", chunks);
-	spool_path(w->rounds, SPOOL_PUBLIC, in->site, in->root, path);
-	if ((words = work_words(w, path, err)) != NULL) {
-		round_leaves(bits, words, n, leaves);
-		round_leaves_name(in->root, name);
-		spool_path(w->rounds, SPOOL_PUBLIC, 0, name, path);
-		rv = file_write(
-		    path, leaves, chunks * sizeof(*leaves), 0600, err);
-	}
-	free(words);
+	round_leaves(bits, words, n, leaves);
+	round_leaves_name(root, name);
+	spool_path(w->rounds, SPOOL_PUBLIC, 0, name, path);
+	rv = file_write(path, leaves, chunks * sizeof(*leaves), 0600, err);
 	free(leaves);
+	return rv;
+}
+
+static int
+publish_leaves(
+    struct work *w, const struct round_input *in, size_t n, struct err *err)
+{
+	char path[PATH_MAX];
+	void *words;
+	int rv = -1;
+
+	spool_path(w->rounds, SPOOL_PUBLIC, in->site, in->root, path);
+	if ((words = spool_words(path, work_vector_len(w), err)) != NULL)
+		rv = work_publish_leaves(w, in->root, words, n, err);
+	free(words);
 	return rv;
 }
 
@@ -621,6 +630,9 @@ work_message(
 		return work_take_checked(w, msg, len, &from, err);
 	if (type == ROUND_RESULT)
 		return work_take_result(w, site, msg, len, err);
+	if (type == ROUND_UPLOAD &&
+	    (rv = work_take_input(w, site, msg, len, err)) != 0)
+		return rv < 0 ? -1 : 0;
 	if (w->round == NULL)
 		return err_set(err, ERR_REFUSED, "no round is open");
 	if (type == ROUND_KEPT)
@@ -730,7 +742,7 @@ work_owes(struct work *w, uint16_t site, const struct exchange_study *q,
 	if (rv == 1)
 		exchange_wrap(w->digest, msg.data, msg.len, out);
 	canon_free(&msg);
-	if (rv == 0 && q->idx >= w->returns.unchecked)
+	if (rv == 0)
 		rv = work_ask_checked(w, site, q->idx, out, err);
 	return rv;
 }

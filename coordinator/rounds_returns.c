@@ -22,6 +22,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/log_events.h"
+#include "common/macros.h"
 #include "crypto/audit.h"
 #include "crypto/round_behind.h"
 #include "model/step/plan.h"
@@ -29,11 +30,16 @@
 
 /* How long a site has to hand back a result until another is asked. */
 #define ASK_MS 5000
-/* How often all are asked again what they have checked. */
+/* How often all are asked again what they have checked; and how long that is to
+   be enough before they are asked for their uploads. */
 #define CHECKED_MS 30000
+#define UPLOADS_MS 3000
 
 /* What a site was told last that the round has not begun with. */
 enum told { TOLD_NOTHING, TOLD_BEHIND, TOLD_WAIT, TOLD_ANNOUNCE };
+
+/* What a site was asked last of a sum that a late one cannot check. */
+enum said { SAID_NOTHING, SAID_CHECKED, SAID_UPLOAD };
 
 void
 work_drop_kept(struct work *w)
@@ -62,10 +68,10 @@ work_forget_asked(struct work *w, bool new_state)
 
 static int
 ask(struct work *w, enum round_wish wish, const struct step *step,
-    struct canon *out, struct err *err)
+    uint64_t round, struct canon *out, struct err *err)
 {
 	struct round_behind b = {
-		.wish = wish, .step = step->idx, .round = work_number(w)
+		.wish = wish, .step = step->idx, .round = round
 	};
 	struct canon msg = { 0 };
 	struct context c;
@@ -122,7 +128,7 @@ work_ask_back(struct work *w, uint16_t site, uint32_t idx, struct canon *out,
 		return 0;
 	r->asked = site;
 	r->asked_ms = clock_mono_ms();
-	return ask(w, ROUND_WISH_NEXT, &step, out, err);
+	return ask(w, ROUND_WISH_NEXT, &step, work_number(w), out, err);
 }
 
 /* All who can be in a round have said what they know of others, or had the
@@ -164,7 +170,7 @@ work_ask_round(
 		r->told[i] = TOLD_BEHIND;
 		if (r->call_ms == 0)
 			r->call_ms = clock_mono_ms();
-		return ask(w, ROUND_WISH_NEXT, &step, out, err);
+		return ask(w, ROUND_WISH_NEXT, &step, work_number(w), out, err);
 	}
 	r->told[i] = TOLD_WAIT;
 	if (!r->called && (r->called = call_ended(w)) && r->certified &&
@@ -186,35 +192,82 @@ work_asked(const struct work *w, uint16_t site)
 		w->round != NULL && coord_round_phase(w->round) == COORD_READY);
 }
 
+size_t
+work_asked_len(const struct work *w, uint16_t site)
+{
+	const struct returns *r = &w->returns;
+	size_t i = signed_study_index(w->sig, site);
+	size_t len = work_asked(w, site) ? work_vector_len(w) : 0;
+
+	if (r->unchecked != 0 && i < BOOK_SITES_MAX &&
+	    r->said[i] == SAID_UPLOAD)
+		len = MAX(len, r->unchecked_len);
+	return len;
+}
+
+/* Said once: what nobody has brought. */
+static int
+say_unchecked(struct work *w, struct err *err)
+{
+	struct returns *r = &w->returns;
+	char why[200], sites[120] = "";
+	size_t n = 0;
+
+	if (r->is_short)
+		return 0;
+	r->is_short = true;
+	for (size_t i = 0; i < w->sig->n_sites && n < sizeof(sites) - 8; i++) {
+		if (r->gone[i])
+			n += (size_t)snprintf(sites + n, sizeof(sites) - n,
+			    " %u", (unsigned)w->sig->sites[i]);
+	}
+	snprintf(why, sizeof(why),
+	    "too few sites have checked the sum of step %" PRIu32
+	    ", and inputs are missing%s%s",
+	    r->unchecked, n != 0 ? ", of site" : "", sites);
+	log_event(EVENT_SUM_LOST, LOG_ERR, WORK_FIELDS(w),
+	    "a site cannot take a sum whose uploads are gone: %s; the study "
+	    "waits for them, or a new one has to begin",
+	    why);
+	return audit_event(w->rounds->audit, err, "sum-lost", "study", w->name,
+	    "why", why, NULL);
+}
+
 int
 work_ask_checked(struct work *w, uint16_t site, uint32_t idx, struct canon *out,
     struct err *err)
 {
 	struct returns *r = &w->returns;
 	size_t i = signed_study_index(w->sig, site);
-	struct step step;
+	int64_t past = clock_mono_ms() - r->unchecked_ms;
+	struct step step, to;
+	enum said say;
 	int rv;
 
-	if (r->unchecked == 0 || idx < r->unchecked || i >= BOOK_SITES_MAX)
+	if (r->unchecked == 0 || idx + 1 < r->unchecked || i >= BOOK_SITES_MAX)
 		return 0;
-	if (clock_mono_ms() - r->unchecked_ms > CHECKED_MS) {
-		if (r->unchecked_ms != 0 && !r->is_short)
-			log_event(EVENT_SUM_LOST, LOG_ERR, WORK_FIELDS(w),
-			    "uploads were lost with the database, and too few "
-			    "sites have checked the sum of step %" PRIu32
-			    " for those that have not: the study waits for "
-			    "more of them, or a new one has to begin",
-			    r->unchecked);
-		r->is_short |= r->unchecked_ms != 0;
+	if (r->unchecked_ms == 0 || past > CHECKED_MS) {
+		if (r->unchecked_ms != 0 && say_unchecked(w, err) < 0)
+			return -1;
+		past = 0;
 		r->unchecked_ms = clock_mono_ms();
-		memset(r->said, 0, sizeof(r->said));
+		memset(r->said, SAID_NOTHING, sizeof(r->said));
 	}
-	if (r->said[i])
+	if (r->said[i] == SAID_NOTHING && idx >= r->unchecked)
+		say = SAID_CHECKED;
+	else if (r->said[i] != SAID_UPLOAD && r->gone[i] && past > UPLOADS_MS)
+		say = SAID_UPLOAD;
+	else
 		return 0;
-	r->said[i] = true;
-	rv = book_get_step(
-	    w->rounds->book, w->id, r->unchecked - 1, &step, NULL, NULL, err);
-	return rv == 1 ? ask(w, ROUND_WISH_CHECKED, &step, out, err) : rv;
+	r->said[i] = (uint8_t)say;
+	if ((rv = book_get_step(w->rounds->book, w->id, r->unchecked - 1, &step,
+		 NULL, NULL, err)) != 1 ||
+	    (rv = book_get_step(w->rounds->book, w->id, r->unchecked, &to, NULL,
+		 NULL, err)) != 1)
+		return rv;
+	return say == SAID_UPLOAD
+	    ? ask(w, ROUND_WISH_UPLOAD, &step, to.round, out, err)
+	    : ask(w, ROUND_WISH_CHECKED, &step, work_number(w), out, err);
 }
 
 /*
@@ -236,7 +289,7 @@ returned_sum(struct work *w, uint16_t site, const uint8_t root[ROUND_DIGEST],
 		    "a result is handed back without the sum that it names");
 		return NULL;
 	}
-	if ((sum = work_words(w, path, err)) == NULL)
+	if ((sum = spool_words(path, work_vector_len(w), err)) == NULL)
 		return NULL;
 	round_words_root(study_bits(w->study), sum, plan_words(w->plan), found);
 	if (memcmp(found, root, sizeof(found)) == 0 &&
@@ -263,13 +316,28 @@ call_again(struct work *w)
 }
 
 static int
+audit_returned(struct work *w, uint16_t site, uint64_t number, const char *what,
+    struct err *err)
+{
+	char from[8], round[24];
+
+	snprintf(from, sizeof(from), "%u", site);
+	snprintf(round, sizeof(round), "%" PRIu64, number);
+	if (audit_event(w->rounds->audit, err, "returned", "study", w->name,
+		"round", round, "site", from, "what", what, NULL) < 0)
+		return -1;
+	log_event(EVENT_RETURNED, LOG_NOTICE, WORK_FIELDS(w),
+	    "site %u has handed back its %s of round %s", site, what, round);
+	return 0;
+}
+
+static int
 take_back(struct work *w, uint16_t site, const struct round_result *result,
     const struct canon *msg, struct err *err)
 {
 	const struct round_about *about = round_result_about(result);
 	struct round_input inputs[ROUND_SITES_MAX];
 	size_t n = round_result_inputs(result);
-	char from[8], round[24];
 	void *sum;
 	int rv = -1;
 
@@ -278,13 +346,7 @@ take_back(struct work *w, uint16_t site, const struct round_result *result,
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		inputs[i] = *round_result_input(result, i);
-	snprintf(from, sizeof(from), "%u", site);
-	snprintf(round, sizeof(round), "%" PRIu64, about->round);
-	if (audit_event(w->rounds->audit, err, "returned", "study", w->name,
-		"round", round, "site", from, NULL) == 0) {
-		log_event(EVENT_RETURNED, LOG_NOTICE, WORK_FIELDS(w),
-		    "site %u has handed back the lost result of round %s", site,
-		    round);
+	if (audit_returned(w, site, about->round, "result", err) == 0) {
 		rv = work_advance(w, about, inputs, n, sum, msg, err);
 		call_again(w);
 	}
@@ -327,6 +389,91 @@ work_take_result(
 		work_drop_parts(w, site);
 	round_result_free(result);
 	canon_free(&bytes);
+	return rv;
+}
+
+/* The words came before, and are those that root names: they become public, as
+   before the database was lost. */
+static int
+publish_again(struct work *w, uint16_t site, const uint8_t root[ROUND_DIGEST],
+    size_t n, struct err *err)
+{
+	uint8_t found[ROUND_DIGEST];
+	char path[PATH_MAX];
+	void *words;
+	int rv = -1;
+
+	spool_path(w->rounds, SPOOL_PART, site, root, path);
+	if (access(path, R_OK) < 0)
+		return err_set(err, ERR_REFUSED, "its chunks are not here");
+	if ((words = spool_words(path, w->returns.unchecked_len, err)) == NULL)
+		return -1;
+	round_words_root(study_bits(w->study), words, n, found);
+	if (memcmp(found, root, sizeof(found)) != 0)
+		err_set(err, ERR_PEER,
+		    "an upload is handed back that is not what its site "
+		    "signed");
+	else if ((w->study->privacy.verify != STUDY_SAMPLE ||
+		     work_publish_leaves(w, root, words, n, err) == 0) &&
+	    file_sync(path, err) == 0)
+		rv = spool_move(
+		    w->rounds, SPOOL_PART, SPOOL_PUBLIC, site, root, err);
+	free(words);
+	return rv;
+}
+
+/* Whether an upload is the input that the sum has of site. */
+static bool
+is_input(const struct round_result *result, uint16_t site,
+    const struct round_input *in)
+{
+	for (size_t k = 0; k < round_result_inputs(result); k++) {
+		const struct round_input *x = round_result_input(result, k);
+
+		if (x->site == site)
+			return in->site == site &&
+			    memcmp(x->root, in->root, ROUND_DIGEST) == 0;
+	}
+	return false;
+}
+
+int
+work_take_input(
+    struct work *w, uint16_t site, const void *msg, size_t len, struct err *err)
+{
+	struct returns *r = &w->returns;
+	size_t i = signed_study_index(w->sig, site);
+	struct round_result *result = NULL;
+	struct canon m8 = { 0 };
+	struct round_input in;
+	struct step step;
+	int rv;
+
+	if (r->unchecked == 0 || i >= BOOK_SITES_MAX || !r->gone[i] ||
+	    r->said[i] != SAID_UPLOAD)
+		return 0;
+	if (round_upload_peek(msg, len, &in, err) < 0)
+		return -1;
+	rv = book_get_step(
+	    w->rounds->book, w->id, r->unchecked, &step, NULL, &m8, err);
+	if (rv == 1 && (result = work_result(w, &m8, err)) == NULL)
+		rv = -1;
+	canon_free(&m8);
+	if (rv == 1 && !is_input(result, site, &in))
+		rv = 0;
+	if (rv == 1 &&
+	    (publish_again(w, site, in.root, round_result_about(result)->words,
+		 err) < 0 ||
+		audit_returned(w, site, step.round, "upload", err) < 0)) {
+		if (err->code != ERR_SYSTEM)
+			work_drop_parts(w, site);
+		rv = -1;
+	}
+	round_result_free(result);
+	if (rv == 1) {
+		r->gone[i] = false;
+		work_drop_parts(w, site);
+	}
 	return rv;
 }
 
@@ -386,7 +533,7 @@ get_vector(void *arg, uint16_t site, const uint8_t root[ROUND_DIGEST],
 	spool_path(v->w->rounds, SPOOL_PART, site, root, path);
 	if (access(path, R_OK) < 0)
 		spool_path(v->w->rounds, SPOOL_UP, site, root, path);
-	v->words = work_words(v->w, path, err);
+	v->words = spool_words(path, work_vector_len(v->w), err);
 	*words = v->words;
 	return v->words != NULL ? 0 : -1;
 }

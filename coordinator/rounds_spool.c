@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/hex.h"
+#include "common/macros.h"
 #include "model/step/plan.h"
 #include "study/study.h"
 
@@ -100,14 +101,14 @@ find_part(struct rounds *s, uint16_t site, const uint8_t root[ROUND_DIGEST],
 	struct context c;
 
 	for (struct work *w = s->works; w != NULL; w = w->next) {
-		/* (what it hands back, or its upload) */
-		if (!work_asked(w, site) &&
-		    (w->round == NULL ||
-			coord_round_phase(w->round) != COORD_UPLOADS ||
-			coord_round_owed(w->round, work_context(w, &c), site) !=
-			    ROUND_SHARESET))
-			continue;
-		if (end > work_vector_len(w))
+		size_t most = work_asked_len(w, site); /* that it hands back */
+
+		if (w->round != NULL &&
+		    coord_round_phase(w->round) == COORD_UPLOADS &&
+		    coord_round_owed(w->round, work_context(w, &c), site) ==
+			ROUND_SHARESET)
+			most = MAX(most, work_vector_len(w));
+		if (end > most)
 			continue;
 		for (p = w->parts; p != NULL && p->site != site; p = p->next)
 			continue;
@@ -209,11 +210,10 @@ out:
 	return rv;
 }
 
-/* All words of a spooled upload; the caller frees them. */
 void *
-work_words(const struct work *w, const char *path, struct err *err)
+spool_words(const char *path, size_t want, struct err *err)
 {
-	size_t want = work_vector_len(w), len;
+	size_t len;
 	uint8_t *data = file_read(path, want, &len, err);
 
 	if (data != NULL && len != want) {

@@ -98,25 +98,57 @@ collect(struct work *w, uint32_t idx, uint16_t but, struct round_checked c,
 	return rv < 0 ? -1 : v->n == need;
 }
 
-/* 1: not all inputs of a sum are here: they have expired, or a restored backup
-   has lost them. */
+/* Inputs of a sum that are not here: they have expired, or a restored backup has
+   lost them. */
+struct gone {
+	bool some, of[BOOK_SITES_MAX]; /* by place in the study */
+	size_t len; /* bytes of each */
+};
+
 static int
-uploads_gone(struct work *w, const struct canon *result, struct err *err)
+find_gone(
+    struct work *w, const struct canon *result, struct gone *g, struct err *err)
 {
 	struct round_result *r = work_result(w, result, err);
 	char path[PATH_MAX];
-	int gone = 0;
 
+	memset(g, 0, sizeof(*g));
 	if (r == NULL)
 		return -1;
-	for (size_t i = 0; i < round_result_inputs(r); i++) {
-		const struct round_input *in = round_result_input(r, i);
+	for (size_t k = 0; k < round_result_inputs(r); k++) {
+		const struct round_input *in = round_result_input(r, k);
+		size_t i = signed_study_index(w->sig, in->site);
 
 		spool_path(w->rounds, SPOOL_PUBLIC, in->site, in->root, path);
-		gone |= access(path, R_OK) < 0;
+		if (access(path, R_OK) == 0)
+			continue;
+		g->some = true;
+		if (i < BOOK_SITES_MAX)
+			g->of[i] = true;
 	}
+	g->len = round_result_about(r)->words * (study_bits(w->study) / 8);
 	round_result_free(r);
-	return gone;
+	return 0;
+}
+
+/* A site waits for the sum that led to step idx, or does not any more.  The
+   inputs of the last sum are still with their sites. */
+static void
+wait_for(struct work *w, uint32_t idx, const struct gone *g, bool waits)
+{
+	struct returns *r = &w->returns;
+
+	if (!waits && r->unchecked == idx) {
+		r->unchecked = 0;
+		r->unchecked_ms = 0;
+	}
+	if (!waits)
+		return;
+	r->unchecked = idx;
+	r->unchecked_len = g->len;
+	memset(r->gone, 0, sizeof(r->gone));
+	if (idx == plan_index(w->plan))
+		memcpy(r->gone, g->of, sizeof(r->gone));
 }
 
 int
@@ -128,22 +160,21 @@ work_vouched(struct work *w, uint16_t site, uint32_t idx, struct canon *out,
 	struct round_vouched *v;
 	struct canon result = { 0 };
 	struct round_checked c;
+	struct gone gone = { 0 };
 	struct context k;
-	int rv, gone = 0;
+	int rv;
 
-	if (w->returns.unchecked == idx)
-		w->returns.unchecked = 0;
 	if (w->study->privacy.verify == STUDY_TRUST)
 		return 0; /* nobody needs them */
 	if ((v = calloc(1, sizeof(*v))) == NULL)
 		return err_sys(err, "signatures");
 	rv = expected(w, idx, &c, &result, err);
-	if (rv == 1 && (gone = uploads_gone(w, &result, err)) < 0)
+	if (rv == 1 && find_gone(w, &result, &gone, err) < 0)
 		rv = -1;
 	if (rv == 1)
-		rv = gone || expired ? collect(w, idx, site, c, v, err) : 0;
-	if (rv == 0 && gone)
-		w->returns.unchecked = idx;
+		rv =
+		    gone.some || expired ? collect(w, idx, site, c, v, err) : 0;
+	wait_for(w, idx, &gone, rv == 0 && gone.some);
 	if (rv == 1) {
 		v->result = result.data;
 		v->result_len = result.len;

@@ -15,6 +15,7 @@
 enum round_wish {
 	ROUND_WISH_NEXT, /* what leads on from there */
 	ROUND_WISH_CHECKED, /* `checked` of the sum that led on from there */
+	ROUND_WISH_UPLOAD, /* the upload that is an input of that sum */
 	ROUND_WISHES
 };
 
@@ -22,7 +23,9 @@ struct round_behind {
 	enum round_wish wish;
 	uint32_t step;
 	uint8_t state[ROUND_DIGEST]; /* at that step */
-	uint64_t round; /* the highest that the coordinator knows of */
+	/* The highest that the coordinator knows of; ROUND_WISH_UPLOAD: the
+	   one whose upload is wished for. */
+	uint64_t round;
 };
 
 /* Signed by the coordinator. */

@@ -403,6 +403,19 @@ round_result_input(const struct round_result *r, size_t k)
 }
 
 int
+round_upload_peek(
+    const void *msg, size_t len, struct round_input *upload, struct err *err)
+{
+	struct msg_upload u;
+
+	if (msg_read_upload(msg, len, &u, err) != 0)
+		return -1;
+	upload->site = u.site;
+	memcpy(upload->root, u.root, ROUND_DIGEST);
+	return 0;
+}
+
+int
 round_result_sum(const struct round_result *r, const struct round_ctx *ctx,
     const struct round_uploads *uploads, void *sum, struct err *err)
 {

@@ -53,7 +53,10 @@ const struct round_input *round_result_input(
  */
 int round_result_peek(const void *msg, size_t len, uint32_t *epoch,
     uint8_t sum_root[ROUND_DIGEST], struct err *err);
-/* And its R_hash. */
+/* What an upload's trailer (M3) says of itself: whose, and the root of its words. */
+int round_upload_peek(
+    const void *msg, size_t len, struct round_input *upload, struct err *err);
+/* R_hash of a result. */
 int round_result_peek_roster(
     const void *msg, size_t len, uint8_t roster[ROUND_DIGEST], struct err *err);
 

@@ -154,7 +154,7 @@ int gate_on_checkpoint_sent(struct gate *g, enum err_code code, const char *why,
 int gate_await_checkpoint(struct gate *g, uint64_t ctl_tag, struct err *err);
 
 /* gate_returns.c */
-/* All sums that are kept of a study. */
+/* All sums that are kept of a study, and the uploads that they have. */
 int gate_drop_sums(
     struct gate *g, const struct store_study *st, struct err *err);
 

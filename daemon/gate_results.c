@@ -237,6 +237,25 @@ audit_other_roster(struct gate *g, const struct run *r,
 	    "round", round, "shown", ours, "summed", theirs, NULL);
 }
 
+/* Of the uploads only the one that the last sum has may be asked for again: as
+   long as others may have to check it. */
+static void
+drop_uploads(struct gate *g, const struct run *r, const struct step *now,
+    const struct site_round *own)
+{
+	bool keep = own != NULL && r->study->privacy.verify != STUDY_TRUST;
+	char path[700];
+
+	run_spool_path(g, r->name, r->summed, path, sizeof(path));
+	unlink(path);
+	for (size_t i = 0; keep && i < now->n_sites; i++) {
+		if (now->sites[i] == g->self)
+			return;
+	}
+	run_spool_path(g, r->name, r->last_round, path, sizeof(path));
+	unlink(path);
+}
+
 /* The sum is checked: step the model, keep both. */
 static int
 finish(
@@ -251,7 +270,7 @@ finish(
 	const char *how = p->vouched ? "vouched" : study_verify_name(r->study);
 	struct canon after = { 0 }, checked = { 0 };
 	struct plan *next = NULL;
-	char path[700], round[24], state[DIGEST_TEXT], kind[33], sites_text[16];
+	char round[24], state[DIGEST_TEXT], kind[33], sites_text[16];
 	char learned[96];
 	int rv = -1;
 
@@ -297,8 +316,8 @@ finish(
 	    store_next(g, r, &step, &after, &checked, plan_done(next), err) < 0)
 		goto out;
 	/* From here on the store is ahead; memory follows. */
-	run_spool_path(g, r, path, sizeof(path));
-	unlink(path);
+	drop_uploads(g, r, &step, own);
+	r->summed = step.round;
 	run_drop_update(r);
 	plan_free(r->plan);
 	r->plan = next;

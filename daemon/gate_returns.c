@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "common/log_events.h"
 #include "crypto/audit.h"
+#include "crypto/context.h"
 #include "crypto/round_behind.h"
 #include "crypto/round_result.h"
 #include "crypto/round_site.h"
@@ -57,17 +58,21 @@ run_keep_sum(struct gate *g, const struct run *r, uint32_t idx,
 int
 gate_drop_sums(struct gate *g, const struct store_study *st, struct err *err)
 {
-	struct step last;
 	char path[PATH_MAX];
-	int rv = store_get_step(
-	    g->store, st->id, UINT32_MAX, &last, NULL, NULL, err);
+	struct step step;
+	int rv;
 
-	for (uint32_t idx = 1; rv == 1 && idx <= last.idx; idx++) {
+	for (uint32_t idx = 1;; idx++) {
+		if ((rv = store_get_step(
+			 g->store, st->id, idx, &step, NULL, NULL, err)) != 1)
+			return rv;
 		sum_path(g, st->name, idx, path, sizeof(path));
 		if (unlink(path) < 0 && errno != ENOENT)
 			return err_sys(err, "remove %s", path);
+		run_spool_path(g, st->name, step.round, path, sizeof(path));
+		if (unlink(path) < 0 && errno != ENOENT)
+			return err_sys(err, "remove %s", path);
 	}
-	return rv < 0 ? -1 : 0;
 }
 
 /* The file; the caller frees it.  The words are those that root names. */
@@ -110,18 +115,18 @@ read_kept(const struct gate *g, const struct run *r, uint32_t idx,
 }
 
 static int
-audit_returned(
-    struct gate *g, const struct run *r, uint64_t number, struct err *err)
+audit_returned(struct gate *g, const struct run *r, uint64_t number,
+    const char *what, struct err *err)
 {
 	char round[24];
 
 	snprintf(round, sizeof(round), "%" PRIu64, number);
 	log_event(EVENT_RETURNED, LOG_WARNING, ROUND_FIELDS(r),
 	    "the coordinator says that it was restored from a backup; it gets "
-	    "back its result of round %s",
-	    round);
-	return audit_event(
-	    g->audit, err, "returned", "study", r->name, "round", round, NULL);
+	    "back the %s of round %s",
+	    what, round);
+	return audit_event(g->audit, err, "returned", "study", r->name, "round",
+	    round, "what", what, NULL);
 }
 
 /* The result that led to step idx; or only what this site has signed of it. */
@@ -149,7 +154,7 @@ give_step(
 	} else if (wish == ROUND_WISH_CHECKED) {
 		canon_raw(&checked, k.checked, k.checked_len);
 		rv = run_answer(g, r, ROUND_CHECKED, &checked, err);
-	} else if (audit_returned(g, r, step.round, err) == 0) {
+	} else if (audit_returned(g, r, step.round, "result", err) == 0) {
 		if (r->checked.len == 0)
 			canon_raw(&r->checked, k.checked, k.checked_len);
 		if (r->checked.failed) {
@@ -167,6 +172,90 @@ out:
 	return rv;
 }
 
+/* This site's upload, which is an input of the sum that led to step idx. */
+static int
+give_input(struct incoming *in, const struct round_behind *b,
+    const struct round_result *result, struct err *err)
+{
+	struct run *r = in->r;
+	size_t n = round_result_about(result)->words, len, words_len;
+	const struct round_input *own = NULL;
+	uint8_t found[ROUND_DIGEST], *data;
+	char path[700];
+	int rv = -1;
+
+	for (size_t i = 0; i < round_result_inputs(result); i++) {
+		if (round_result_input(result, i)->site == in->g->self)
+			own = round_result_input(result, i);
+	}
+	run_spool_path(in->g, r->name, b->round, path, sizeof(path));
+	if (own == NULL || round_result_about(result)->round != b->round ||
+	    (access(path, F_OK) < 0 && errno == ENOENT))
+		return err_set(err, ERR_REFUSED,
+		    "behind: no upload to round %" PRIu64 " is kept here that "
+		    "is in the sum",
+		    b->round);
+	words_len = n * (study_bits(r->study) / 8);
+	if ((data = file_read(
+		 path, words_len + ROUND_MESSAGE_MAX, &len, err)) == NULL)
+		return -1;
+	if (len > words_len)
+		round_words_root(study_bits(r->study), data, n, found);
+	if (len <= words_len || memcmp(found, own->root, sizeof(found)) != 0)
+		err_set(err, ERR_FORMAT, "%s: damaged", path);
+	else if (audit_returned(in->g, r, b->round, "upload", err) == 0)
+		rv = run_send_vector(in->g, r, ROUND_UPLOAD, found, data,
+		    words_len, data + words_len, len - words_len, err);
+	free(data);
+	return rv;
+}
+
+/* The sum that led on from b->step is lost, as are its inputs; others have to
+   check it yet. */
+static int
+give_summed(struct incoming *in, const struct round_behind *b, struct err *err)
+{
+	struct round_result *result = NULL;
+	const struct round_ctx *ctx;
+	struct canon m8 = { 0 };
+	uint8_t root[ROUND_DIGEST];
+	struct context c;
+	struct step step;
+	uint32_t epoch;
+	int rv = -1;
+
+	if (store_get_step(in->g->store, in->r->id, b->step + 1, &step, NULL,
+		&m8, err) == 1 &&
+	    round_result_peek(m8.data, m8.len, &epoch, root, err) == 0 &&
+	    (ctx = run_context_of(in->g, in->r, epoch, &c, err)) != NULL &&
+	    (result = round_result_open(ctx, NULL, m8.data, m8.len, err)) !=
+		NULL)
+		rv = give_input(in, b, result, err);
+	round_result_free(result);
+	canon_free(&m8);
+	return rv;
+}
+
+/* The same where this site is one of those who have no sum of the state yet. */
+static int
+give_unsummed(
+    struct incoming *in, const struct round_behind *b, struct err *err)
+{
+	struct run *r = in->r;
+	enum site_phase phase =
+	    r->round != NULL ? site_round_phase(r->round) : SITE_READY;
+
+	if (phase < SITE_UPLOADED || phase > SITE_UNMASKED ||
+	    site_round_about(r->round)->round != b->round)
+		return err_set(err, ERR_REFUSED,
+		    "behind: this site has no upload to round %" PRIu64
+		    ", or has given it up",
+		    b->round);
+	return audit_returned(in->g, r, b->round, "upload", err) < 0
+	    ? -1
+	    : run_resend_upload(in->g, r, err);
+}
+
 /* The upload that was spooled goes before what is kept. */
 static int
 give_upload(struct gate *g, struct run *r, struct err *err)
@@ -177,7 +266,7 @@ give_upload(struct gate *g, struct run *r, struct err *err)
 	char path[700];
 	int rv;
 
-	run_spool_path(g, r, path, sizeof(path));
+	run_spool_path(g, r->name, r->last_round, path, sizeof(path));
 	data = file_read(path, words_len + ROUND_MESSAGE_MAX, &len, err);
 	if (data == NULL)
 		return -1;
@@ -245,6 +334,10 @@ run_on_behind(struct incoming *in, struct err *err)
 		    "behind: another state at step %" PRIu32 " than this "
 		    "site's",
 		    b.step);
+	if (b.wish == ROUND_WISH_UPLOAD)
+		return b.step < plan_index(r->plan)
+		    ? give_summed(in, &b, err)
+		    : give_unsummed(in, &b, err);
 	if (b.step < plan_index(r->plan))
 		return give_step(in, b.wish, b.step + 1, err);
 	return b.wish == ROUND_WISH_NEXT ? give_round(in, &b, err) : 0;

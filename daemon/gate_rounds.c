@@ -128,6 +128,7 @@ on_announce(struct incoming *in, struct err *err)
 	struct canon ready = { 0 };
 	struct prekey prekey;
 	char path[700];
+	uint64_t older = r->last_round;
 	uint32_t from;
 	int rv = -1;
 
@@ -175,7 +176,6 @@ on_announce(struct incoming *in, struct err *err)
 	if (fresh == NULL)
 		goto fail;
 	/* Older rounds on this state are given up: they are never unmasked. */
-	run_spool_path(g, r, path, sizeof(path));
 	site_round_free(r->round);
 	r->round = fresh;
 	r->last_round = about.round;
@@ -185,7 +185,11 @@ on_announce(struct incoming *in, struct err *err)
 		goto fail;
 	if (store_commit(g->store, err) < 0)
 		goto out;
-	unlink(path); /* not before: until then it may be asked for */
+	/* Not before: until then it may be asked for.  (That of the last sum is
+	   kept until there is another.) */
+	run_spool_path(g, r->name, older, path, sizeof(path));
+	if (older > r->summed)
+		unlink(path);
 	rv = run_answer(g, r, ROUND_READY, &ready, err);
 	goto out;
 fail:
@@ -270,7 +274,7 @@ make_upload(struct incoming *in, struct err *err)
 	hex_text(root, sizeof(root), digest);
 	snprintf(round, sizeof(round), "%" PRIu64, r->last_round);
 	snprintf(bytes, sizeof(bytes), "%zu", len);
-	run_spool_path(g, r, path, sizeof(path));
+	run_spool_path(g, r->name, r->last_round, path, sizeof(path));
 	if (file_write(path, file.data, file.len, 0600, err) < 0 ||
 	    audit_event(g->audit, err, "upload", "study", r->name, "round",
 		round, "kind", plan_kind(r->plan), "bytes", bytes, "root",

@@ -92,11 +92,10 @@ run_update_len(const struct run *r)
 }
 
 void
-run_spool_path(
-    const struct gate *g, const struct run *r, char *out, size_t size)
+run_spool_path(const struct gate *g, const char *study, uint64_t round,
+    char *out, size_t size)
 {
-	snprintf(out, size, "%s/spool/%s.%" PRIu64, g->state_dir, r->name,
-	    r->last_round);
+	snprintf(out, size, "%s/spool/%s.%" PRIu64, g->state_dir, study, round);
 }
 
 /*
@@ -201,7 +200,7 @@ run_load_round(struct gate *g, struct run *r, struct err *err)
 	return rv;
 }
 
-/* Of which epoch the present state is. */
+/* Of which epoch and round the present state is. */
 static int
 load_made(struct gate *g, struct run *r, struct err *err)
 {
@@ -212,6 +211,7 @@ load_made(struct gate *g, struct run *r, struct err *err)
 	    store_get_step(g->store, r->id, UINT32_MAX, &last, NULL, &m8, err);
 
 	r->made = r->sig->epoch;
+	r->summed = rv == 1 ? last.round : 0;
 	if (rv == 1 && m8.len != 0)
 		rv = round_result_peek(m8.data, m8.len, &r->made, sum, err);
 	canon_free(&m8);

@@ -44,6 +44,7 @@ struct run {
 	void *update;
 	struct site_round *round; /* the newest one that we are in, or NULL */
 	uint64_t last_round;
+	uint64_t summed; /* that led to this state; 0 for the first */
 	uint64_t aborted; /* the round whose end is in the audit log */
 	uint32_t
 	    made; /* epoch of the sum that led here; of the study, at first */
@@ -88,9 +89,10 @@ uint16_t run_smallest(const struct gate *g, const struct run *r);
 size_t run_vector_len(const struct run *r);
 /* Bytes of the update. */
 size_t run_update_len(const struct run *r);
-/* The masked upload of a round, as it was sent: words, then trailer. */
-void run_spool_path(
-    const struct gate *g, const struct run *r, char *out, size_t size);
+/* The masked upload of a round, as it was sent: words, then trailer.  It is kept
+   until there is a sum of the state, and where that has it, until the next. */
+void run_spool_path(const struct gate *g, const char *study, uint64_t round,
+    char *out, size_t size);
 /* The update of a state that is past, or of a run that ends. */
 void run_drop_update(struct run *r);
 /* The newest round as the store has it; none is fine. */

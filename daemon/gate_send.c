@@ -139,7 +139,7 @@ run_resend_upload(struct gate *g, struct run *r, struct err *err)
 	size_t len;
 	int rv;
 
-	run_spool_path(g, r, path, sizeof(path));
+	run_spool_path(g, r->name, r->last_round, path, sizeof(path));
 	data = file_read(path, words_len + ROUND_MESSAGE_MAX, &len, err);
 	if (data == NULL)
 		return -1;
