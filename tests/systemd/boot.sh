@@ -1,7 +1,7 @@
 #!/bin/sh
 # Both daemons under a real systemd: what make install installs is put into a
 # booted container (nothing outside it changes), enrolled, started, killed,
-# left hanging, reloaded and stopped.  Takes a minute; needs root and
+# left hanging, reloaded, stopped, and taken through a study.  Takes a minute; needs root and
 # systemd-nspawn.
 set -eu
 
@@ -15,6 +15,9 @@ name=consilium-boot-$$
 mkdir "$work/root" "$work/dest"
 make -s -C "$builddir" install DESTDIR="$work/dest" >/dev/null
 cp "$top_srcdir/tests/systemd/inside.sh" "$work/dest/inside.sh"
+mkdir "$work/dest/study"
+cp "$top_srcdir/tests/vectors/pooled/lung.csv" \
+    "$top_srcdir/tests/e2e/lung-sex.study" "$work/dest/study"
 cat "$builddir/systemd/consiliumd.service" |
     sed -n 's|^ExecStart=\(.*\)/sbin/consiliumd -r$|prefix=\1|p' >"$work/dest/where.sh"
 echo "sysconfdir=$(sed -n \

@@ -3,7 +3,7 @@
 set -eu
 
 . /mnt/where.sh
-(cd /mnt && tar cf - --exclude=inside.sh --exclude=where.sh .) | tar xf - -C / \
+(cd /mnt && tar cf - --exclude=inside.sh --exclude=where.sh --exclude=study .) | tar xf - -C / \
     --no-same-owner --keep-directory-symlink
 ip link set lo up 2>/dev/null || ifconfig lo up 2>/dev/null || :
 PATH=$prefix/bin:$prefix/sbin:$PATH
@@ -64,22 +64,40 @@ listen = 127.0.0.1:7443
 socket = /run/consilium-coordinator/control.sock
 operator-group = consilium-operator
 EOF
-cat >"$sysconfdir/consilium/consiliumd.conf" <<EOF
+echo "the officer of this test" >passphrase
+chmod 600 passphrase
+consiliumctl officer init --key officer.key --passphrase-file passphrase \
+    >/dev/null
+# site_conf NAME STATE KEYS SOCKET: /srv/NAME.csv are its records.
+site_conf() {
+	cat <<EOF
 [site]
-name = freiburg
-state = /var/lib/consilium
-keys = $skeys
+name = $1
+state = $2
+keys = $3
 [coordinator]
 address = localhost:7443
 [officer]
-public-key = d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a
+public-key = $(cat officer.key.pub)
 [source]
-csv = /srv/records.csv
+csv = /srv/$1.csv
+[policy]
+smallest-k = 1
+smallest-risk-set-step = 1
 [control]
-socket = /run/consilium/control.sock
+socket = $4
 operator-group = consilium-operator
 officer-group = consilium-officer
 EOF
+}
+site_conf freiburg /var/lib/consilium "$skeys" /run/consilium/control.sock \
+    >"$sysconfdir/consilium/consiliumd.conf"
+n=0
+for site in freiburg basel strasbourg; do
+	awk -F, -v n=$n 'NR == 1 || NR % 3 == n' /mnt/study/lung.csv \
+	    >/srv/$site.csv
+	n=$((n + 1))
+done
 
 property() {
 	systemctl show -p "$2" --value "$1"
@@ -113,15 +131,28 @@ consiliumctl submit --socket /run/consilium-coordinator/control.sock manifest \
     >/dev/null || die "submit"
 say "started: $(systemctl is-active consiliumd), \"$(property consiliumd StatusText)\""
 
-for p in gate uplink control; do
-	grep -q '^NoNewPrivs:	1$' /proc/$(pid_of consiliumd $p)/status
-	grep -q '^Seccomp:	2$' /proc/$(pid_of consiliumd $p)/status
-	grep -q '^CapEff:	0000000000000000$' \
-	    /proc/$(pid_of consiliumd $p)/status
-	# Not dumpable: nobody else of its user may look into it.
-	[ "$(stat -c %U /proc/$(pid_of consiliumd $p)/status)" = root ]
-done || die "not locked in"
-say "locked in: no privileges, seccomp, not dumpable"
+# locked_in UNIT USER PROCESS ...
+locked_in() {
+	unit=$1
+	uid=$(id -u "$2")
+	shift 2
+	for p in $unit "$@"; do
+		[ "$p" != consilium-coordinator ] || p=consilium-coord
+		status=/proc/$(pid_of "$unit" "$p")/status
+		grep -q "^Uid:	$uid	$uid	$uid	$uid\$" "$status" &&
+		    grep -q '^NoNewPrivs:	1$' "$status" &&
+		    grep -q '^Seccomp:	2$' "$status" &&
+		    grep -q '^CapEff:	0000000000000000$' "$status" ||
+		    die "$unit: $p: $(cat "$status")"
+		# Not dumpable: nobody else of its user may look into it.
+		[ "$p" = consiliumd ] || [ "$p" = consilium-coord ] ||
+		    [ "$(stat -c %U "$status")" = root ] ||
+		    die "$unit: $p can be dumped"
+	done
+}
+locked_in consiliumd consilium gate uplink control
+locked_in consilium-coordinator consilium-coordinator rounds listener control
+say "locked in: the units' users, no privileges, seccomp, not dumpable"
 
 # Who is in no group may connect, and is refused.
 su -s /bin/sh nobody -c "consiliumctl status --socket /run/consilium/control.sock" \
@@ -219,6 +250,57 @@ for setting in LoadCredential=identity.key:/root/identity.key \
 	say "credential: ${setting%%:*}"
 done
 mv /root/identity.key "$skeys/identity.key"
+
+# A study of the unit and two other sites, which have no unit.
+systemctl start consilium-coordinator consiliumd || die "start"
+for site in basel strasbourg; do
+	dir=/srv/$site
+	mkdir -p $dir
+	mv /root/enrol/$site $dir/keys
+	site_conf $site $dir/state $dir/keys $dir/control.sock \
+	    >$dir/consiliumd.conf
+	chown -R consilium:consilium $dir /srv/$site.csv
+	systemd-run --quiet --unit=site-$site --uid=consilium \
+	    "$prefix/sbin/consiliumd" -f $dir/consiliumd.conf ||
+	    die "$site does not start"
+done
+chown consilium:consilium /srv/freiburg.csv
+consiliumctl study sign --root root /mnt/study/lung-sex.study \
+    --sites freiburg,basel,strasbourg --out study >/dev/null
+consiliumctl submit --socket /run/consilium-coordinator/control.sock study \
+    >/dev/null || die "the study is not taken"
+status_of() { # SOCKET STATUS
+	consiliumctl status --socket "$1" |
+	    awk -v w="$2" '$1 == "lung-sex" && $2 == w { found = 1 }
+		END { exit !found }'
+}
+sockets="/run/consilium/control.sock /srv/basel/control.sock
+/srv/strasbourg/control.sock"
+for socket in $sockets; do
+	await "a site has the study" status_of "$socket" received
+	consiliumctl prepare --socket "$socket" lung-sex >/dev/null ||
+	    die "prepare"
+	consiliumctl approve --socket "$socket" lung-sex --key officer.key \
+	    --passphrase-file passphrase >/dev/null || die "approve"
+done
+for socket in $sockets /run/consilium-coordinator/control.sock; do
+	await "the study is done" status_of "$socket" done
+done
+consiliumctl result --socket /run/consilium/control.sock lung-sex \
+    --out /root/result >/dev/null && [ -s /root/result/result.json ] ||
+    die "no result"
+# Its rounds are in the journal, by their fields.
+for unit in consiliumd consilium-coordinator; do
+	for round in 1 2; do
+		[ -n "$(journalctl -q -u $unit STUDY=lung-sex ROUND=$round)" ] ||
+		    die "$unit: nothing of round $round in the journal"
+	done
+done
+journalctl -q -o json SITE=freiburg STUDY=lung-sex ROUND=1 |
+    grep -q '"MESSAGE_ID":"7e6a3114f06446e285bd94d505edee95"' ||
+    die "freiburg: no event of the sum of round 1"
+say "a study of three sites: done, and in the journal by STUDY, ROUND and SITE"
+systemctl stop site-basel site-strasbourg consiliumd consilium-coordinator
 
 # Events, with the catalogue's words.
 ids=$(journalctl -o json -u consiliumd | grep -c '"MESSAGE_ID":"[0-9a-f]*"') || :
