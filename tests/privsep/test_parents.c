@@ -1241,6 +1241,72 @@ the_board_is_there_where_it_is_configured(void **state)
 	put_config("");
 }
 
+/* What is said of a certificate that has so long: in the log, in the answer to
+   any command, as a metric (with the alarm of docs/OPERATION.md) and on the
+   page.  days < 0: nothing. */
+static void
+warned(int64_t left, int days)
+{
+	static const char metric[] =
+	    "\nconsilium_certificate_expiry_timestamp_seconds ";
+	int64_t until = clock_utc() + left, shown;
+	char log[96] = "", note[96] = "";
+	const char *found;
+	struct ctl_reply r;
+	struct err err;
+
+	if (days >= 0) {
+		snprintf(log, sizeof(log),
+		    "keys/tls.crt expires in %d days: have it renewed", days);
+		snprintf(note, sizeof(note),
+		    "the daemon's TLS certificate expires in %d days", days);
+	}
+	put_certificate(clock_utc() - CERT_DAY, until);
+	start("");
+	await(d.log, "notice: ready", 1);
+	if (days >= 0)
+		assert_non_null(strstr(d.log, log));
+	else
+		assert_null(strstr(d.log, "expires in"));
+
+	assert_int_equal(call("status", NULL, NULL, 0, &r, &err), 0);
+	assert_string_equal(r.note, note);
+	ctl_reply_free(&r);
+
+	assert_non_null(found = strstr(fetch("/metrics", 1), metric));
+	shown = strtoll(found + strlen(metric), NULL, 10);
+	assert_int_equal(shown, until);
+	assert_int_equal(shown - clock_utc() < 30 * CERT_DAY, days >= 0);
+	found = strstr(fetch("/", 1), "TLS certificate, until ");
+	assert_non_null(found);
+	while (strncmp(found, "<div ", 5) != 0)
+		found--;
+	assert_int_equal(
+	    strncmp(found, "<div class=\"fact warn\">", 23) == 0, days >= 0);
+	assert_int_equal(ended(SIGTERM), 0);
+}
+
+/* A minute less than the days, as a busy machine may take a while. */
+static void
+an_expiry_is_told_30_days_ahead(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		coordinator = i == 1;
+		if (coordinator)
+			put_coordinator_config(
+			    "[board]\nlisten = localhost:0\n");
+		else
+			put_config("[board]\nlisten = localhost:0\n");
+		warned(30 * CERT_DAY - 60, 29);
+		warned(3600, 0);
+		warned(31 * CERT_DAY, -1);
+	}
+	coordinator = false;
+	put_certificate(clock_utc() - CERT_DAY, clock_utc() + 90 * CERT_DAY);
+	put_config("");
+}
+
 int
 main(void)
 {
@@ -1278,6 +1344,7 @@ main(void)
 		cmocka_unit_test(a_user_does_not_take_all_places),
 		cmocka_unit_test(strangers_do_not_take_the_places_of_others),
 		cmocka_unit_test(the_board_is_there_where_it_is_configured),
+		cmocka_unit_test(an_expiry_is_told_30_days_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
