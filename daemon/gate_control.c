@@ -274,6 +274,7 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	enum study_status status;
 	struct store_study now;
 	struct approval a;
+	struct run *run;
 	struct err why;
 	int rv;
 
@@ -309,13 +310,12 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		return -1;
 	status =
 	    a.verdict == APPROVAL_APPROVE ? STATUS_APPROVED : STATUS_REFUSED;
-	/* Said again, by the same officer or by another: nothing new. */
-	if (st->status == status)
-		return reply_decision(g, tag, st, verdict, warning, err);
-	/* What was taken back is not brought back by who kept a copy. */
 	if ((rv = store_has_decision(
 		 g->store, st->id, q->body, q->body_len, err)) < 0)
 		return -1;
+	if (rv == 1 && st->status == status) /* sent again: nothing new */
+		return reply_decision(g, tag, st, verdict, warning, err);
+	/* What was taken back is not brought back by who kept a copy. */
 	if (rv == 1) {
 		err_set(&why, ERR_REFUSED,
 		    "this decision was taken before, and another since; sign "
@@ -331,7 +331,7 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	    store_begin(g->store, err) < 0)
 		return -1;
 	rv = store_add_decision(g->store, st->id, q->body, q->body_len, err);
-	if (rv == 0)
+	if (rv == 0 && st->status != status)
 		rv = store_set_status(g->store, st->id, status,
 		    a.verdict == APPROVAL_APPROVE ? ""
 			: st->status == STATUS_APPROVED
@@ -345,7 +345,16 @@ cmd_decide(struct gate *g, uint64_t tag, const struct ctl_request *q,
 	if (store_commit(g->store, err) < 0)
 		return -1;
 	log_event(EVENT_DECIDED, LOG_NOTICE, STUDY_FIELD(st->name),
-	    "the privacy officer's decision: %s", verdict);
+	    st->status != status ? "the privacy officer's decision: %s"
+				 : "the privacy officer's decision, or a "
+				   "deputy's, once more: %s",
+	    verdict);
+	/* It stands beside the one before, for who asks later who has decided. */
+	if (st->status == status) {
+		if ((run = run_find(g, st->id)) != NULL)
+			hex_text(a.officer, KEY_PUBLIC, run->officer);
+		return reply_decision(g, tag, st, verdict, warning, err);
+	}
 	run_close(g, st->id);
 	if (a.verdict == APPROVAL_APPROVE &&
 	    (store_study_by_name(g->store, st->name, &now, err) != 1 ||

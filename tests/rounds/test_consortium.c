@@ -223,20 +223,6 @@ an_approval_of_another_table_is_refused(void **state)
 	canon_free(&out);
 }
 
-/* A click too many, or a deputy's yes after the officer's, is nothing new. */
-static void
-a_decision_said_again_is_one_line_of_the_audit_log(void **state)
-{
-	struct site *s = &h.sites[0];
-
-	(void)state;
-	begin();
-	assert_int_equal(audit_lines(s->name, "approve", "small"), 1);
-	decide(s, APPROVAL_APPROVE);
-	assert_int_equal(audit_lines(s->name, "approve", "small"), 1);
-	finish();
-}
-
 static void
 decide_by(struct site *s, enum approval_verdict verdict, const struct key *k)
 {
@@ -246,6 +232,37 @@ decide_by(struct site *s, enum approval_verdict verdict, const struct key *k)
 	control_ok(s->control, approval_verdict_name(verdict), "small",
 	    object.data, object.len);
 	canon_free(&object);
+}
+
+/* Sent again it is nothing new; a deputy's yes after the officer's is, and changes
+   nothing.  Neither brings back what was taken back. */
+static void
+each_decision_is_one_line_of_the_audit_log(void **state)
+{
+	struct site *s = &h.sites[0];
+	char officer[KEY_PUBLIC_TEXT], deputy[KEY_PUBLIC_TEXT];
+	struct canon yes = { 0 };
+
+	(void)state;
+	hex_text(key_public(h.officer), KEY_PUBLIC, officer);
+	hex_text(key_public(h.deputy), KEY_PUBLIC, deputy);
+	begin();
+	assert_int_equal(audit_lines(s->name, "approve", officer), 1);
+	sign_decision(s, APPROVAL_APPROVE, h.deputy, &yes);
+	for (int i = 0; i < 2; i++) {
+		control_ok(s->control, "approve", "small", yes.data, yes.len);
+		assert_int_equal(audit_lines(s->name, "approve", deputy), 1);
+	}
+	assert_int_equal(audit_lines(s->name, "approve", "small"), 2);
+	decide(s, APPROVAL_REVOKE);
+	control(s->control, "approve", "small", yes.data, yes.len);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_non_null(strstr(h.reply.error, "was taken before"));
+	canon_free(&yes);
+	for (int64_t second = clock_utc(); clock_utc() == second;)
+		pump(50);
+	decide(s, APPROVAL_APPROVE);
+	finish();
 }
 
 /* Either may decide, and take back what the other has approved.  What was
@@ -477,7 +494,7 @@ main(int argc, char *argv[])
 		TEST(a_site_killed_after_its_unmask_is_counted),
 		TEST(rounds_killed_again_and_again_loses_nothing),
 		TEST(an_approval_of_another_table_is_refused),
-		TEST(a_decision_said_again_is_one_line_of_the_audit_log),
+		TEST(each_decision_is_one_line_of_the_audit_log),
 		TEST(the_deputy_approves_and_revokes),
 		TEST(what_waits_is_listed_and_what_is_done_is_deleted),
 		TEST(a_site_cannot_shorten_its_log_or_write_it_anew),
