@@ -631,10 +631,9 @@ read_source(struct source *src, struct err *err)
 	r->n_patients = src->patients.n;
 	if (r->n_rejected > most)
 		return err_set(err, ERR_FORMAT,
-		    "%.100s: %zu rows rejected, the study allows %zu; the "
-		    "first: "
-		    "%s",
-		    src->name, r->n_rejected, most, r->places[0]);
+		    "%.100s: rows rejected: %zu of %zu, the study allows %zu; "
+		    "the first: %s",
+		    src->name, r->n_rejected, r->n_read, most, r->places[0]);
 	if (check_features(src, err) == -1)
 		return -1;
 	for (size_t i = 0; i < src->s->n_columns; i++)

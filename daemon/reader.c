@@ -58,9 +58,9 @@ log_places(const struct study *s, const struct prepare_result *r)
 	for (size_t i = 0; i < r->n_places; i++)
 		log_fields(
 		    LOG_WARNING, &study, 1, "row rejected: %s", r->places[i]);
-	if (r->n_rejected > r->n_places)
-		log_fields(LOG_WARNING, &study, 1, "%zu more rows rejected",
-		    r->n_rejected - r->n_places);
+	if (r->n_rejected > 0)
+		log_fields(LOG_WARNING, &study, 1, "rows rejected: %zu of %zu",
+		    r->n_rejected, r->n_read);
 }
 
 /* What was handed over under that name, if anything. */

@@ -400,7 +400,7 @@ refuses_more_bad_rows_than_the_study_allows(void **state)
 
 	(void)state;
 	refused(HEADER SIX BAD BAD BAD, ERR_FORMAT,
-	    "x.csv: 3 rows rejected, the study allows 2; the first: "
+	    "x.csv: rows rejected: 3 of 9, the study allows 2; the first: "
 	    "x.csv:8:5: age: expected a whole number from 0 to 100");
 	run(&o, HEADER SIX BAD BAD BAD, strlen(HEADER SIX BAD BAD BAD), 0);
 	assert_int_equal(o.result.n_places, 3);

@@ -324,6 +324,42 @@ says_why_it_could_not(void **state)
 	close(fd);
 }
 
+/* What the reader logs while it is ours to have started. */
+static void
+rejected_rows_are_logged_as_so_many_of_so_many(void **state)
+{
+	struct job *j = *state;
+	char command[256], log[8192];
+	int log_fd = memfd_create("log", MFD_CLOEXEC);
+	int fd, own = dup(STDERR_FILENO);
+	struct msg m;
+	ssize_t n;
+
+	snprintf(command, sizeof(command),
+	    "{ cat %s/rotterdam-c.csv; echo 4711; echo 4712,x; } >%s/bad.csv",
+	    dir, dir);
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof(command), "%s/bad.csv", dir);
+	fd = open(command, O_RDONLY | O_CLOEXEC);
+	dup2(log_fd, STDERR_FILENO);
+	start(j, fd);
+	dup2(own, STDERR_FILENO);
+	order(j, 5, &m);
+	assert_int_equal(m.type, MSG_READER_DONE);
+	msg_free(&m);
+	end(j);
+	assert_true((n = pread(log_fd, log, sizeof(log) - 1, 0)) > 0);
+	log[n] = '\0';
+	assert_non_null(strstr(log, "row rejected: rotterdam-c.csv:1103:1: "));
+	assert_non_null(strstr(log, "row rejected: rotterdam-c.csv:1104:1: "));
+	assert_non_null(
+	    strstr(log, "warning: rows rejected: 4 of 1004 STUDY=rfs\n"));
+	assert_null(strstr(log, "4711")); /* no value */
+	close(log_fd);
+	close(own);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -332,6 +368,8 @@ main(void)
 		cmocka_unit_test(
 		    who_objects_is_left_out_and_all_others_are_known),
 		cmocka_unit_test(says_why_it_could_not),
+		cmocka_unit_test(
+		    rejected_rows_are_logged_as_so_many_of_so_many),
 	};
 
 	log_open("test_reader", LOG_ERR);
