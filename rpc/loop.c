@@ -67,14 +67,22 @@ struct rpc_loop {
 };
 
 static _Atomic(rpc_log_fn *) log_fn;
+static atomic_bool quiet;
 
 static void
 on_log(gpr_log_func_args *args)
 {
 	rpc_log_fn *fn = atomic_load(&log_fn);
 
-	if (fn != NULL && args->severity >= GPR_LOG_SEVERITY_ERROR)
+	if (fn != NULL && args->severity >= GPR_LOG_SEVERITY_ERROR &&
+	    !atomic_load(&quiet))
 		fn(args->message);
+}
+
+void
+rpc_be_quiet(bool yes)
+{
+	atomic_store(&quiet, yes);
 }
 
 static void *

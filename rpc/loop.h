@@ -24,6 +24,8 @@ struct rpc_loop;
 typedef void rpc_log_fn(const char *text);
 
 struct rpc_loop *rpc_loop_new(rpc_log_fn *log, struct err *err);
+/* While yes they are dropped: whoever calls gRPC says himself what failed. */
+void rpc_be_quiet(bool yes);
 /*
  * After all servers and clients on it, of which the first to be freed ends
  * the service of descriptors.  Takes up to some 200 ms, unless gRPC waits for

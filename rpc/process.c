@@ -32,7 +32,7 @@ on_grpc_log(const char *text)
 	int64_t now = clock_mono_ms();
 
 	if (now - atomic_exchange(&last, now) >= QUIET_MS)
-		log_msg(LOG_NOTICE, "gRPC: %s%s", text,
+		log_msg(LOG_NOTICE, "gRPC: %.200s%s", text,
 		    strstr(text, "certificate verify failed") != NULL
 			? " (the other side's certificate has expired, or is "
 			  "not one of our CA)"

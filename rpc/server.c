@@ -575,7 +575,9 @@ start(struct rpc_server *s, const char *address, struct err *err)
 	s->server = make_server();
 	grpc_server_register_completion_queue(
 	    s->server, rpc_loop_cq(s->loop), NULL);
+	rpc_be_quiet(true); /* the reason is ours to say, and shorter */
 	s->port = grpc_server_add_http2_port(s->server, address, creds);
+	rpc_be_quiet(false);
 	grpc_server_credentials_release(creds);
 	if (s->port <= 0)
 		return listen_err(address, err);

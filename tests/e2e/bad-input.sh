@@ -91,6 +91,11 @@ sed -e "s/^listen = .*/listen = $address/" -e 's/coordinator\.sock/other.sock/' 
     up/coordinator/consilium-coordinator.conf >port.conf
 says "error: cannot listen on $address: Address already in use" \
     "$builddir/coordinator/consilium-coordinator" -f port.conf
+cp said.err port.err
+grep -v 'cannot listen on' port.err | grep -Eq 'gRPC|listener error' && {
+	cat port.err
+	fail "a port in use is more than one line"
+}
 says 'up/sites/a/state' "$builddir/daemon/consiliumd" \
     -f up/sites/a/consiliumd.conf
 
