@@ -251,7 +251,9 @@ the_study(struct html *h, const struct report *r)
 		    i > 0 ? C_("between items of a list", ", ") : "",
 		    s->sites.items[i]);
 	if (s->sites.n == 0)
-		html_text(h, "%s", _("those whom the signed study names"));
+		html_text(h, "%s",
+		    _("all of the consortium, or those of them whom the signed "
+		      "study names"));
 	html_close(h);
 	item(h, _("Ends"), words_date(s->expires * 86400).text);
 	html_close(h);

@@ -402,6 +402,10 @@ names_the_thresholds_of_others(void **state)
 	/* Groups of 12: 1 in 12 is below 0.09, and 12 no fewer than 11. */
 	assert_false(decide(&o, "ema-0070"));
 	assert_non_null(strstr(o.html, "no fewer than the 11"));
+	/* The study names no sites. */
+	assert_non_null(strstr(o.html,
+	    "all of the consortium, or those of them whom the signed study "
+	    "names"));
 	assert_null(finding(&o, "above-threshold"));
 	end(&o);
 	o = prepared("k = 5\nrisk-threshold = 0.05\n", source("999", 8), NULL);
