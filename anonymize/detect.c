@@ -33,6 +33,7 @@ static const struct kind {
 	[DETECT_DATE] = { N_("dates"), 0.8 },
 	[DETECT_POSTCODE] = { N_("postcodes"), 0.8 },
 	[DETECT_COORDINATES] = { N_("coordinates"), 0.5 },
+	[DETECT_ADDRESS] = { N_("addresses"), 0.5 },
 };
 
 /* The cell's digits; how many, or 0 if there is anything but digits and
@@ -303,6 +304,22 @@ is_name(const char *s)
 	return words >= 2 && words <= 4 && small;
 }
 
+/* "Hauptstr. 12, 01067 Dresden": a number, and a postcode before a place. */
+static bool
+is_address(const char *s)
+{
+	const char *comma = strchr(s, ','), *code;
+	size_t n;
+
+	if (comma == NULL || strcspn(s, "0123456789") > (size_t)(comma - s))
+		return false;
+	code = comma + 1 + strspn(comma + 1, " ");
+	n = strspn(code, "0123456789");
+	return (n == 4 || n == 5) && code[n] == ' ' &&
+	    (isupper((unsigned char)code[n + 1]) ||
+		(unsigned char)code[n + 1] >= 0x80);
+}
+
 static bool
 is_next(struct detect *d, const char *s)
 {
@@ -367,6 +384,7 @@ detect_cell(struct detect *d, unsigned which, const char *text, size_t len)
 		[DETECT_DATE] = { is_date, 8, DIGIT },
 		[DETECT_POSTCODE] = { is_postcode, 5, DIGIT },
 		[DETECT_COORDINATES] = { is_coordinates, 9, DOT },
+		[DETECT_ADDRESS] = { is_address, 10, DIGIT },
 	};
 	char copy[CELL_MAX + 1];
 	const char *cell = text;
@@ -423,6 +441,12 @@ detect_header(const char *name)
 		{ "first_name", DETECT_NAME },
 		{ "vorname", DETECT_NAME },
 		{ "nachname", DETECT_NAME },
+		{ "full_name", DETECT_NAME },
+		{ "fullname", DETECT_NAME },
+		{ "given_name", DETECT_NAME },
+		{ "family_name", DETECT_NAME },
+		{ "patient_name", DETECT_NAME },
+		{ "patientname", DETECT_NAME },
 		{ "mrn", DETECT_RECORD },
 		{ "patient_id", DETECT_RECORD },
 		{ "patientid", DETECT_RECORD },
@@ -432,8 +456,14 @@ detect_header(const char *name)
 		{ "telefon", DETECT_PHONE },
 		{ "ssn", DETECT_NATIONAL },
 		{ "svnr", DETECT_NATIONAL },
+		{ "insurance_id", DETECT_NATIONAL },
+		{ "insurance_n", DETECT_NATIONAL },
+		{ "versichertenn", DETECT_NATIONAL },
+		{ "versicherungsn", DETECT_NATIONAL },
 		{ "iban", DETECT_IBAN },
 		{ "birthdate", DETECT_DATE },
+		{ "birth_date", DETECT_DATE },
+		{ "birthday", DETECT_DATE },
 		{ "date_of_birth", DETECT_DATE },
 		{ "geburtsdatum", DETECT_DATE },
 		{ "postcode", DETECT_POSTCODE },
@@ -441,12 +471,30 @@ detect_header(const char *name)
 		{ "zip_code", DETECT_POSTCODE },
 		{ "latitude", DETECT_COORDINATES },
 		{ "longitude", DETECT_COORDINATES },
+		{ "street", DETECT_ADDRESS },
+		{ "strasse", DETECT_ADDRESS },
+		{ "stra\303\237e", DETECT_ADDRESS },
+		{ "anschrift", DETECT_ADDRESS },
+		{ "home_address", DETECT_ADDRESS },
+	};
+	/* As a part these would be of other words, too. */
+	static const struct {
+		const char *whole;
+		enum detect_kind kind;
+	} names[] = {
+		{ "name", DETECT_NAME },
+		{ "dob", DETECT_DATE },
+		{ "address", DETECT_ADDRESS },
+		{ "adresse", DETECT_ADDRESS },
 	};
 	unsigned found = 0;
 
 	for (size_t i = 0; i < nitems(parts); i++)
 		if (strcasestr(name, parts[i].part) != NULL)
 			found |= 1u << parts[i].kind;
+	for (size_t i = 0; i < nitems(names); i++)
+		if (strcasecmp(name, names[i].whole) == 0)
+			found |= 1u << names[i].kind;
 	return found;
 }
 
@@ -462,7 +510,8 @@ detect_harbor(void)
 	static const struct detect_harbor items[DETECT_HARBOR] = {
 		{ N_("names"), 1u << DETECT_NAME },
 		{ N_("geographic units smaller than a state"),
-		    1u << DETECT_POSTCODE | 1u << DETECT_COORDINATES },
+		    1u << DETECT_POSTCODE | 1u << DETECT_COORDINATES |
+			1u << DETECT_ADDRESS },
 		{ N_("dates other than the year, ages over 89"),
 		    1u << DETECT_DATE },
 		{ N_("telephone numbers"), 1u << DETECT_PHONE },

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "anonymize/csv.h"
+#include "anonymize/detect.h"
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/file.h"
@@ -45,6 +46,7 @@ struct shape {
 	struct value values[VALUES_MAX];
 	bool integer, real;
 	bool date[3]; /* by date_formats */
+	struct detect looks; /* like an identifier? */
 };
 
 static const char *const date_formats[] = { "YYYY-MM-DD", "DD.MM.YYYY",
@@ -88,6 +90,7 @@ see_cell(struct shape *s, const struct csv_cell *cell)
 	if (cell->len == 0 || strcmp(cell->text, "NA") == 0)
 		return;
 	s->seen++;
+	detect_cell(&s->looks, DETECT_ALL, cell->text, cell->len);
 	if (!s->many)
 		see_value(s, cell);
 	s->integer = s->integer && is_integer(cell->text);
@@ -173,6 +176,21 @@ put(struct canon *out, const char *text)
 	canon_raw(out, text, strlen(text));
 }
 
+static void put_format(struct canon *out, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+put_format(struct canon *out, const char *fmt, ...)
+{
+	char text[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	put(out, text);
+}
+
 /* What the study is to be like, from options or asked for. */
 struct wish {
 	const char *name, *kind, *time, *event, *outcome;
@@ -202,6 +220,19 @@ may_be_levels(const struct shape *s, size_t k)
 {
 	return !s->many && values_to_write(s, k) > 1 &&
 	    (!s->real || (s->integer && s->n_values <= CODES_MAX));
+}
+
+/* What the column's name or its cells look like, as a report on it would have
+   it; or NULL. */
+static const char *
+looks_like(const struct shape *s)
+{
+	unsigned header = detect_header(s->name);
+
+	for (unsigned k = 0; k < DETECT_KINDS; k++)
+		if ((header >> k & 1) != 0 || detect_found(&s->looks, k))
+			return detect_word(k);
+	return NULL;
 }
 
 /* Only values that at least k rows have. */
@@ -239,21 +270,26 @@ put_levels(struct canon *out, const struct shape *s, size_t k)
 static void
 put_column(struct canon *out, const struct shape *s, const struct wish *w)
 {
-	const char *date = NULL;
+	const char *date = NULL, *like = NULL;
 
+	if (!is_outcome(w, s->name))
+		like = looks_like(s);
 	for (size_t i = 0; i < nitems(date_formats) && date == NULL; i++)
 		if (s->date[i] && s->seen != 0)
 			date = date_formats[i];
 	put(out, "\n[column ");
 	put(out, s->name);
 	put(out, "]\n");
+	if (like != NULL && date == NULL && may_be_levels(s, w->k))
+		put_format(out,
+		    "# looks like %s: its values are not written here\n", like);
 	if (s->seen == 0) {
 		put(out, "# empty in all rows\ntype = text\n");
 	} else if (date != NULL) {
 		put(out, "type = date\nformat = ");
 		put(out, date);
 		put(out, "\n# range = FIRST..LAST\n");
-	} else if (may_be_levels(s, w->k)) {
+	} else if (like == NULL && may_be_levels(s, w->k)) {
 		put_levels(out, s, w->k);
 	} else if (s->integer || s->real) {
 		put(out, s->integer ? "type = integer\n" : "type = real\n");
@@ -312,21 +348,6 @@ static const char rest[] =
     "# The codebook.  privacy: direct-identifier, quasi-identifier, sensitive "
     "or none;\n"
     "# use: feature, outcome, stratum or ignored.\n";
-
-static void put_format(struct canon *out, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void
-put_format(struct canon *out, const char *fmt, ...)
-{
-	char text[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	put(out, text);
-}
 
 static bool
 has_time(const char *kind)

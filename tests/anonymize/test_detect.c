@@ -53,6 +53,10 @@ knows_an_identifier_when_it_sees_one(void **state)
 		{ DETECT_POSTCODE, "01067", "0106" },
 		{ DETECT_POSTCODE, "SW1A 1AA", "T2 N0 M0" },
 		{ DETECT_COORDINATES, "48.2082, 16.3738", "1.5, 2.5" },
+		{ DETECT_ADDRESS, "Hauptstr. 12, 01067 Dresden",
+		    "grade 2, 1067 cells" },
+		{ DETECT_ADDRESS, "Rue de la Gare 102, 3000 Leuven",
+		    "T2, N0, M0" },
 	};
 
 	(void)state;
@@ -113,6 +117,14 @@ headers_and_harbor_cover_the_kinds(void **state)
 	(void)state;
 	assert_int_equal(detect_header("Patient_EMail"), 1u << DETECT_EMAIL);
 	assert_int_equal(detect_header("tumour_size"), 0);
+	assert_int_equal(detect_header("Name"), 1u << DETECT_NAME);
+	assert_int_equal(detect_header("drug_name"), 0);
+	assert_int_equal(detect_header("birth_date"), 1u << DETECT_DATE);
+	assert_int_equal(
+	    detect_header("Versichertennummer"), 1u << DETECT_NATIONAL);
+	assert_int_equal(detect_header("insurance_type"), 0);
+	assert_int_equal(detect_header("Stra\303\237e"), 1u << DETECT_ADDRESS);
+	assert_int_equal(detect_header("address"), 1u << DETECT_ADDRESS);
 	for (size_t i = 0; i < DETECT_HARBOR; i++)
 		all |= items[i].kinds;
 	assert_int_equal(all, DETECT_ALL);

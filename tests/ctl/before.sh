@@ -50,6 +50,30 @@ grep -A 4 '^\[column dead\]' new.study | grep -q '^use = outcome' ||
     fail "dead is the outcome"
 says 'columns' study init t.csv --out k.study --k 31
 ! grep -q -e '^levels = .*A' k.study || fail "30 rows are fewer than 31"
+# Patients who come often: their rows are not few, and yet no value of what says
+# who they are is written, by the column's name or by its cells.
+awk 'BEGIN {
+	print "who,name,insurance_number,lives,street,born_on,birth_date,sex,dead"
+	for (i = 0; i < 60; i++)
+		print (i % 2 ? "Eva Muster" : "Ida Probe") "," \
+		    (i % 2 ? "Eva" : "Ida") "," (i % 2 ? "K471" : "K472") \
+		    ",\"Hauptstr. " i % 2 + 7 ", 01067 Dresden\"," \
+		    (i % 2 ? "Ring" : "Gasse") "," \
+		    (i % 2 ? "1961-02-03" : "1962-03-04") "," \
+		    (i % 2 ? "Feb 61" : "Mar 62") "," \
+		    (i % 2 ? "f" : "m") "," (i % 3 == 0)
+}' >often.csv
+says '9 columns' study init often.csv --out often.study --kind logistic \
+    --outcome dead
+! grep -q -e Eva -e Ida -e K47 -e Haupt -e Ring -e Gasse -e 1961 -e 'Feb' \
+    often.study || { cat often.study; fail "who they are is written"; }
+[ "$(grep -c '^# looks like .*: its values are not written here$' \
+    often.study)" -eq 6 ] || { cat often.study; fail "it is not said"; }
+grep -q '^levels = "m", "f"$' often.study || fail "no levels of sex"
+# An outcome is chosen by who knows it.
+says '9 columns' study init often.csv --out who.study --kind logistic \
+    --outcome who
+grep -q '^levels = "Ida Probe", "Eva Muster"$' who.study || fail "no outcome"
 refuses 'no column "nobody"' study init t.csv --out no.study --time nobody
 refuses 'expected cox' study init t.csv --out no.study --kind magic
 [ ! -e no.study ] || fail "something was written"
