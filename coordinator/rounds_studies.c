@@ -330,7 +330,7 @@ take_manifest(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 		log_msg(LOG_NOTICE, "the consortium's root is now %s", root);
 	log_event(EVENT_MANIFEST, LOG_NOTICE,
 	    (struct log_field[]){ log_field("EPOCH", "%u", m->epoch) }, 1,
-	    "manifest of %s, epoch %u, %zu sites", m->consortium, m->epoch,
+	    "manifest of %s, epoch %u, sites: %zu", m->consortium, m->epoch,
 	    m->n_sites);
 	ctl_reply_column(r, "manifest");
 	ctl_reply_column(r, "epoch");

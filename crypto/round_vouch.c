@@ -100,8 +100,7 @@ round_vouched_check(const struct round_vouched *v, const struct round_ctx *ctx,
 
 	if (v->n < need)
 		return err_set(err, ERR_PEER,
-		    "vouched: %zu sites have signed the sum, at least %zu "
-		    "needed",
+		    "vouched: the sum is signed by %zu, at least %zu needed",
 		    v->n, need);
 	memcpy(c.roster, round_result_roster(result), ROUND_DIGEST);
 	memcpy(c.sum, round_result_sum_root(result), ROUND_DIGEST);

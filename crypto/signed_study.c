@@ -14,7 +14,7 @@ check(const struct signed_study *s, struct err *err)
 	if (s->n_sites < SIGNED_STUDY_SITES_MIN ||
 	    s->n_sites > MANIFEST_SITES_MAX)
 		return err_set(err, ERR_FORMAT,
-		    "study: %zu sites, expected %d to %d", s->n_sites,
+		    "study: number of sites %zu, expected %d to %d", s->n_sites,
 		    SIGNED_STUDY_SITES_MIN, MANIFEST_SITES_MAX);
 	for (size_t i = 0; i < s->n_sites; i++) {
 		if (s->sites[i] <= (i == 0 ? 0 : s->sites[i - 1]))
@@ -67,7 +67,7 @@ decode(struct signed_study *s, struct canon_in *in, struct err *err)
 	n = canon_get_u32(in);
 	if (in->failed || n > MANIFEST_SITES_MAX)
 		return err_set(err, ERR_FORMAT,
-		    "study: %u sites, expected %d to %d", n,
+		    "study: number of sites %u, expected %d to %d", n,
 		    SIGNED_STUDY_SITES_MIN, MANIFEST_SITES_MAX);
 	if ((s->sites = calloc((size_t)n + 1, sizeof(*s->sites))) == NULL)
 		return err_sys(err, "study");

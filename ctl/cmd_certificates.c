@@ -80,11 +80,12 @@ ctl_certificates_check(const struct ctl_args *a, struct err *err)
 		return -1;
 	days = (until - now) / CERT_DAY;
 	clock_text(until, when);
-	printf("%s: valid until %s, %" PRId64 " days\n", crt, when, days);
+	printf("%s: valid until %s, %" PRId64 " day%s\n", crt, when, days,
+	    days == 1 ? "" : "s");
 	if (days < CERT_WARN_DAYS)
 		return err_set(err, ERR_CONFIG,
-		    "%s expires in %" PRId64 " days: send %s to the "
+		    "%s expires in %" PRId64 " day%s: send %s to the "
 		    "consortium's root once more",
-		    crt, days, request);
+		    crt, days, days == 1 ? "" : "s", request);
 	return 0;
 }

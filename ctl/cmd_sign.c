@@ -173,7 +173,7 @@ check_policy(const struct ctl_args *a, const struct manifest *m, size_t active,
 		return 0;
 	return err_set(err, ERR_CONFIG,
 	    "no study could be signed: up to %u corrupted sites and at least "
-	    "%u honest inputs need %zu sites, %zu are active",
+	    "%u honest inputs need %zu sites, active: %zu",
 	    m->policy.corrupted, m->policy.honest_min,
 	    fewest_sites(&m->policy, active + 1, MANIFEST_SITES_MAX), active);
 }
@@ -221,8 +221,8 @@ ctl_manifest_sign(const struct ctl_args *a, struct err *err)
 	    manifest_sign(&m, root, &out, err) < 0 ||
 	    write_manifest(a, &out, err) < 0)
 		goto out;
-	printf("manifest of %s, epoch %u: coordinator %s, %zu sites, %zu "
-	       "active; up to %u corrupted, at least %u honest inputs\n",
+	printf("manifest of %s, epoch %u: coordinator %s, sites: %zu, "
+	       "active: %zu; up to %u corrupted, at least %u honest inputs\n",
 	    m.consortium, m.epoch, m.coordinator.name, m.n_sites, active,
 	    m.policy.corrupted, m.policy.honest_min);
 	rv = 0;

@@ -168,7 +168,8 @@ set_study(struct local *l, const char *path, struct err *err)
 	l->study_path = path;
 	if (l->n_sites < 3)
 		return err_set(err, ERR_CONFIG,
-		    "%zu sites, a study needs at least 3", l->n_sites);
+		    "number of sites %zu, a study needs at least 3",
+		    l->n_sites);
 	for (size_t i = 0; i < l->study->sites.n; i++) {
 		size_t k = 0;
 

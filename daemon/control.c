@@ -243,8 +243,8 @@ note_certificate(const struct control *c, struct ctl_reply *r)
 		    "the daemon's TLS certificate has expired");
 	else
 		snprintf(r->note, sizeof(r->note),
-		    "the daemon's TLS certificate expires in %lld days",
-		    (long long)(left / DAY_S));
+		    "the daemon's TLS certificate expires in %lld day%s",
+		    (long long)(left / DAY_S), left / DAY_S == 1 ? "" : "s");
 }
 
 static int

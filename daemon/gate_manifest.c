@@ -191,7 +191,7 @@ gate_take_manifest(struct gate *g, const void *p, size_t len, struct err *err)
 		log_msg(LOG_NOTICE, "the consortium's root is now %s", root);
 	log_event(EVENT_MANIFEST, LOG_NOTICE,
 	    (struct log_field[]){ log_field("EPOCH", "%u", m->epoch) }, 1,
-	    "manifest of %s, epoch %u, %zu sites%s", m->consortium, m->epoch,
+	    "manifest of %s, epoch %u, sites: %zu%s", m->consortium, m->epoch,
 	    m->n_sites,
 	    g->self != 0 ? "" : "; this site is not an active member");
 	return gate_poll(g, err);

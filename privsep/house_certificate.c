@@ -22,8 +22,8 @@ house_certificate(
 	days = (*until - now) / CERT_DAY;
 	if (days < CERT_WARN_DAYS)
 		log_event(EVENT_CERT_SOON, LOG_WARNING, NULL, 0,
-		    "%s expires in %lld days: have it renewed", crt,
-		    (long long)days);
+		    "%s expires in %lld day%s: have it renewed", crt,
+		    (long long)days, days == 1 ? "" : "s");
 	return 0;
 }
 

@@ -173,7 +173,7 @@ refuse 1 'swapped/tls.crt: No such file' certificates check --dir swapped
 echo "manifest"
 refuse 1 'expected a whole number from 1' \
     manifest sign --root root --out manifest --corrupted 0
-run 'epoch 1: coordinator hub, 3 sites, 3 active' \
+run 'epoch 1: coordinator hub, sites: 3, active: 3' \
     manifest sign --root root --out manifest
 run 'epoch 2' manifest sign --root root --out manifest
 refuse 1 'expected a whole number from 3' \
@@ -290,9 +290,9 @@ refuse 1 'expected aes-256-ctr' \
 run 'epoch 10' manifest sign --root root --out manifest --suites aes-256-ctr
 refuse 1 "does not allow the study's cipher suite" \
     study sign --root root chacha.study --out bad
-refuse 1 '2 corrupted sites and at least 2 .* need 4 sites, 3 are active' \
+refuse 1 '2 corrupted sites and at least 2 .* need 4 sites, active: 3' \
     manifest sign --root root --out two --corrupted 2
-refuse 1 '1 corrupted .* at least 3 .* need 4 sites, 3 are active' \
+refuse 1 '1 corrupted .* at least 3 .* need 4 sites, active: 3' \
     manifest sign --root root --out two --honest-min 3
 refuse 1 '5 corrupted' manifest sign --root root --out two --corrupted 5
 [ ! -e two ] || fail "a manifest was written that no study can keep"
@@ -306,7 +306,7 @@ refuse 1 'rfs.study: .*epoch 11 .*at least 3 .*: 3 sites .* at least 4 needed' \
 [ ! -e unsafe ] || fail "a refused study was written"
 sed -i '/^\[site turin\]/,/^status/s/^status = active/status = revoked/' \
     root/members
-run '3 sites, 2 active' manifest sign --root root --out manifest
+run 'sites: 3, active: 2' manifest sign --root root --out manifest
 refuse 1 'turin: a revoked site' \
     study sign --root root "$study" --sites berlin,lyon,turin --out bad
 refuse 1 'turin was revoked' join --root root turin/request --out bad

@@ -214,7 +214,7 @@ for i in $(seq 129); do
 done
 refuse 2 'more than 128 sites' "$local" $many
 refuse 2 'nothing: No such file' "$local" --study nothing --out o $site
-refuse 2 '1 sites, a study needs' \
+refuse 2 'number of sites 1, a study needs' \
     "$local" --study "$study" --out o --site a=t.csv
 sed 's/^\[study\]/[study]\nsites = a, b, d/' "$study" >three.study
 refuse 2 'the study names site d: --site d=PATH is missing' \

@@ -162,7 +162,7 @@ forge(const struct canon *msg)
 	memcpy(c.state, v.state, ROUND_DIGEST);
 	f = v;
 	f.n = 1;
-	refused(&f, "1 sites have signed the sum, at least 2");
+	refused(&f, "the sum is signed by 1, at least 2");
 	f = v;
 	f.by[1] = f.by[0];
 	refused(&f, "twice");
