@@ -242,6 +242,20 @@ find_query(struct db *db, const char *sql, struct err *err)
 	return q;
 }
 
+/* Big-endian, and bound as a copy. */
+static int
+bind_list(sqlite3_stmt *stmt, int i, const uint16_t *v, size_t n)
+{
+	uint8_t bytes[2 * DB_LIST_MAX];
+
+	assert(n <= DB_LIST_MAX);
+	for (size_t k = 0; k < n; k++) {
+		bytes[2 * k] = (uint8_t)(v[k] >> 8);
+		bytes[2 * k + 1] = (uint8_t)v[k];
+	}
+	return sqlite3_bind_blob64(stmt, i, bytes, 2 * n, SQLITE_TRANSIENT);
+}
+
 static int
 bind_all(struct db_query *q, const char *format, va_list ap)
 {
@@ -270,6 +284,11 @@ bind_all(struct db_query *q, const char *format, va_list ap)
 			len = va_arg(ap, size_t);
 			rv = sqlite3_bind_blob64(q->stmt, i,
 			    p == NULL || len != 0 ? p : "", len, SQLITE_STATIC);
+			break;
+		case 'n':
+			p = va_arg(ap, const void *);
+			len = va_arg(ap, size_t);
+			rv = bind_list(q->stmt, i, p, len);
 			break;
 		default:
 			assert(!"db: unknown format letter");
@@ -366,13 +385,6 @@ db_u16s(struct db_query *q, int column, uint16_t *out, size_t max)
 	for (size_t i = 0; i < n; i++)
 		out[i] = (uint16_t)(p[2 * i] << 8 | p[2 * i + 1]);
 	return n;
-}
-
-void
-db_put_u16s(struct canon *out, const uint16_t *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		canon_u16(out, v[i]);
 }
 
 int

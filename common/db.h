@@ -40,8 +40,10 @@ void db_rollback(struct db *db);
  * A prepared statement, kept by the database from its first use on.  Every
  * call rewinds it and clears what was bound.  format, one letter per
  * parameter: i int64_t, d double, s const char *, b const void * and size_t
- * (a NULL pointer binds NULL).  Bound memory must last until the last row.
+ * (a NULL pointer binds NULL), n const uint16_t * and size_t, at most DB_LIST_MAX
+ * numbers, as a blob.  Bound memory must last until the last row.
  */
+#define DB_LIST_MAX 1024
 struct db_query *db_query(
     struct db *db, struct err *err, const char *sql, const char *format, ...);
 /* 1: a row, 0: no more, -1: error, also for the NULL of a query that failed. */
@@ -53,9 +55,8 @@ const char *db_str(struct db_query *q, int column); /* "" for NULL */
 const uint8_t *db_blob(struct db_query *q, int column, size_t *len);
 /* 32 bytes; zeros if it is no digest. */
 void db_digest(struct db_query *q, int column, uint8_t out[32]);
-/* Numbers of 16 bits, big-endian, at most max; how many.  And to a blob. */
+/* The numbers of an n, at most max; how many. */
 size_t db_u16s(struct db_query *q, int column, uint16_t *out, size_t max);
-void db_put_u16s(struct canon *out, const uint16_t *v, size_t n);
 /* Append the blob to out; NULL: nothing to do. */
 int db_append(
     struct db_query *q, int column, struct canon *out, struct err *err);

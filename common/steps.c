@@ -11,20 +11,13 @@ int
 step_add(struct db *db, int64_t study, const struct step *s, const void *plan,
     size_t plan_len, const void *result, size_t result_len, struct err *err)
 {
-	struct canon sites = { 0 };
-	int rv;
-
-	db_put_u16s(&sites, s->sites, s->n_sites);
-	rv = db_run(db, err,
+	return db_run(db, err,
 	    "INSERT INTO step (study, idx, state, plan, round, kind, utc,"
 	    " sites, result, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
 	    " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9))",
-	    "iibbisibb", study, (int64_t)s->idx, s->state, (size_t)STEP_STATE,
-	    plan, plan_len, (int64_t)s->round, s->kind, clock_utc(),
-	    sites.len != 0 ? (const void *)sites.data : "", sites.len,
-	    result_len != 0 ? result : "", result_len);
-	canon_free(&sites);
-	return rv;
+	    "iibbisinb", study, (int64_t)s->idx, s->state, (size_t)STEP_STATE,
+	    plan, plan_len, (int64_t)s->round, s->kind, clock_utc(), s->sites,
+	    (size_t)s->n_sites, result_len != 0 ? result : "", result_len);
 }
 
 int

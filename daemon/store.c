@@ -419,14 +419,8 @@ int
 store_set_cohort(struct store *s, int64_t study, const uint16_t *sites,
     size_t n, struct err *err)
 {
-	struct canon c = { 0 };
-	int rv;
-
-	db_put_u16s(&c, sites, n);
-	rv = db_run(s->db, err, "UPDATE study SET cohort = ? WHERE id = ?",
-	    "bi", c.data, c.len, study);
-	canon_free(&c);
-	return rv;
+	return db_run(s->db, err, "UPDATE study SET cohort = ? WHERE id = ?",
+	    "ni", sites, n, study);
 }
 
 int
