@@ -32,7 +32,7 @@
  */
 
 static int
-reply(struct rounds *s, uint64_t tag, uint32_t status, const void *body,
+send_reply(struct rounds *s, uint64_t tag, uint32_t status, const void *body,
     size_t len, struct err *err)
 {
 	struct canon out = { 0 };
@@ -53,8 +53,16 @@ reply_error(
 		return -1;
 	}
 	s->refused++;
-	return reply(
+	return send_reply(
 	    s, tag, (uint32_t)why->code, why->msg, strlen(why->msg), err);
+}
+
+static int
+reply(struct rounds *s, uint64_t tag, const struct canon *body, struct err *err)
+{
+	if (body->failed)
+		return err_set(err, ERR_SYSTEM, "reply: out of memory");
+	return send_reply(s, tag, 0, body->data, body->len, err);
 }
 
 /*
@@ -151,7 +159,7 @@ rounds_wake(struct rounds *s, struct err *err)
 		}
 		*p = w->next;
 		if (rv >= 0)
-			rv = reply(s, w->tag, 0, out.data, out.len, err);
+			rv = reply(s, w->tag, &out, err);
 		canon_free(&out);
 		free(w);
 		if (rv < 0)
@@ -194,7 +202,7 @@ on_next(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 			continue;
 		}
 		*p = old->next;
-		if (reply(s, old->tag, 0, NULL, 0, err) < 0) {
+		if (send_reply(s, old->tag, 0, NULL, 0, err) < 0) {
 			free(old);
 			free(w);
 			return -1;
@@ -255,7 +263,7 @@ refuse_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
 		rv = reply_error(s, tag, why, err);
 	else if (checkpoint_countersign(
 		     old.data, old.len, clock_utc(), s->key, &out, err) == 0)
-		rv = reply(s, tag, 0, out.data, out.len, err);
+		rv = reply(s, tag, &out, err);
 	s->refused += old.len != 0;
 out:
 	canon_free(&old);
@@ -298,7 +306,7 @@ on_checkpoint(struct rounds *s, uint64_t tag, uint16_t site,
 		0)
 		rv = -1;
 	else
-		rv = reply(s, tag, 0, out.data, out.len, err);
+		rv = reply(s, tag, &out, err);
 	canon_free(&out);
 	return rv;
 }
@@ -330,7 +338,7 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 		   others did right, and nobody waits for them. */
 		if (why.code == ERR_REFUSED &&
 		    (type == ROUND_CONFIRM || type == ROUND_UNMASK))
-			return reply(s, tag, 0, NULL, 0, err);
+			return send_reply(s, tag, 0, NULL, 0, err);
 		snprintf(who, sizeof(who), "%u", site);
 		if (why.code == ERR_PEER &&
 		    audit_event(s->audit, err, "refused", "study", w->name,
@@ -345,7 +353,8 @@ on_send(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 			    round_type_name(type), site, why.msg);
 		return reply_error(s, tag, &why, err);
 	}
-	if (reply(s, tag, 0, NULL, 0, err) < 0 || work_progress(w, err) < 0)
+	if (send_reply(s, tag, 0, NULL, 0, err) < 0 ||
+	    work_progress(w, err) < 0)
 		return -1;
 	return rounds_wake(s, err);
 }
@@ -371,7 +380,7 @@ on_put_chunk(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 		(size_t)(in.end - in.p), &have, &why) < 0)
 		return reply_error(s, tag, &why, err);
 	canon_u32(&out, have);
-	rv = reply(s, tag, 0, out.data, out.len, err);
+	rv = reply(s, tag, &out, err);
 	canon_free(&out);
 	return rv;
 }
@@ -396,7 +405,7 @@ on_get_chunk(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 	} else {
 		canon_u32(&out, total);
 		canon_raw(&out, data.data, data.len);
-		rv = reply(s, tag, 0, out.data, out.len, err);
+		rv = reply(s, tag, &out, err);
 	}
 	canon_free(&out);
 	canon_free(&data);

@@ -607,7 +607,7 @@ cmd_result(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
 		return err_set(
 		    err, ERR_REFUSED, "study %s has no result yet", w->name);
 	if ((rv = result_body(s, w, &body, err)) == 0)
-		ctl_reply_body(r, body.data, body.len);
+		ctl_reply_body(r, &body);
 	canon_free(&body);
 	return rv;
 }

@@ -114,7 +114,7 @@ put_round(struct work *w, uint32_t idx, struct ctl_reply *r, struct err *err)
 	canon_bytes(&body, after->result.data, after->result.len);
 	if (put_rows(w, before, after, r, err) < 0)
 		goto out;
-	ctl_reply_body(r, body.data, body.len);
+	ctl_reply_body(r, &body);
 	rv = 0;
 out:
 	canon_free(&body);
@@ -177,7 +177,7 @@ rounds_chunk(struct rounds *s, const struct ctl_request *q, struct ctl_reply *r,
 		return -1;
 	rv = rounds_get_chunk(s, root, index, &total, &chunk, err);
 	if (rv == 0)
-		ctl_reply_body(r, chunk.data, chunk.len);
+		ctl_reply_body(r, &chunk);
 	canon_free(&chunk);
 	return rv;
 }

@@ -467,7 +467,7 @@ fetch_report(struct control *c, struct ctl_reply *r, struct err *err)
 		rc = files.failed ? err_sys(err, "report %s", base) : 0;
 	}
 	if (rc == 0)
-		ctl_reply_body(r, files.data, files.len);
+		ctl_reply_body(r, &files);
 	canon_free(&files);
 	return rc;
 }

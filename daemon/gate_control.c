@@ -176,7 +176,7 @@ cmd_report(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		rv = body.failed ? err_sys(err, "report") : 0;
 	}
 	if (rv == 0) {
-		ctl_reply_body(&r, body.data, body.len);
+		ctl_reply_body(&r, &body);
 		rv = gate_reply(g, tag, &r, err);
 	}
 	canon_free(&body);
@@ -513,7 +513,7 @@ cmd_result(struct gate *g, uint64_t tag, const struct ctl_request *q,
 		return gate_reply_error(g, tag, &why, err);
 	}
 	if (result_body(g, run, &body, err) == 0) {
-		ctl_reply_body(&r, body.data, body.len);
+		ctl_reply_body(&r, &body);
 		rv = gate_reply(g, tag, &r, err);
 	}
 	canon_free(&body);

@@ -109,7 +109,7 @@ ctl_reply_cell(struct ctl_reply *r, const char *fmt, ...)
 }
 
 void
-ctl_reply_body(struct ctl_reply *r, const void *data, size_t len)
+ctl_reply_bytes(struct ctl_reply *r, const void *data, size_t len)
 {
 	free(r->body);
 	r->body_len = 0;
@@ -121,6 +121,13 @@ ctl_reply_body(struct ctl_reply *r, const void *data, size_t len)
 		memcpy(r->body, data, len);
 	r->body[len] = 0;
 	r->body_len = len;
+}
+
+void
+ctl_reply_body(struct ctl_reply *r, const struct canon *body)
+{
+	r->failed |= body->failed;
+	ctl_reply_bytes(r, body->data, body->len);
 }
 
 size_t
@@ -222,7 +229,7 @@ ctl_reply_read(
 	if (!in.failed)
 		read_cells(&in, r);
 	if ((p = canon_get_bytes(&in, 0, CTL_REPLY_MAX, &n)) != NULL)
-		ctl_reply_body(r, p, n);
+		ctl_reply_bytes(r, p, n);
 	if (r->failed)
 		return err_set(err, ERR_SYSTEM, "CTL_REPLY: no memory");
 	return canon_end(&in, "CTL_REPLY", err);

@@ -65,7 +65,9 @@ void ctl_reply_error(struct ctl_reply *r, const struct err *err);
 void ctl_reply_column(struct ctl_reply *r, const char *name);
 void ctl_reply_cell(struct ctl_reply *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-void ctl_reply_body(struct ctl_reply *r, const void *data, size_t len);
+/* The body, copied. */
+void ctl_reply_bytes(struct ctl_reply *r, const void *data, size_t len);
+void ctl_reply_body(struct ctl_reply *r, const struct canon *body);
 size_t ctl_reply_rows(const struct ctl_reply *r);
 void ctl_reply_free(struct ctl_reply *r);
 

@@ -218,7 +218,7 @@ ctl_wire_reply_read(
 	}
 	if (take_rows(m, r, err) < 0)
 		goto out;
-	ctl_reply_body(r, m->body.data, m->body.len);
+	ctl_reply_bytes(r, m->body.data, m->body.len);
 	rc = r->failed ? err_sys(err, "control reply") : 0;
 out:
 	consilium__control__v1__control_reply__free_unpacked(m, &budget);

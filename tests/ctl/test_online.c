@@ -73,7 +73,7 @@ ctl_call(const char *socket_path, const char *command, const char *study,
 		canon_bytes(&report, fake.json, strlen(fake.json));
 		canon_bytes(&report, fake.html, strlen(fake.html));
 		canon_bytes(&report, fake.sig.data, fake.sig.len);
-		ctl_reply_body(reply, report.data, report.len);
+		ctl_reply_body(reply, &report);
 		reply->failed |= report.failed;
 		canon_free(&report);
 		return answered(reply, err);

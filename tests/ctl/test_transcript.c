@@ -73,8 +73,7 @@ answer_round(struct ctl_reply *r, uint64_t round)
 		body.len--;
 	else
 		canon_u64(&body, round); /* for manifest and M8 */
-	ctl_reply_body(r, body.data, body.len);
-	r->failed |= body.failed;
+	ctl_reply_body(r, &body);
 	canon_free(&body);
 }
 
@@ -91,7 +90,7 @@ ask(void *arg, const char *command, const void *body, size_t len,
 		canon_get_raw(&in, root, sizeof(root));
 		assert_int_equal(canon_get_u32(&in), 0);
 		memset(chunk, root[0], sizeof(chunk));
-		ctl_reply_body(r, chunk, hub.chunk);
+		ctl_reply_bytes(r, chunk, hub.chunk);
 	} else {
 		assert_string_equal(command, "transcript");
 		round = canon_get_u64(&in);

@@ -79,7 +79,7 @@ fuzz_seeds(fuzz_put *put)
 	ctl_reply_column(&reply, "state");
 	ctl_reply_cell(&reply, "rfs");
 	ctl_reply_cell(&reply, "running");
-	ctl_reply_body(&reply, "body", 4);
+	ctl_reply_bytes(&reply, "body", 4);
 	if (ctl_wire_reply_write(&reply, &out, &err) == 0)
 		fuzz_put_bytes(
 		    put, 1, out.data + CTL_WIRE_HEAD, out.len - CTL_WIRE_HEAD);

@@ -147,9 +147,9 @@ on_request(void *self, struct msg *m, struct err *err)
 	ctl_reply_cell(&r, "%s", q.study);
 	ctl_reply_cell(&r, "%u", q.roles);
 	if (strcmp(q.command, "report") == 0)
-		ctl_reply_body(&r, report.data, report.len);
+		ctl_reply_body(&r, &report);
 	else
-		ctl_reply_body(&r, q.body, q.body_len);
+		ctl_reply_bytes(&r, q.body, q.body_len);
 	canon_free(&report);
 	rc = ctl_reply_write(&r, &out, err);
 	ctl_reply_free(&r);

@@ -47,7 +47,7 @@ a_reply_is_read_as_it_was_written(void **state)
 		ctl_reply_cell(&r, "%s", i == 3 ? "" : "rfs");
 		ctl_reply_cell(&r, "%d", i);
 	}
-	ctl_reply_body(&r, "body", 4);
+	ctl_reply_bytes(&r, "body", 4);
 	assert_int_equal(ctl_reply_write(&r, &c, &err), 0);
 	assert_int_equal(ctl_reply_read(c.data, c.len, &back, &err), 0);
 	assert_int_equal(back.code, ERR_NONE);
