@@ -28,6 +28,8 @@ enum fault_kind {
 	/* At each place of the program, which is the calls that lead to it, the
 	   first call of the kinds in `what` fails, over all starts. */
 	FAULT_PLACES,
+	/* The same, each time in a child that is forked for it (fork.h). */
+	FAULT_FORKS,
 };
 
 enum fault_what {
@@ -37,7 +39,14 @@ enum fault_what {
 	    4, /* statements: SQLite says that it was interrupted */
 	PLACES_CHANNEL = 8, /* messages to other processes, sealed memory */
 	PLACES_SYSTEM = 16, /* other calls: files, sockets, limits, threads */
+	PLACES_ALL = 31,
 };
+
+/* Who ends for a fault that comes with ENOSPC says one of these. */
+#define FAULT_WORDS                                                            \
+	"memory", "No space left on device", "disk I/O error", "full",         \
+	    "interrupted", "too big", "unable to open database file",          \
+	    "too much to wait for", "not by hand"
 
 /* What the record has; each is followed by its data. */
 enum fault_op {
@@ -57,7 +66,8 @@ struct fault_record {
 };
 
 #define FAULT_LOG (64u << 20)
-#define PLACES_MAX (1u << 14)
+#define LIVED_MAX 1024u
+#define PLACES_MAX (1u << 16)
 
 struct fault {
 	/* The test's. */
@@ -73,6 +83,11 @@ struct fault {
 	uint64_t n_memory; /* allocations */
 	uint64_t fired; /* faults so far, over all starts */
 	char where[96]; /* the last one: the call, and the file */
+	/* What came of those in a child: it ended, and said why in a line;
+	   neither that, nor did it live with it. */
+	uint64_t n_ended, n_bad;
+	/* It did.  FAULT_PLACES tries these places alone, if there are any. */
+	uint64_t n_lived, lived[LIVED_MAX];
 	uint64_t n_places;
 	uint64_t places[PLACES_MAX]; /* that have failed; a hash table */
 	uint64_t log_len;

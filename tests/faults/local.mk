@@ -3,7 +3,7 @@ EXTRA_PROGRAMS += %D%/shim.so %D%/gate %D%/rounds
 fault_programs = %D%/shim.so %D%/gate %D%/rounds
 check_DATA += $(fault_programs)
 CLEANFILES += $(fault_programs)
-%C%_shim_so_SOURCES = %D%/shim.c %D%/fault.h
+%C%_shim_so_SOURCES = %D%/shim.c %D%/fork.c %D%/fork.h %D%/fault.h
 %C%_shim_so_CFLAGS = -std=gnu17 $(WARN_CFLAGS) -fPIC -fno-builtin
 %C%_shim_so_LDFLAGS = -shared
 %C%_gate_SOURCES = %D%/start.c
@@ -13,11 +13,16 @@ check_PROGRAMS += %D%/test_disk
 %C%_test_disk_SOURCES = %D%/test_disk.c
 %C%_test_disk_LDADD = $(harness_libs)
 
-EXTRA_PROGRAMS += %D%/places
-CLEANFILES += %D%/places
-%C%_places_SOURCES = %D%/places.c
-%C%_places_LDADD = $(harness_libs)
-EXTRA_DIST += %D%/places.sh
+# A fault at each place.
+check_PROGRAMS += %D%/test_places
+%C%_test_places_SOURCES = %D%/test_places.c
+%C%_test_places_LDADD = $(harness_libs)
+
+EXTRA_PROGRAMS += %D%/forks
+CLEANFILES += %D%/forks
+%C%_forks_SOURCES = %D%/forks.c %D%/fault.c %D%/fault.h
+%C%_forks_LDADD = $(CMOCKA_LIBS)
+EXTRA_DIST += %D%/forks.sh
 
 # The same under the other residents.
 resident_programs = %D%/uplink %D%/listener %D%/control %D%/board

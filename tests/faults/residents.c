@@ -399,7 +399,7 @@ on_master(const struct msg *m)
 	if (strcmp(q.command, "report") == 0) {
 		canon_text(&body, "rfs.1");
 		canon_bytes(&body, "sig", 3);
-		ctl_reply_body(&r, body.data, body.len);
+		ctl_reply_body(&r, &body);
 	}
 	assert_int_equal(ctl_reply_write(&r, &out, &err), 0);
 	chan_send_canon(residents[0].peer, MSG_CTL_REPLY, m->tag, &out, &err);

@@ -11,7 +11,9 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
+#include <poll.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <sodium.h>
 #include <sqlite3.h>
@@ -32,6 +34,7 @@
 #include <unistd.h>
 
 #include "privsep/lock.h"
+#include "tests/faults/fork.h"
 
 static struct fault *fault;
 static dev_t device; /* that the state lies on */
@@ -77,6 +80,15 @@ start(void)
 		abort();
 	fault->n = fault->n_memory = 0;
 	backtrace(&(void *){ NULL }, 1); /* it loads a library */
+	if (fault->kind == FAULT_FORKS) {
+		int (*config)(int, ...) =
+		    (int (*)(int, ...))dlsym(RTLD_DEFAULT, "sqlite3_config");
+
+		/* A lock that is held belongs to the thread that forks. */
+		if (config != NULL)
+			config(SQLITE_CONFIG_SINGLETHREAD);
+		fork_prepare(device);
+	}
 }
 
 static bool
@@ -120,14 +132,13 @@ happens(const char *call, const char *what)
 
 #define DEPTH 64
 
-/* Is this the first time that such a call comes from here? */
-static bool
-new_place(const char *call)
+/* Of such a call that comes from here. */
+static uint64_t
+number_of_place(const char *call)
 {
 	void *at[DEPTH];
 	int n = backtrace(at, DEPTH);
 	uint64_t x = 14695981039346656037u; /* FNV-1a */
-	size_t i;
 
 	for (; *call != '\0'; call++)
 		x = (x ^ (uint8_t)*call) * 1099511628211u;
@@ -137,7 +148,14 @@ new_place(const char *call)
 		x = (x ^ ((uintptr_t)at[k] - text)) * 1099511628211u;
 		deep++;
 	}
-	x += x == 0;
+	return x + (x == 0);
+}
+
+static bool
+first_time(uint64_t x)
+{
+	size_t i;
+
 	for (i = x % PLACES_MAX; fault->places[i] != 0;
 	     i = (i + 1) % PLACES_MAX)
 		if (fault->places[i] == x)
@@ -148,17 +166,49 @@ new_place(const char *call)
 	return true;
 }
 
-/* With FAULT_PLACES: does this call of the program's fail? */
+static bool
+by_place(void)
+{
+	return fault->kind == FAULT_PLACES || fault->kind == FAULT_FORKS;
+}
+
+/* One that a child lived with, if a study before has found any. */
+static bool
+to_be_tried(uint64_t x)
+{
+	for (size_t i = 0; i < fault->n_lived; i++) {
+		if (fault->lived[i] == x)
+			return true;
+	}
+	return fault->n_lived == 0;
+}
+
+/* Is it a place of that kind whose turn it is?  Then it happens here. */
+static bool
+place_fails(enum fault_what what, const char *call)
+{
+	uint64_t x;
+
+	if ((fault->what & what) == 0)
+		return false;
+	x = number_of_place(call);
+	if (fault->kind == FAULT_FORKS)
+		return first_time(x) && fork_off(fault, call, x);
+	if (!to_be_tried(x) || !first_time(x))
+		return false;
+	happens(call, "");
+	return true;
+}
+
+/* With a fault for each place: does this call of the program's fail? */
 static bool
 fails_here(enum fault_what what, const char *call, const void *caller)
 {
-	if (fault == NULL || fault->kind != FAULT_PLACES ||
-	    (fault->what & what) == 0 || !in_program(caller))
+	if (fault == NULL || forked || !by_place() || !in_program(caller))
 		return false;
 	until_the_end();
-	if (!new_place(call))
+	if (!place_fails(what, call))
 		return false;
-	happens(call, "");
 	errno = fault->error;
 	return true;
 }
@@ -169,16 +219,17 @@ enum verdict { GO, GO_AND_DIE, TEAR, FAIL };
 static enum verdict
 judge(const char *call, const char *what)
 {
+	if (forked)
+		return GO;
 	until_the_end();
 	fault->n++;
 	if (failing) {
 		errno = fault->error;
 		return FAIL;
 	}
-	if (fault->kind == FAULT_PLACES) {
-		if ((fault->what & PLACES_DISK) == 0 || !new_place(call))
+	if (by_place()) {
+		if (!place_fails(PLACES_DISK, call))
 			return GO;
-		happens(call, what);
 		errno = fault->error;
 		return FAIL;
 	}
@@ -221,7 +272,8 @@ record(
 static bool
 ours(int fd, struct stat *st)
 {
-	return fault != NULL && fstat(fd, st) == 0 && st->st_dev == device &&
+	return fault != NULL && fd > STDERR_FILENO && fstat(fd, st) == 0 &&
+	    st->st_dev == device &&
 	    (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode));
 }
 
@@ -374,6 +426,8 @@ rename(const char *from, const char *to)
 		return -1;
 	if (v == TEAR)
 		die();
+	if (forked)
+		return 0;
 	rv = (int)syscall(SYS_rename, from, to);
 	if (mine && rv == 0)
 		record(OP_RENAME, 0, 0, both, (size_t)n + 1);
@@ -396,6 +450,8 @@ unlink(const char *path)
 		return -1;
 	if (v == TEAR)
 		die();
+	if (forked)
+		return 0;
 	rv = (int)syscall(SYS_unlink, path);
 	if (mine && rv == 0)
 		record(OP_UNLINK, 0, 0, path, strlen(path) + 1);
@@ -424,6 +480,8 @@ do_open(const char *path, int flags, mode_t mode)
 		return -1;
 	if (v == TEAR)
 		die();
+	if (forked && our_path(path, inode) && (flags & O_ACCMODE) != O_RDONLY)
+		return fork_open(AT_FDCWD, path, flags);
 	fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 	if (fd >= 0 && mine && fstat(fd, &st) == 0 && st.st_dev == device) {
 		if (!there)
@@ -511,6 +569,8 @@ openat(int folder, const char *path, int flags, ...)
 	if ((flags & (O_CREAT | O_TMPFILE)) != 0)
 		mode = va_arg(ap, mode_t);
 	va_end(ap);
+	if (forked && (flags & O_ACCMODE) != O_RDONLY)
+		return fork_open(folder, path, flags);
 	return (int)syscall(SYS_openat, folder, path, flags, mode);
 }
 
@@ -644,6 +704,8 @@ int
 flock(int fd, int operation)
 {
 	MAY_FAIL("flock");
+	if (forked)
+		return 0;
 	return (int)syscall(SYS_flock, fd, operation);
 }
 
@@ -651,6 +713,8 @@ int
 chmod(const char *path, mode_t mode)
 {
 	MAY_FAIL("chmod");
+	if (forked)
+		return 0;
 	return (int)syscall(SYS_chmod, path, mode);
 }
 
@@ -658,7 +722,44 @@ int
 mkdir(const char *path, mode_t mode)
 {
 	MAY_FAIL("mkdir");
+	if (forked)
+		return 0;
 	return (int)syscall(SYS_mkdir, path, mode);
+}
+
+int
+link(const char *from, const char *to)
+{
+	MAY_FAIL("link");
+	if (forked)
+		return 0;
+	return (int)syscall(SYS_link, from, to);
+}
+
+int
+poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	if (forked)
+		fork_went_on();
+	return (int)syscall(SYS_poll, fds, n, timeout);
+}
+
+/* Who forks for its faults may do that too. */
+int
+seccomp_load(const scmp_filter_ctx filter)
+{
+	static const int calls[] = { SCMP_SYS(alarm), SCMP_SYS(clone),
+		SCMP_SYS(dup3), SCMP_SYS(wait4) };
+	int (*add)(scmp_filter_ctx, uint32_t, int, unsigned, ...) =
+	    (int (*)(scmp_filter_ctx, uint32_t, int, unsigned, ...))dlsym(
+		RTLD_DEFAULT, "seccomp_rule_add");
+
+	/* (where all is allowed but a few, this is refused) */
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls) &&
+	     fault != NULL && fault->kind == FAULT_FORKS;
+	     i++)
+		add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	return REAL(seccomp_load)(filter);
 }
 
 int
@@ -773,7 +874,7 @@ no_memory(const char *call, const void *caller)
 {
 	if (fault == NULL || !in_program(caller))
 		return false;
-	if (fault->kind == FAULT_PLACES) {
+	if (by_place()) {
 		if (!fails_here(PLACES_MEMORY, call, caller))
 			return false;
 		errno = ENOMEM;

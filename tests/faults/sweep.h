@@ -25,12 +25,13 @@ enum sweep {
 void sweep(bool rounds, enum sweep how, unsigned every);
 
 /*
- * One study in which a gate, or rounds, meets a fault once at each of its
- * places, by the calls that lead there (FAULT_PLACES): it ends, says why in a
- * line with one of the words (n), and goes on when it is started again.
+ * A study in which a gate, or rounds, meets a fault at each of its places, by
+ * the calls that lead there, in a child that is forked for it (FAULT_FORKS): it
+ * ends and says why, or goes on.  In a second study the process itself meets
+ * those that a child went on after: that comes to its exact end, too.  Who ends
+ * says why in a line with one of the words (n).
  */
-void sweep_places(
-    bool rounds, unsigned what, const char *const *words, size_t n);
+void sweep_places(bool rounds, const char *const *words, size_t n);
 
 /* What the processes say, from here on: a file in h.dir, see said(). */
 void listen_to_errors(void);

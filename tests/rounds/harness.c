@@ -1095,10 +1095,27 @@ make_authority(void)
 	memcpy(h.digest, h.sig->digest, SIGNED_DIGEST);
 }
 
+/* Where tests/faults/forks runs the test: at each place of a gate or of rounds
+   that no test before has reached a child meets a fault. */
+static void
+fork_faults(const char *folder)
+{
+	char file[256], name[192];
+
+	for (size_t i = 0; folder != NULL && i <= h.n; i++) {
+		snprintf(file, sizeof(file), "%s/%s.fault", folder,
+		    i < h.n ? "gate" : "rounds");
+		snprintf(name, sizeof(name), "%s.fault",
+		    i < h.n ? h.sites[i].state : in_dir("coordinator"));
+		assert_int_equal(symlink(file, name), 0);
+	}
+}
+
 int
 consortium_start(struct options o)
 {
 	const char *build = getenv("builddir");
+	const char *forks = o.faults == NULL ? getenv("FAULT_FORKS") : NULL;
 	char libexec[768], path[160], iterations[40] = "";
 	struct err err;
 
@@ -1119,7 +1136,8 @@ consortium_start(struct options o)
 	    o.privacy != NULL ? o.privacy : "",
 	    o.learning != NULL ? o.learning : "");
 	snprintf(libexec, sizeof(libexec), "%s%s:%s/daemon:%s/coordinator",
-	    build, o.faults != NULL ? "/tests/faults" : "", build, build);
+	    build, o.faults != NULL || forks != NULL ? "/tests/faults" : "",
+	    build, build);
 	setenv("CONSILIUM_LIBEXEC", libexec, 1);
 	snprintf(h.dir, sizeof(h.dir), "/tmp/consortium.XXXXXX");
 	assert_non_null(mkdtemp(h.dir));
@@ -1159,6 +1177,7 @@ consortium_start(struct options o)
 		h.may_die = true;
 		o.faults();
 	}
+	fork_faults(forks);
 	start_rounds();
 	for (size_t i = 0; i < h.n; i++)
 		start_site(&h.sites[i]);
