@@ -17,7 +17,9 @@ grep -E ': (killed|[0-9]+ rounds:) ' $out
 [ $rc -eq 0 ] || cat $out
 n=0
 for i in $(seq -w 1 30); do
-	if grep -q "OK \] abuse_$i" $out && ! grep -q "FAILED.*abuse_$i" $out; then
+	begun=$(grep -c "RUN  *\] abuse_$i" $out)
+	passed=$(grep -c "OK \] abuse_$i" $out)
+	if [ "$begun" -gt 0 ] && [ "$passed" -eq "$begun" ]; then
 		n=$((n + 1))
 	else
 		echo "case $i: missing"
