@@ -234,7 +234,8 @@ check_file(const char *path)
 	uint8_t *p = file_read(path, FILE_MAX, &len, &err);
 
 	assert_non_null(p);
-	if (d == NULL || d->now.len != len || memcmp(d->now.p, p, len) != 0)
+	if (d == NULL || d->now.len != len ||
+	    (len > 0 && memcmp(d->now.p, p, len) != 0))
 		fail_msg("%s: changed by something that is not recorded", path);
 	free(p);
 }
