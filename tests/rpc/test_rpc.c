@@ -304,7 +304,11 @@ static void
 a_deadline_ends_a_call_on_both_sides(void **state)
 {
 	(void)state;
-	call(f.client, RPC_NEXT, "hold", 200);
+	/* Connected before, since that may take longer than the deadline. */
+	call(f.client, RPC_SEND, "echo", WAIT_MS);
+	run();
+	f.done = 0;
+	call(f.client, RPC_NEXT, "hold", 1000);
 	run(); /* it is held */
 	run();
 	if (f.done == 0 || f.gone == 0)
