@@ -1,6 +1,6 @@
-EXTRA_DIST += %D%/valgrind.sh %D%/suppressions
+EXTRA_DIST += %D%/valgrind.sh %D%/suppressions %D%/sanitize.sh
 
-valgrind:
+valgrind sanitize:
 	@builddir='$(abs_top_builddir)' top_srcdir='$(abs_top_srcdir)' \
-	    sh "$(top_srcdir)/%D%/valgrind.sh"
-.PHONY: valgrind
+	    sh "$(top_srcdir)/%D%/$@.sh"
+.PHONY: valgrind sanitize
