@@ -21,6 +21,7 @@
 #define FDS 128
 #define COPY 65536
 #define DEPTH 40
+#define NAMES 64
 #define SECONDS 30 /* that a child may take */
 
 bool forked;
@@ -184,12 +185,61 @@ fork_went_on(void)
 #endif
 }
 
+/*
+ * Names that have another file in the child, or none.
+ */
+static struct name {
+	char path[256];
+	int fd; /* -1: no file any more */
+} names[NAMES];
+static size_t n_names;
+
+static struct name *
+find(const char *path)
+{
+	for (size_t i = 0; i < n_names; i++) {
+		if (strcmp(names[i].path, path) == 0)
+			return &names[i];
+	}
+	return NULL;
+}
+
+static void
+name(const char *path, int fd)
+{
+	struct name *n = find(path);
+
+	if (n == NULL) {
+		must(n_names < NAMES && strlen(path) < sizeof(n->path));
+		n = &names[n_names++];
+		strcpy(n->path, path);
+	}
+	n->fd = fd;
+}
+
+/* What the name stands for, to be read; -1 with errno. */
+static int
+real(int folder, const char *path)
+{
+	const struct name *n = find(path);
+
+	if (n == NULL)
+		return (int)syscall(
+		    SYS_openat, folder, path, O_RDONLY | O_CLOEXEC);
+	if (n->fd < 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	return copy_of(n->fd);
+}
+
 int
 fork_open(int folder, const char *path, int flags)
 {
-	int from = (int)syscall(SYS_openat, folder, path, O_RDONLY | O_CLOEXEC);
-	int to;
+	int from = real(folder, path), to;
 
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return from;
 	if (from < 0 && (flags & O_CREAT) == 0)
 		return -1;
 	if (from >= 0 && (flags & O_EXCL) != 0) {
@@ -200,5 +250,19 @@ fork_open(int folder, const char *path, int flags)
 	to = copy_of((flags & O_TRUNC) != 0 ? -1 : from);
 	if (from >= 0)
 		close(from);
+	name(path, fcntl(to, F_DUPFD_CLOEXEC, 0));
 	return to;
+}
+
+void
+fork_rename(const char *from, const char *to)
+{
+	name(to, real(AT_FDCWD, from));
+	fork_unlink(from);
+}
+
+void
+fork_unlink(const char *path)
+{
+	name(path, -1);
 }

@@ -26,7 +26,9 @@ void fork_prepare(dev_t device);
 bool fork_off(struct fault *f, const char *call, uint64_t place);
 /* In the child: it waits, so it lives with the fault. */
 _Noreturn void fork_went_on(void);
-/* In the child: a file that is opened for writing is a copy. */
+/* In the child: these names and files are its own. */
 int fork_open(int folder, const char *path, int flags);
+void fork_rename(const char *from, const char *to);
+void fork_unlink(const char *path);
 
 #endif

@@ -426,8 +426,10 @@ rename(const char *from, const char *to)
 		return -1;
 	if (v == TEAR)
 		die();
-	if (forked)
+	if (forked) {
+		fork_rename(from, to);
 		return 0;
+	}
 	rv = (int)syscall(SYS_rename, from, to);
 	if (mine && rv == 0)
 		record(OP_RENAME, 0, 0, both, (size_t)n + 1);
@@ -450,8 +452,10 @@ unlink(const char *path)
 		return -1;
 	if (v == TEAR)
 		die();
-	if (forked)
+	if (forked) {
+		fork_unlink(path);
 		return 0;
+	}
 	rv = (int)syscall(SYS_unlink, path);
 	if (mine && rv == 0)
 		record(OP_UNLINK, 0, 0, path, strlen(path) + 1);
@@ -480,7 +484,7 @@ do_open(const char *path, int flags, mode_t mode)
 		return -1;
 	if (v == TEAR)
 		die();
-	if (forked && our_path(path, inode) && (flags & O_ACCMODE) != O_RDONLY)
+	if (forked && our_path(path, inode) && (flags & O_PATH) == 0)
 		return fork_open(AT_FDCWD, path, flags);
 	fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 	if (fd >= 0 && mine && fstat(fd, &st) == 0 && st.st_dev == device) {
@@ -569,7 +573,7 @@ openat(int folder, const char *path, int flags, ...)
 	if ((flags & (O_CREAT | O_TMPFILE)) != 0)
 		mode = va_arg(ap, mode_t);
 	va_end(ap);
-	if (forked && (flags & O_ACCMODE) != O_RDONLY)
+	if (forked)
 		return fork_open(folder, path, flags);
 	return (int)syscall(SYS_openat, folder, path, flags, mode);
 }
@@ -731,8 +735,10 @@ int
 link(const char *from, const char *to)
 {
 	MAY_FAIL("link");
-	if (forked)
+	if (forked) {
+		fork_rename(from, to);
 		return 0;
+	}
 	return (int)syscall(SYS_link, from, to);
 }
 
