@@ -30,13 +30,6 @@ setup(void **state)
 	    .board = true });
 }
 
-static int
-teardown(void **state)
-{
-	(void)state;
-	return consortium_stop();
-}
-
 /* Put the newest one that was sent in place of *s. */
 static void
 look(struct chan *board, struct board_snapshot **s)
@@ -106,8 +99,7 @@ a_study_is_followed_from_an_aborted_round_to_its_end(void **state)
 	while (!held)
 		pump(20);
 	await(h.board, &all, "sites-connected", (int64_t)h.n);
-	new_epoch(0);
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	submit_epoch(0);
 	refused = fact(all, "refused-messages");
 	canon_text(&junk, "some junk");
 	assert_string_not_equal(rounds_say_to_request(h.sites[0].id,
@@ -164,9 +156,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    a_study_is_followed_from_an_aborted_round_to_its_end, setup,
-		    teardown),
+		    consortium_stop),
 		cmocka_unit_test_setup_teardown(
-		    contact_comes_and_goes, setup, teardown),
+		    contact_comes_and_goes, setup, consortium_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
