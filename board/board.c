@@ -79,11 +79,17 @@ fact(const struct board *b, const char *name)
 }
 
 static int64_t
-fact_number(const struct board *b, const char *name)
+fact_or(const struct board *b, const char *name, int64_t otherwise)
 {
 	int64_t value;
 
-	return board_number(fact(b, name), &value) < 0 ? 0 : value;
+	return board_number(fact(b, name), &value) < 0 ? otherwise : value;
+}
+
+static int64_t
+fact_number(const struct board *b, const char *name)
+{
+	return fact_or(b, name, 0);
 }
 
 static struct board_view
@@ -96,9 +102,9 @@ view(const struct board *b)
 		.started = fact_number(b, "started"),
 		.certificate = fact_number(b, "certificate-until"),
 		.restarts = fact_number(b, "restarts"),
-		.state = fact_number(b, "state-bytes"),
-		.state_free = fact_number(b, "state-free-bytes"),
-		.audit = fact_number(b, "audit-bytes"),
+		.state = fact_or(b, "state-bytes", -1),
+		.state_free = fact_or(b, "state-free-bytes", -1),
+		.audit = fact_or(b, "audit-bytes", -1),
 		.snapshot = b->snapshot,
 		.received = b->received,
 		.now = clock_utc(),

@@ -77,21 +77,21 @@ static bool
 get_state(const struct board_view *v, int64_t *value)
 {
 	*value = v->state;
-	return *value > 0;
+	return *value >= 0;
 }
 
 static bool
 get_state_free(const struct board_view *v, int64_t *value)
 {
 	*value = v->state_free;
-	return v->state > 0;
+	return *value >= 0;
 }
 
 static bool
 get_audit(const struct board_view *v, int64_t *value)
 {
 	*value = v->audit;
-	return *value > 0;
+	return *value >= 0;
 }
 
 /* Where it has one for each study. */

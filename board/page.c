@@ -285,13 +285,37 @@ put_bytes(struct canon *out, int64_t n)
 static void
 put_disk(struct canon *out, const struct board_view *v)
 {
-	if (v->state <= 0)
+	if (v->state < 0 || v->state_free < 0)
 		return;
 	put(out, "<div class=\"fact\"><b>");
 	put_bytes(out, v->state_free);
 	put(out, "</b>free for the state, which has ");
 	put_bytes(out, v->state);
 	put(out, "</div>\n");
+}
+
+/* Between the two sides, as far as this one has told. */
+static void
+put_contact(struct canon *out, const struct board_view *v)
+{
+	int64_t reached, members, connected;
+
+	if (board_number(board_view_fact(v, "coordinator-reached"), &reached) ==
+	    0) {
+		put(out,
+		    reached ? "<div class=\"fact\"><b>reached"
+			    : "<div class=\"fact warn\"><b>not reached");
+		put(out, "</b>coordinator</div>\n");
+	}
+	if (board_number(board_view_fact(v, "sites-connected"), &connected) ==
+		0 &&
+	    board_number(board_view_fact(v, "members"), &members) == 0) {
+		put(out,
+		    connected >= members ? "<div class=\"fact\"><b>"
+					 : "<div class=\"fact warn\"><b>");
+		textf(out, "%" PRId64 " of %" PRId64, connected, members);
+		put(out, "</b>members connected</div>\n");
+	}
 }
 
 static void
@@ -315,7 +339,32 @@ put_daemon(struct canon *out, const struct board_view *v)
 	put(out, "</b>restarts of its processes since then</div>\n");
 	put_certificate(out, v);
 	put_disk(out, v);
+	put_contact(out, v);
 	put(out, "</div>\n");
+}
+
+/* "round-finished-utc" is "round finished", and a time. */
+static void
+put_fact(struct canon *out, const struct board_fact *f)
+{
+	size_t len = strlen(f->name);
+	int64_t utc;
+	bool is_time = len > 4 && strcmp(f->name + len - 4, "-utc") == 0 &&
+	    board_number(f->value, &utc) == 0 && utc < INT64_C(253402300800);
+	char name[BOARD_NAME];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(is_time ? len - 4 : len),
+	    f->name);
+	for (char *p = name; *p != '\0'; p++)
+		*p = *p == '-' ? ' ' : *p;
+	put(out, "<dt>");
+	text(out, name);
+	put(out, "</dt><dd>");
+	if (is_time)
+		put_time(out, utc);
+	else
+		text(out, f->value);
+	put(out, "</dd>\n");
 }
 
 static void
@@ -324,13 +373,8 @@ put_facts(struct canon *out, const struct board_snapshot *s)
 	if (s->n_facts == 0)
 		return;
 	put(out, "<h2>Facts</h2>\n<dl>\n");
-	for (size_t i = 0; i < s->n_facts; i++) {
-		put(out, "<dt>");
-		text(out, s->facts[i].name);
-		put(out, "</dt><dd>");
-		text(out, s->facts[i].value);
-		put(out, "</dd>\n");
-	}
+	for (size_t i = 0; i < s->n_facts; i++)
+		put_fact(out, &s->facts[i]);
 	put(out, "</dl>\n");
 }
 

@@ -17,7 +17,7 @@ struct board_view {
 	int64_t started; /* the parent */
 	int64_t certificate; /* until when it is valid */
 	int64_t restarts; /* of all processes, since then */
-	/* Bytes; 0: not known. */
+	/* Bytes; -1: not known. */
 	int64_t state, state_free; /* of the folder; left on its file system */
 	int64_t audit; /* of the audit log */
 	const struct board_snapshot *snapshot; /* NULL: none came yet */

@@ -89,7 +89,7 @@ house_board_open(struct house_board *b, const struct ini_address *a,
 	return listen_board(b, a, err);
 }
 
-/* Bytes of the state's files, and what is left; 0 where it cannot be told. */
+/* Bytes of the state's files, and what is left; -1 where it cannot be told. */
 struct disk {
 	long long state, free, audit;
 };
@@ -98,7 +98,7 @@ static struct disk
 measure(const char *state)
 {
 	char path[4096], *const roots[] = { path, NULL };
-	struct disk d = { 0 };
+	struct disk d = { -1, -1, -1 };
 	struct statvfs fs;
 	struct stat st;
 	FTSENT *e;
@@ -112,6 +112,7 @@ measure(const char *state)
 	snprintf(path, sizeof(path), "%s", state);
 	if ((fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL)) == NULL)
 		return d;
+	d.state = 0;
 	while ((e = fts_read(fts)) != NULL) {
 		if (e->fts_info == FTS_F)
 			d.state += e->fts_statp->st_size;

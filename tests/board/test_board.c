@@ -292,7 +292,9 @@ the_page_shows_what_was_sent_and_escapes_it(void **state)
 		"<dt>policy &lt;purposes&gt;</dt><dd>research &amp; teaching",
 		"2030-03-17 17:46:40 UTC", "<b>2</b>restarts",
 		"<b>731 KB</b>free for the state, which has 2.5 GB",
-		PACKAGE_VERSION };
+		"<div class=\"fact\"><b>reached</b>coordinator</div>",
+		"<dt>round finished</dt><dd>2026-11-18 11:06:42 UTC</dd>",
+		"<dt>refused messages</dt><dd>0</dd>", PACKAGE_VERSION };
 	const char *page;
 
 	(void)state;
@@ -318,6 +320,27 @@ a_column_that_says_nothing_is_left_out(void **state)
 	assert_int_equal(board_send(&w, b.gate, &err), 0);
 	wait_for("/", "<td>lung</td><td>running</td></tr>");
 	lacks(fetch("GET", "/"), "Deadline");
+}
+
+static void
+contact_that_is_missing_is_marked(void **state)
+{
+	struct board_writer w = { 0 };
+	struct err err;
+
+	(void)state;
+	board_fact(&w, "members", "4");
+	board_fact(&w, "sites-connected", "3");
+	board_fact(&w, "coordinator-reached", "0");
+	assert_int_equal(board_send(&w, b.gate, &err), 0);
+	wait_for("/", "class=\"fact warn\"><b>3 of 4</b>members connected");
+	has(fetch("GET", "/"),
+	    "class=\"fact warn\"><b>not reached</b>coordinator");
+	board_fact(&w, "members", "4");
+	board_fact(&w, "sites-connected", "4");
+	assert_int_equal(board_send(&w, b.gate, &err), 0);
+	wait_for("/", "class=\"fact\"><b>4 of 4</b>members connected");
+	lacks(fetch("GET", "/"), "</b>coordinator");
 }
 
 static void
@@ -628,6 +651,7 @@ main(void)
 		LIVE(before_the_first_snapshot_it_says_so),
 		LIVE(the_page_shows_what_was_sent_and_escapes_it),
 		LIVE(a_column_that_says_nothing_is_left_out),
+		LIVE(contact_that_is_missing_is_marked),
 		LIVE(every_answer_forbids_the_browser_all_else),
 		LIVE(the_metrics_are_openmetrics),
 		cmocka_unit_test(the_checker_finds_what_is_wrong),
