@@ -349,8 +349,8 @@ print_signed(const struct signed_study *s, const struct manifest *m,
 	for (size_t i = 0; i < s->n_sites; i++)
 		printf("%s %s", i == 0 ? "" : ",",
 		    manifest_by_id(m, s->sites[i])->member.name);
-	printf("\nat least %u inputs in every sum, %u sites may be absent, up "
-	       "to %u corrupted\ndigest %s\n",
+	printf("\nat least %u inputs in every sum, up to %u absent, up to %u "
+	       "corrupted\ndigest %s\n",
 	    p->u_min, p->d_max, p->corrupted, hex);
 }
 
