@@ -467,6 +467,7 @@ work_take_input(
 		audit_returned(w, site, step.round, "upload", err) < 0)) {
 		if (err->code != ERR_SYSTEM)
 			work_drop_parts(w, site);
+		r->said[i] = SAID_CHECKED; /* and is asked again */
 		rv = -1;
 	}
 	round_result_free(result);

@@ -1142,6 +1142,63 @@ abuse_18_a_coordinator_that_pretends_to_be_restored(void **state)
 	run(pretends);
 }
 
+/* It says that it has lost what a sum was made of: it gets what it had, of that
+   round and of no other, and of one sum only. */
+static struct round_behind lost;
+
+static void
+gives_the_upload_again(const struct canon *upload)
+{
+	struct round_behind b;
+	struct canon msg;
+
+	for (unsigned i = 0; i < 2; i++) {
+		b = lost;
+		b.round++;
+		refused(behind_of(&b, NULL), "no upload to round");
+		b = lost;
+		b.state[5] ^= 1;
+		refused(behind_of(&b, NULL), "another state at step 0");
+		msg = behind_of(&lost, NULL);
+		answers_again(victim, &msg, ROUND_UPLOAD, upload);
+		canon_free(&msg);
+		restart(victim);
+	}
+}
+
+static enum fate
+wants_uploads(size_t site, enum round_type type, struct canon *msg)
+{
+	struct round_about about;
+
+	(void)msg;
+	if (site != 0)
+		return PASS;
+	if (stage == 0 && at_step[0] == 0 && type == ROUND_RESULT) {
+		stage = 1;
+		true_announce(0, &about);
+		lost = (struct round_behind){ .wish = ROUND_WISH_UPLOAD,
+			.round = about.round };
+		memcpy(lost.state, about.state, sizeof(lost.state));
+		gives_the_upload_again(&said[0][0][ROUND_UPLOAD]);
+	} else if (stage == 1 && at_step[0] == 1 && type == ROUND_ANNOUNCE) {
+		stage = 2;
+		gives_the_upload_again(&said[0][0][ROUND_UPLOAD]);
+	} else if (stage == 2 && at_step[0] == 2 && type == ROUND_ANNOUNCE) {
+		stage = 3;
+		refused(behind_of(&lost, NULL), "no upload to round");
+	}
+	return PASS;
+}
+
+static void
+abuse_18_a_coordinator_that_pretends_to_have_lost_uploads(void **state)
+{
+	(void)state;
+	run(wants_uploads);
+	assert_int_equal(stage, 3);
+}
+
 /* 19 */
 
 static const struct {
@@ -1240,6 +1297,7 @@ main(int argc, char *argv[])
 		TEST(abuse_15_downgrades_and_what_is_not_canonical),
 		TEST(abuse_18_a_partial_unmask_run_again),
 		TEST(abuse_18_a_coordinator_that_pretends_to_be_restored),
+		TEST(abuse_18_a_coordinator_that_pretends_to_have_lost_uploads),
 		TEST(abuse_19_values_beyond_their_bounds),
 	};
 

@@ -8,11 +8,13 @@
 #include "tests/abuse/forge.h"
 #include "tests/check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/macros.h"
+#include "crypto/round_behind.h"
 
 #define LIAR 3
 
@@ -274,6 +276,99 @@ abuse_11_a_result_handed_back_falsely(void **state)
 	assert_int_equal(stage, 2);
 	assert_true(audit_lines("coordinator", "returned", "study") >= 1);
 	assert_true(audit_lines("coordinator", "refused", "") >= 1);
+}
+
+/* What was lost are the uploads to a sum that site 0 alone has taken: site 1 hands
+   back other words, site 2 another's upload, and another one of its own. */
+static uint32_t lost_step;
+static bool asked[SITES_MAX]; /* for its upload */
+static struct canon m3[SITES_MAX]; /* what each has handed back */
+
+static enum fate
+for_one_alone(size_t site, enum round_type type, struct canon *msg)
+{
+	struct round_behind b;
+	struct context c;
+	struct err err;
+
+	if (type == ROUND_BEHIND) {
+		ok(round_behind_open(
+		       ctx_of(NULL, &c), msg->data, msg->len, &b, &err),
+		    &err);
+		asked[site] |= b.wish == ROUND_WISH_UPLOAD;
+	}
+	return stage == 0 && site != 0 && type == ROUND_RESULT &&
+		at_step[site] >= lost_step
+	    ? LOSE
+	    : PASS;
+}
+
+static void
+other_words(struct site *s, uint32_t *index, struct canon *chunk)
+{
+	(void)index;
+	if (s != &h.sites[1] || stage != 1 || !asked[1])
+		return;
+	stage = 2;
+	chunk->data[3] ^= 1;
+}
+
+static enum fate
+hand_back_others(size_t site, enum round_type type, struct canon *msg)
+{
+	struct canon content;
+
+	if (type != ROUND_UPLOAD || !asked[site] || m3[site].len != 0)
+		return PASS;
+	if (site == 1 && stage == 2) {
+		stage = 3;
+		not_taken(1, copy_of(msg), "not what its site signed");
+		return PASS; /* its words are not there any more */
+	}
+	m3[site] = copy_of(msg);
+	if (site == 2) {
+		not_taken(2, copy_of(last_said(3, ROUND_UPLOAD)),
+		    "upload: too early");
+		content = content_of(msg, "upload");
+		content.data[content.len - 1] ^= 1; /* of its root */
+		not_taken(2, signed_anew(&h.sites[2], "upload", content),
+		    "upload: too early");
+	}
+	return PASS;
+}
+
+static void
+abuse_11_uploads_handed_back_falsely(void **state)
+{
+	uint8_t root[ROUND_DIGEST] = { 1 };
+	uint32_t have;
+
+	(void)state;
+	begin();
+	wait_for_audit("coordinator", "sum", "study", 0);
+	back_up_rounds();
+	lost_step = (uint32_t)audit_lines("coordinator", "sum", "study");
+	attack = for_one_alone;
+	do {
+		pump(20);
+		control_ok(h.sites[0].control, "status", "small", NULL, 0);
+	} while (strtoul(cell("step"), NULL, 10) <= lost_step);
+	restore_rounds();
+	stage = 1;
+	h.put = other_words;
+	lie = hand_back_others;
+	finish();
+	assert_int_equal(stage, 3);
+	for (size_t i = 0; i < h.n; i++) {
+		assert_int_not_equal(m3[i].len, 0);
+		not_taken(i, m3[i], "no round is open"); /* nor once more */
+		m3[i] = (struct canon){ 0 };
+	}
+	assert_non_null(
+	    strstr(rounds_say_to_chunk(&h.sites[1], root, 0, "", 1, &have),
+		"no upload is due"));
+	assert_int_equal(
+	    audit_lines("coordinator", "returned", "what=upload"), h.n);
 }
 
 /* 22 */
@@ -539,6 +634,7 @@ main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		TEST(abuse_11_a_result_handed_back_falsely),
+		TEST_PATIENT(abuse_11_uploads_handed_back_falsely),
 		TEST_PATIENT(abuse_20_a_flipped_share),
 		TEST_PATIENT(abuse_20_a_share_flipped_by_the_coordinator),
 		TEST_PATIENT(abuse_21_an_inconsistent_dealer),

@@ -47,28 +47,10 @@ setup_open(void **state)
 }
 
 static int
-setup_sample(void **state)
-{
-	(void)state;
-	return start("fixed", "verify = sample\n", 60);
-}
-
-static int
 setup_trust(void **state)
 {
 	(void)state;
 	return start("open", "verify = trust\n", 1);
-}
-
-static int
-setup_no_tables(void **state)
-{
-	(void)state;
-	return consortium_start((struct options){ .n = 4,
-	    .cohort = "fixed",
-	    .ready_wait_s = 60,
-	    .deadline_s = 60,
-	    .iterations = 1 });
 }
 
 static size_t
@@ -280,156 +262,6 @@ a_sum_that_nobody_can_make_again_is_said_in_words(void **state)
 	finish();
 }
 
-/*
- * The sum got to one site alone, which is no more than c, and the uploads are
- * lost: so they come back from those who made them.
- */
-static uint32_t evaluation;
-
-static enum fate
-lose_for_all_but_one(struct site *s, enum round_type type, struct canon *msg)
-{
-	struct round_about about;
-	struct context c;
-	struct err err;
-
-	if (stage == 1 && type == ROUND_ANNOUNCE) {
-		ok(round_announce_open(
-		       ctx_of(NULL, &c), msg->data, msg->len, &about, &err),
-		    &err);
-		/* It has two rounds. */
-		if (strcmp(about.kind, "evaluation") == 0)
-			evaluation = MIN(evaluation, about.step);
-		if (about.step == evaluation + 1)
-			last_step = MIN(last_step, about.step);
-	}
-	return s == &h.sites[0] ? PASS : lose_results(s, type, msg);
-}
-
-static bool
-is_further(const struct site *s, uint32_t step)
-{
-	control_ok(s->control, "status", "small", NULL, 0);
-	return strtoul(cell("step"), NULL, 10) > step;
-}
-
-/* The next one, or that of the study's last step. */
-static void
-one_has_the_sum(bool next)
-{
-	int64_t until;
-
-	begin();
-	wait_for_audit("coordinator", "sum", "study", 0);
-	back_up_rounds();
-	last_step = next ? (uint32_t)sums() : UINT32_MAX;
-	evaluation = UINT32_MAX - 1;
-	stage = 1;
-	h.to_site = lose_for_all_but_one;
-	until = clock_mono_ms() + TIMEOUT_MS;
-	while (last_step == UINT32_MAX || !is_further(&h.sites[0], last_step)) {
-		assert_true(clock_mono_ms() < until);
-		pump(20);
-	}
-}
-
-static void
-burn(void)
-{
-	stage = 2;
-	restore_rounds();
-}
-
-static void
-uploads_of_the_last_sum_are_handed_back(void **state)
-{
-	(void)state;
-	one_has_the_sum(true);
-	burn();
-	finish();
-	assert_int_equal(
-	    audit_lines("coordinator", "returned", "what=upload"), h.n);
-	for (size_t i = 0; i < h.n; i++) {
-		assert_int_equal(
-		    audit_lines(h.sites[i].name, "returned", "what=upload"), 1);
-		assert_int_equal(
-		    audit_lines(h.sites[i].name, "sum", "verify=vouched"), 0);
-	}
-	assert_int_equal(audit_lines("coordinator", "taken-up", "small"), 0);
-}
-
-/* After which nobody has anything to do but to take it. */
-static void
-also_those_of_the_studys_last_sum(void **state)
-{
-	(void)state;
-	one_has_the_sum(false);
-	assert_true(done(h.sites[0].control));
-	assert_false(done(h.sites[1].control));
-	burn();
-	finish();
-}
-
-/* On the way back all are killed, again and again. */
-static void
-also_where_it_is_killed_on_the_way(void **state)
-{
-	(void)state;
-	one_has_the_sum(true);
-	burn();
-	for (size_t n = 0; n < h.n; n++) {
-		wait_for_audit("coordinator", "returned", "what=upload", n);
-		kill_rounds();
-		start_all();
-	}
-	finish();
-}
-
-/* Who has to bring its part is named; and the sum is as good as ever then. */
-static void
-who_has_an_upload_that_is_missing_is_named(void **state)
-{
-	(void)state;
-	one_has_the_sum(true);
-	kill_site(late);
-	burn();
-	wait_for_audit("coordinator", "sum-lost", "missing, of site 13", 0);
-	start_site(late);
-	finish();
-}
-
-/* A site keeps one upload at most beside that of the open round, and none of a
-   study whose table is gone. */
-static size_t
-uploads_kept(const struct site *s)
-{
-	char command[256], text[16] = "";
-	FILE *f;
-
-	snprintf(command, sizeof(command),
-	    "ls %s/spool | grep -c '^small\\.[0-9]*$'", s->state);
-	assert_non_null(f = popen(command, "r"));
-	assert_non_null(fgets(text, sizeof(text), f));
-	pclose(f);
-	return (size_t)atol(text);
-}
-
-static void
-an_upload_is_kept_until_the_next_sum(void **state)
-{
-	size_t n;
-
-	(void)state;
-	begin();
-	for (n = 0; !all_done(); pump(20)) {
-		for (size_t i = 0; i < h.n; i++)
-			n = MAX(n, uploads_kept(&h.sites[i]));
-	}
-	assert_true(n <= 2);
-	for (size_t i = 0; i < h.n; i++)
-		assert_int_equal(uploads_kept(&h.sites[i]), h.o.keep_tables);
-}
-
 #define TEST(f, setup)                                                         \
 	cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
@@ -450,13 +282,6 @@ main(int argc, char *argv[])
 		    setup),
 		TEST(a_sum_that_nobody_can_make_again_is_said_in_words,
 		    setup_open),
-		TEST(uploads_of_the_last_sum_are_handed_back, setup),
-		TEST(uploads_of_the_last_sum_are_handed_back, setup_sample),
-		TEST(also_those_of_the_studys_last_sum, setup_open),
-		TEST(also_where_it_is_killed_on_the_way, setup),
-		TEST(who_has_an_upload_that_is_missing_is_named, setup_open),
-		TEST(an_upload_is_kept_until_the_next_sum, setup),
-		TEST(an_upload_is_kept_until_the_next_sum, setup_no_tables),
 	};
 
 	if (argc > 1)
