@@ -61,9 +61,8 @@ text_arg(const char *key, char *value)
 	return arg;
 }
 
-int
-rpc_client_set_tls(
-    struct rpc_client *c, const struct rpc_tls *tls, struct err *err)
+void
+rpc_client_set_tls(struct rpc_client *c, const struct rpc_tls *tls)
 {
 	grpc_ssl_pem_key_cert_pair pair = { tls->key, tls->cert };
 	grpc_channel_credentials *creds =
@@ -92,17 +91,22 @@ rpc_client_set_tls(
 		    (c->proxy != NULL),
 		args };
 
-	if (creds == NULL)
-		return err_set(err, ERR_CONFIG, "TLS: gRPC takes no key");
 	if (c->channel != NULL)
 		grpc_channel_destroy(c->channel);
 	c->channel = grpc_channel_create(
 	    c->proxy != NULL ? c->proxy : c->address, creds, &all);
 	grpc_channel_credentials_release(creds);
-	if (c->channel == NULL)
-		return err_set(
-		    err, ERR_CONFIG, "%s: gRPC makes no channel", c->address);
-	return 0;
+}
+
+static void
+client_free(struct rpc_client *c)
+{
+	if (c == NULL)
+		return;
+	free(c->address);
+	free(c->server_name);
+	free(c->proxy);
+	free(c);
 }
 
 struct rpc_client *
@@ -116,20 +120,12 @@ rpc_client_new(struct rpc_loop *l, const char *address, const char *server_name,
 		(c->server_name = strdup(server_name)) == NULL) ||
 	    (proxy != NULL && (c->proxy = strdup(proxy)) == NULL)) {
 		err_sys(err, "client");
-		goto fail;
+		client_free(c);
+		return NULL;
 	}
 	c->loop = l;
-	if (rpc_client_set_tls(c, tls, err) < 0)
-		goto fail;
+	rpc_client_set_tls(c, tls);
 	return c;
-fail:
-	if (c != NULL) {
-		free(c->address);
-		free(c->server_name);
-		free(c->proxy);
-		free(c);
-	}
-	return NULL;
 }
 
 void
@@ -145,10 +141,7 @@ rpc_client_free(struct rpc_client *c)
 	while (c->ops != NULL)
 		rpc_loop_turn(c->loop, INT64_MAX, &ignored);
 	grpc_channel_destroy(c->channel);
-	free(c->address);
-	free(c->server_name);
-	free(c->proxy);
-	free(c);
+	client_free(c);
 }
 
 static void

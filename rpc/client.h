@@ -31,9 +31,9 @@ struct rpc_client *rpc_client_new(struct rpc_loop *l, const char *address,
    is fine. */
 void rpc_client_free(struct rpc_client *c);
 
-/* Other certificates: for a new connection, which the next call makes. */
-int rpc_client_set_tls(
-    struct rpc_client *c, const struct rpc_tls *tls, struct err *err);
+/* Other certificates: for a new connection, which the next call makes.  If
+   gRPC cannot read them, that fails. */
+void rpc_client_set_tls(struct rpc_client *c, const struct rpc_tls *tls);
 
 /* How a call ended.  reply is NULL unless status is RPC_OK, and valid until
    the function returns; text is what the other side or gRPC said. */

@@ -176,12 +176,9 @@ rpc_loop_new(rpc_log_fn *log, struct err *err)
 static void
 stop_helper(struct rpc_loop *l)
 {
-	uint64_t one = 1;
-
 	if (!l->helping)
 		return;
-	while (write(l->quit, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
+	eventfd_write(l->quit, 1);
 	pthread_join(l->helper, NULL);
 }
 

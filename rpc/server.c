@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
@@ -176,9 +177,12 @@ static void
 call_batch(
     struct rpc_call *c, const grpc_op *ops, size_t n, struct rpc_tag *tag)
 {
+	grpc_call_error rc;
+
 	c->refs++;
-	if (grpc_call_start_batch(c->call, ops, n, tag, NULL) != GRPC_CALL_OK)
-		c->refs--; /* only if we called it wrongly */
+	rc = grpc_call_start_batch(c->call, ops, n, tag, NULL);
+	assert(rc == GRPC_CALL_OK);
+	(void)rc;
 }
 
 static int
@@ -208,19 +212,17 @@ call_finish(struct rpc_call *c, enum rpc_status status, const char *text)
 
 	c->version.key = grpc_slice_from_static_string(CORE_VERSION_KEY);
 	c->version.value = grpc_slice_from_static_string(version_of(c->server));
-	if (!c->answered) {
-		c->answered = true;
-		c->ended = clock_mono_ms();
-		if (c->out != NULL) {
-			ops[n].op = GRPC_OP_SEND_MESSAGE;
-			ops[n++].data.send_message.send_message = c->out;
-		}
-		ops[n].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
-		ops[n].data.send_status_from_server.status =
-		    (grpc_status_code)status;
-		ops[n++].data.send_status_from_server.status_details = &details;
-		call_batch(c, ops, n, &c->on_sent);
+	assert(!c->answered);
+	c->answered = true;
+	c->ended = clock_mono_ms();
+	if (c->out != NULL) {
+		ops[n].op = GRPC_OP_SEND_MESSAGE;
+		ops[n++].data.send_message.send_message = c->out;
 	}
+	ops[n].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+	ops[n].data.send_status_from_server.status = (grpc_status_code)status;
+	ops[n++].data.send_status_from_server.status_details = &details;
+	call_batch(c, ops, n, &c->on_sent);
 	grpc_slice_unref(details);
 }
 
@@ -228,8 +230,7 @@ call_finish(struct rpc_call *c, enum rpc_status status, const char *text)
 static void
 call_settle(struct rpc_call *c)
 {
-	if (!c->owed)
-		return;
+	assert(c->owed);
 	c->owed = false;
 	call_unref(c);
 }

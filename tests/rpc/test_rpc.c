@@ -108,6 +108,15 @@ request(void *self, struct rpc_call *call, enum rpc_method method, uint32_t who,
 		rpc_call_refuse(call, RPC_REFUSED, "no, thank you");
 		return 0;
 	}
+	if (msg->len >= 6 && memcmp(msg->data, "babble", 6) == 0) {
+		char text[601];
+
+		memset(text, 'x', sizeof(text) - 1);
+		memcpy(text, "a\n\tb\177\303\251", 7);
+		text[sizeof(text) - 1] = '\0';
+		rpc_call_refuse(call, RPC_REFUSED, text);
+		return 0;
+	}
 	if (method == RPC_PUT_CHUNK)
 		reply.len = 0;
 	if (method == RPC_GET_CHUNK) {
@@ -281,6 +290,36 @@ a_refusal_arrives_with_its_reason(void **state)
 	assert_int_equal(f.status, RPC_REFUSED);
 	assert_string_equal(f.text, "no, thank you");
 	assert_int_equal(rpc_err_of(f.status), ERR_REFUSED);
+}
+
+/* Whatever a server says is a line of a log. */
+static void
+a_reason_is_one_short_line(void **state)
+{
+	(void)state;
+	call(f.client, RPC_SEND, "babble", WAIT_MS);
+	run();
+	assert_int_equal(f.status, RPC_REFUSED);
+	assert_int_equal(strlen(f.text), 255);
+	assert_int_equal(strspn(f.text, "abx?"), 255);
+	assert_int_equal(strncmp(f.text, "a??b???x", 8), 0);
+}
+
+static void
+a_request_that_is_too_large_is_not_sent(void **state)
+{
+	static char big[RPC_NEXT_MAX + 1];
+	struct rpc_msg m = { .data = big, .len = sizeof(big) };
+	struct err err;
+
+	(void)state;
+	assert_null(rpc_client_call(
+	    f.client, RPC_NEXT, &m, WAIT_MS, on_done, NULL, &err));
+	assert_int_equal(err.code, ERR_FORMAT);
+	call(f.client, RPC_SEND, "echo", WAIT_MS);
+	run();
+	assert_int_equal(f.status, RPC_OK);
+	assert_int_equal(f.requests, 1);
 }
 
 static void
@@ -618,6 +657,11 @@ another_version_or_method_is_refused(void **state)
 	    "version 1 of the protocol, and you 2: the coordinator has to be "
 	    "upgraded"));
 	r = raw();
+	r.version = "1000000000000"; /* of which seven digits are looked at */
+	run_beside(raw_thread, &r, r.wake);
+	assert_int_equal(r.status, GRPC_STATUS_UNIMPLEMENTED);
+	assert_non_null(strstr(r.text, "and you 1000000: the coordinator"));
+	r = raw();
 	r.version = "0";
 	run_beside(raw_thread, &r, r.wake);
 	assert_int_equal(r.status, GRPC_STATUS_UNIMPLEMENTED);
@@ -689,6 +733,106 @@ an_answer_in_another_version_is_not_read(void **state)
 	assert_string_equal(f.text,
 	    "the coordinator answers in another version of the protocol than "
 	    "1: upgrade this site");
+}
+
+/* A server of another kind, made of gRPC itself: it says something of its own,
+   and then that all is well. */
+
+struct stranger {
+	grpc_server *server;
+	grpc_completion_queue *cq;
+	int port;
+};
+
+static grpc_ssl_certificate_config_reload_status
+strangers_certs(void *self, grpc_ssl_server_certificate_config **config)
+{
+	struct rpc_tls tls = certs_host(&certs);
+	grpc_ssl_pem_key_cert_pair pair = { tls.key, tls.cert };
+
+	(void)self;
+	*config = grpc_ssl_server_certificate_config_create(tls.ca, &pair, 1);
+	return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+}
+
+static void
+stranger_start(struct stranger *s)
+{
+	grpc_server_credentials *creds =
+	    grpc_ssl_server_credentials_create_with_options(
+		grpc_ssl_server_credentials_create_options_using_config_fetcher(
+		    GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE, strangers_certs,
+		    NULL));
+
+	s->cq = grpc_completion_queue_create_for_next(NULL);
+	s->server = grpc_server_create(NULL, NULL);
+	grpc_server_register_completion_queue(s->server, s->cq, NULL);
+	s->port = grpc_server_add_http2_port(s->server, "127.0.0.1:0", creds);
+	grpc_server_credentials_release(creds);
+	grpc_server_start(s->server);
+}
+
+static void *
+stranger_thread(void *arg)
+{
+	struct stranger *s = arg;
+	grpc_metadata md = { .key = grpc_slice_from_static_string("x-other"),
+		.value = grpc_slice_from_static_string("1") };
+	grpc_metadata_array heads;
+	grpc_call_details details;
+	grpc_call *c = NULL;
+	grpc_op ops[] = {
+		{ .op = GRPC_OP_SEND_INITIAL_METADATA,
+		    .data.send_initial_metadata = { .count = 1,
+			.metadata = &md } },
+		{ .op = GRPC_OP_SEND_STATUS_FROM_SERVER,
+		    .data.send_status_from_server.status = GRPC_STATUS_OK },
+	};
+
+	grpc_metadata_array_init(&heads);
+	grpc_call_details_init(&details);
+	grpc_server_request_call(
+	    s->server, &c, &details, &heads, s->cq, s->cq, s);
+	grpc_completion_queue_next(s->cq, core_deadline(WAIT_MS), NULL);
+	grpc_call_start_batch(c, ops, 2, s, NULL);
+	grpc_completion_queue_next(s->cq, core_deadline(WAIT_MS), NULL);
+	grpc_call_unref(c);
+	grpc_metadata_array_destroy(&heads);
+	grpc_call_details_destroy(&details);
+	return NULL;
+}
+
+static void
+stranger_stop(struct stranger *s)
+{
+	grpc_server_shutdown_and_notify(s->server, s->cq, s);
+	grpc_completion_queue_next(s->cq, core_deadline(WAIT_MS), NULL);
+	grpc_server_destroy(s->server);
+	grpc_completion_queue_shutdown(s->cq);
+	grpc_completion_queue_next(s->cq, core_deadline(WAIT_MS), NULL);
+	grpc_completion_queue_destroy(s->cq);
+}
+
+static void
+an_answer_without_a_reply_is_none(void **state)
+{
+	struct rpc_tls tls = certs_site(&certs);
+	struct rpc_client *c;
+	struct stranger s;
+	pthread_t thread;
+
+	(void)state;
+	stranger_start(&s);
+	snprintf(f.address, sizeof(f.address), "127.0.0.1:%d", s.port);
+	c = make_client(&tls);
+	assert_int_equal(pthread_create(&thread, NULL, stranger_thread, &s), 0);
+	call(c, RPC_SEND, "hello", WAIT_MS);
+	run();
+	pthread_join(thread, NULL);
+	assert_int_equal(f.status, RPC_INVALID);
+	assert_string_equal(f.text, "reply: none");
+	rpc_client_free(c);
+	stranger_stop(&s);
 }
 
 /* A handshake of at most a version, made of libssl. */
@@ -781,6 +925,23 @@ an_address_that_is_not_ours_is_said_clearly(void **state)
 }
 
 static void
+an_address_that_is_none_is_said_clearly(void **state)
+{
+	struct rpc_tls tls = certs_host(&certs);
+	struct err err;
+
+	(void)state;
+	assert_null(rpc_server_new(f.loop, "127.0.0.1", &tls, &service, &err));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_string_equal(err.msg, "127.0.0.1: expected HOST:PORT");
+	assert_null(
+	    rpc_server_new(f.loop, "[::1]:no-such-port", &tls, &service, &err));
+	assert_int_equal(err.code, ERR_CONFIG);
+	assert_non_null(
+	    strstr(err.msg, "cannot listen on [::1]:no-such-port: Servname"));
+}
+
+static void
 nobody_listening_is_seen_at_once(void **state)
 {
 	struct rpc_tls tls = certs_site(&certs);
@@ -836,7 +997,7 @@ certificates_are_exchanged_while_it_runs(void **state)
 	run();
 	assert_int_equal(f.status, RPC_OK);
 	/* This client changes over, too. */
-	assert_int_equal(rpc_client_set_tls(f.client, &site, &err), 0);
+	rpc_client_set_tls(f.client, &site);
 	call(f.client, RPC_SEND, "changed", WAIT_MS);
 	run();
 	assert_int_equal(f.status, RPC_OK);
@@ -1121,6 +1282,14 @@ fail_it(void *self, struct err *err)
 	return err_set(err, ERR_PEER, "on purpose");
 }
 
+static int
+fail_fd(void *self, int fd, short revents, struct err *err)
+{
+	(void)fd;
+	(void)revents;
+	return fail_it(self, err);
+}
+
 static void
 timers_fire_once_in_time_or_not_at_all(void **state)
 {
@@ -1185,6 +1354,56 @@ a_descriptor_is_served_until_it_is_deleted(void **state)
 	close(p[1]);
 }
 
+static int
+delete_itself(void *self, int fd, short revents, struct err *err)
+{
+	(void)err;
+	*(short *)self = revents;
+	rpc_loop_del_fd(f.loop, fd);
+	rpc_loop_del_fd(f.loop, fd); /* there is nothing to do */
+	rpc_loop_stop(f.loop);
+	return 0;
+}
+
+/* Waits for the other thing next. */
+static int
+turn_round(void *self, int fd, short revents, struct err *err)
+{
+	assert_true((revents & POLLOUT) != 0);
+	return rpc_loop_set_fd(f.loop, fd, POLLIN, delete_itself, self, err);
+}
+
+static void
+a_descriptor_may_change_within_its_call(void **state)
+{
+	int p[2], q[2];
+	short seen = 0;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, p), 0);
+	assert_int_equal(pipe(q), 0);
+	rpc_loop_del_fd(f.loop, p[0]); /* that was never set */
+	assert_int_equal(
+	    rpc_loop_set_fd(f.loop, q[0], POLLIN, fail_fd, NULL, &err), 0);
+	assert_int_equal(
+	    rpc_loop_set_fd(f.loop, p[0], POLLIN, fail_fd, NULL, &err), 0);
+	assert_int_equal(rpc_loop_set_fd(f.loop, p[0], POLLIN | POLLOUT,
+			     turn_round, &seen, &err),
+	    0);
+	assert_int_equal(write(p[1], "a", 1), 1);
+	run();
+	assert_int_equal(seen, POLLIN);
+	assert_int_equal(write(q[1], "a", 1), 1);
+	assert_int_equal(rpc_loop_run(f.loop, &err), -1);
+	assert_string_equal(err.msg, "on purpose");
+	rpc_loop_del_fd(f.loop, q[0]);
+	for (int i = 0; i < 2; i++) {
+		close(p[i]);
+		close(q[i]);
+	}
+}
+
 #define rpc_test(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int
@@ -1195,6 +1414,8 @@ main(int argc, char **argv)
 		rpc_test(the_largest_message_goes_there_and_back),
 		rpc_test(a_held_call_is_answered_later),
 		rpc_test(a_refusal_arrives_with_its_reason),
+		rpc_test(a_reason_is_one_short_line),
+		rpc_test(a_request_that_is_too_large_is_not_sent),
 		rpc_test(a_call_that_its_client_drops_is_gone),
 		rpc_test(a_deadline_ends_a_call_on_both_sides),
 		rpc_test(a_peer_that_is_not_known_is_denied),
@@ -1213,9 +1434,11 @@ main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(
 		    an_answer_in_another_version_is_not_read, set_up_turncoat,
 		    tear_down),
+		rpc_test(an_answer_without_a_reply_is_none),
 		rpc_test(only_tls_1_3_is_spoken),
 		rpc_test(a_port_in_use_is_said_clearly),
 		rpc_test(an_address_that_is_not_ours_is_said_clearly),
+		rpc_test(an_address_that_is_none_is_said_clearly),
 		rpc_test(nobody_listening_is_seen_at_once),
 		rpc_test(a_proxy_in_the_environment_is_ignored),
 		rpc_test(certificates_are_exchanged_while_it_runs),
@@ -1227,6 +1450,7 @@ main(int argc, char **argv)
 		rpc_test(the_end_does_not_wait_for_ever),
 		rpc_test(timers_fire_once_in_time_or_not_at_all),
 		rpc_test(a_descriptor_is_served_until_it_is_deleted),
+		rpc_test(a_descriptor_may_change_within_its_call),
 	};
 	int rv;
 
