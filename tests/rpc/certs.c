@@ -69,6 +69,7 @@ certs_make(struct certs *c, const char *consortium)
 	int64_t now = clock_utc();
 	struct cert_life year = { now - CERT_DAY, now + 365 * CERT_DAY };
 	struct cert_life past = { now - 9 * CERT_DAY, now - CERT_DAY };
+	struct cert_life ten_days = { now - CERT_DAY, now + 10 * CERT_DAY };
 	struct cert_key *ca, *host_key, *site_key;
 	struct canon out = { 0 };
 	struct err err;
@@ -81,6 +82,7 @@ certs_make(struct certs *c, const char *consortium)
 	c->host = issue(ca, c->ca, consortium, &host, host_key, year);
 	c->site = issue(ca, c->ca, consortium, &site, site_key, year);
 	c->old = issue(ca, c->ca, consortium, &site, site_key, past);
+	c->brief = issue(ca, c->ca, consortium, &site, site_key, ten_days);
 	c->host_key = key_text(host_key);
 	c->site_key = key_text(site_key);
 	assert_int_equal(
@@ -99,6 +101,7 @@ certs_free(struct certs *c)
 	free(c->site);
 	free(c->site_key);
 	free(c->old);
+	free(c->brief);
 }
 
 struct rpc_tls

@@ -11,6 +11,7 @@ struct certs {
 	char *host, *host_key; /* the coordinator's, for 127.0.0.1 */
 	char *site, *site_key;
 	char *old; /* the site's, expired yesterday */
+	char *brief; /* the site's, for ten days */
 	uint8_t site_spki[32];
 };
 

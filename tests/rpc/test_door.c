@@ -1,14 +1,18 @@
 /*
  * A server that is flooded: who comes next is served all the same.
  */
+#include "config.h"
+
 #include "tests/check.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 #include <poll.h>
@@ -404,6 +408,256 @@ a_member_has_so_many_calls(void **state)
 	grpc_completion_queue_destroy(cq);
 }
 
+/*
+ * The door by itself, which stands in this program's accept4(), too.
+ */
+
+struct knock {
+	int in; /* -1: it was not let in */
+	int out; /* the other end */
+	char peer[64]; /* as gRPC writes it */
+};
+
+static void
+need_ipv6(void)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool there =
+	    fd >= 0 && bind(fd, (struct sockaddr *)&in6, sizeof(in6)) == 0;
+
+	close(fd);
+	if (there)
+		return;
+	print_message("no IPv6 on this machine\n");
+	skip();
+}
+
+/* A listener on the loopback that does not wait. */
+static int
+listener(int family)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	if (family == AF_INET)
+		assert_int_equal(
+		    bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	else
+		assert_int_equal(
+		    bind(fd, (struct sockaddr *)&in6, sizeof(in6)), 0);
+	assert_int_equal(listen(fd, 100000), 0);
+	return fd;
+}
+
+static struct knock
+knock(int at)
+{
+	struct sockaddr_storage to, from;
+	const struct sockaddr_in *in = (const void *)&from;
+	const struct sockaddr_in6 *in6 = (const void *)&from;
+	socklen_t len = sizeof(to);
+	struct knock k;
+
+	assert_int_equal(getsockname(at, (struct sockaddr *)&to, &len), 0);
+	k.out = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(k.out >= 0);
+	assert_int_equal(connect(k.out, (struct sockaddr *)&to, len), 0);
+	len = sizeof(from);
+	k.in = accept4(at, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+	if (from.ss_family == AF_INET)
+		snprintf(k.peer, sizeof(k.peer), "ipv4:127.0.0.1:%u",
+		    ntohs(in->sin_port));
+	else
+		snprintf(k.peer, sizeof(k.peer), "ipv6:%%5B::1%%5D:%u",
+		    ntohs(in6->sin6_port));
+	return k;
+}
+
+/* Has the other side closed it? */
+static bool
+is_sent_away(int fd)
+{
+	char c;
+
+	return recv(fd, &c, 1, MSG_DONTWAIT) == 0;
+}
+
+static void
+addresses_of_both_families_are_counted(void **state)
+{
+	static const int families[] = { AF_INET, AF_INET6 };
+	static const char *const written[] = { "127.0.0.1", "::1" };
+	struct knock k[DOOR_ADDRESS_MAX + 2];
+	char address[DOOR_ADDRESS_SIZE];
+
+	(void)state;
+	need_ipv6();
+	for (size_t f6 = 0; f6 < 2; f6++) {
+		int at = listener(families[f6]);
+
+		door_turned_away(address);
+		k[0] = knock(at);
+		assert_true(k[0].in >= 0);
+		door_member(k[0].peer, 3); /* who does not count */
+		door_member(k[0].peer, 3);
+		for (size_t i = 1; i < nitems(k); i++) {
+			k[i] = knock(at);
+			assert_true(k[i].in >= 0);
+		}
+		assert_false(is_sent_away(k[0].out));
+		assert_true(is_sent_away(k[1].out)); /* who came first */
+		assert_false(is_sent_away(k[2].out));
+		assert_int_equal(door_turned_away(address), 1);
+		assert_string_equal(address, written[f6]);
+		for (size_t i = 0; i < nitems(k); i++) {
+			close(k[i].in);
+			close(k[i].out);
+		}
+		close(at);
+	}
+}
+
+/* As some versions of gRPC write it. */
+static void
+a_member_is_known_by_each_way_to_write_its_address(void **state)
+{
+	struct knock k[DOOR_MEMBER_MAX + 1];
+	int at;
+
+	(void)state;
+	need_ipv6();
+	at = listener(AF_INET6);
+	for (size_t i = 0; i < nitems(k); i++) {
+		char plain[64];
+
+		k[i] = knock(at);
+		snprintf(plain, sizeof(plain), "ipv6:[::1]:%s",
+		    strrchr(k[i].peer, ':') + 1);
+		door_member(i % 2 == 0 ? plain : k[i].peer, 4);
+	}
+	assert_true(is_sent_away(k[0].out));
+	assert_false(is_sent_away(k[1].out));
+	for (size_t i = 0; i < nitems(k); i++) {
+		close(k[i].in);
+		close(k[i].out);
+	}
+	close(at);
+}
+
+static void
+nobody_is_a_member_by_another_address(void **state)
+{
+	static const char *const others[] = { "", "unix", "ipv4:127.0.0.1:x",
+		"ipv6:%5B::2%5D:", "ipv4:127.0.0.1:" };
+	struct knock k, more[DOOR_ADDRESS_MAX];
+	int at;
+
+	(void)state;
+	need_ipv6();
+	at = listener(AF_INET6);
+	k = knock(at);
+	for (size_t i = 0; i < nitems(others); i++) {
+		char peer[64];
+
+		snprintf(peer, sizeof(peer), "%s%s", others[i],
+		    i < 3 ? "" : strrchr(k.peer, ':') + 1);
+		door_member(peer, (uint32_t)i);
+	}
+	/* Others of the address send it away: it counts. */
+	for (int i = 0; i < DOOR_ADDRESS_MAX; i++) {
+		more[i] = knock(at);
+		assert_int_equal(
+		    is_sent_away(k.out), i == DOOR_ADDRESS_MAX - 1);
+	}
+	for (int i = 0; i < DOOR_ADDRESS_MAX; i++) {
+		close(more[i].in);
+		close(more[i].out);
+	}
+	close(k.in);
+	close(k.out);
+	close(at);
+}
+
+/* With half of the descriptors all members', nobody else comes in, and no
+   member goes. */
+static void
+members_are_not_sent_away_for_others(void **state)
+{
+	int at = listener(AF_INET), ins[64], outs[64];
+	struct rlimit own, few;
+	struct knock other;
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &own), 0);
+	few = own;
+	few.rlim_cur = 100; /* 50 of them */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (; n < 50; n++) {
+		struct knock k = knock(at);
+
+		assert_true(k.in >= 0);
+		door_member(k.peer, (uint32_t)(100 + n));
+		ins[n] = k.in;
+		outs[n] = -1;
+		if (n % 8 == 0)
+			outs[n] = k.out;
+		else
+			close(k.out);
+	}
+	other = knock(at);
+	assert_int_equal(other.in, -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_true(is_sent_away(other.out));
+	close(other.out);
+	for (size_t i = 0; i < n; i++) {
+		if (outs[i] >= 0)
+			assert_false(is_sent_away(outs[i]));
+		close(ins[i]);
+		close(outs[i]); /* of nothing, sometimes */
+	}
+	close(at);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &own), 0);
+}
+
+static void
+who_comes_by_no_network_is_let_in(void **state)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(sa_family_t);
+	int at = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int out[2], in[2];
+
+	(void)state;
+	/* A name of the kernel's choice. */
+	assert_int_equal(bind(at, (struct sockaddr *)&sun, len), 0);
+	assert_int_equal(listen(at, 2), 0);
+	len = sizeof(sun);
+	assert_int_equal(getsockname(at, (struct sockaddr *)&sun, &len), 0);
+	for (int i = 0; i < 2; i++) {
+		out[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(
+		    connect(out[i], (struct sockaddr *)&sun, len), 0);
+	}
+	in[0] = accept4(at, NULL, NULL, SOCK_CLOEXEC);
+	len = sizeof(sun);
+	in[1] = accept4(at, (struct sockaddr *)&sun, &len, SOCK_CLOEXEC);
+	for (int i = 0; i < 2; i++) {
+		assert_true(in[i] >= 0);
+		close(in[i]);
+		close(out[i]);
+	}
+	close(at);
+	assert_int_equal(close(-1), -1);
+	assert_int_equal(errno, EBADF);
+}
+
 #define door_test(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int
@@ -416,6 +670,12 @@ main(void)
 		    half_open_handshakes_of_many_addresses_keep_nobody_out),
 		door_test(a_member_has_so_many_connections),
 		door_test(a_member_has_so_many_calls),
+		cmocka_unit_test(addresses_of_both_families_are_counted),
+		cmocka_unit_test(
+		    a_member_is_known_by_each_way_to_write_its_address),
+		cmocka_unit_test(nobody_is_a_member_by_another_address),
+		cmocka_unit_test(members_are_not_sent_away_for_others),
+		cmocka_unit_test(who_comes_by_no_network_is_let_in),
 	};
 	struct rlimit few = { DESCRIPTORS, 0 };
 	struct rlimit r;

@@ -1262,6 +1262,76 @@ a_coordinator_may_have_an_address_of_ipv6(void **state)
 	expect_log("refused ipv6:");
 }
 
+static void
+expect_pong(struct process *p, uint64_t tag)
+{
+	struct msg m;
+	struct err err;
+
+	assert_int_equal(
+	    chan_send(p->parent, MSG_PING, tag, NULL, 0, -1, &err), 0);
+	m = expect(p->parent, MSG_PONG);
+	assert_int_equal(m.tag, tag);
+	msg_free(&m);
+}
+
+#define JOBS 600 /* whose answers no channel holds at a time */
+
+static void
+a_gate_that_is_slow_to_read_misses_nothing(void **state)
+{
+	bool told[JOBS] = { 0 };
+
+	(void)state;
+	assert_int_equal(stop(&f.listener), 0);
+	for (uint64_t i = 0; i < JOBS; i++)
+		from_gate(MSG_TO_COORDINATOR, i, "ready", 5);
+	expect_pong(&f.uplink, 1);
+	for (size_t i = 0; i < JOBS; i++) {
+		struct msg m = expect(f.uplink.peer, MSG_DELIVERED);
+
+		assert_true(m.tag < JOBS && !told[m.tag]);
+		told[m.tag] = true;
+		msg_free(&m);
+	}
+}
+
+/* It is for the parent to end it. */
+static void
+a_peer_that_is_gone_is_no_end(void **state)
+{
+	(void)state;
+	chan_free(f.uplink.peer);
+	f.uplink.peer = NULL;
+	expect_pong(&f.uplink, 1);
+	expect_pong(&f.uplink, 2);
+	chan_free(f.listener.peer);
+	f.listener.peer = NULL;
+	expect_pong(&f.listener, 3);
+	expect_pong(&f.listener, 4);
+}
+
+static void
+a_certificate_that_expires_soon_is_said(void **state)
+{
+	struct rpc_tls tls = certs_site(&certs);
+	uint64_t tag;
+	struct msg m;
+
+	(void)state;
+	assert_int_equal(stop(&f.uplink), 0);
+	tls.cert = certs.brief;
+	fence_port(f.port);
+	start(&f.uplink, PROC_UPLINK, PROC_GATE, &tls,
+	    uplink_config("127.0.0.1"));
+	m = expect(f.uplink.parent, MSG_READY);
+	msg_free(&m);
+	expect_log("uplink warning: tls.crt expires in 9 days; ask the "
+		   "consortium's root for a new one");
+	from_gate(MSG_POLL, 0, "state 0", 7);
+	expect_question("state 0", &tag);
+}
+
 #define process_test(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
 
 int
@@ -1295,6 +1365,9 @@ main(void)
 		process_test(an_answer_to_what_was_sent_goes_to_the_gate),
 		process_test(the_list_changes_while_a_call_is_held),
 		process_test(what_is_not_handed_over_is_missed_at_the_start),
+		process_test(a_gate_that_is_slow_to_read_misses_nothing),
+		process_test(a_peer_that_is_gone_is_no_end),
+		process_test(a_certificate_that_expires_soon_is_said),
 		process_test(a_coordinator_may_have_an_address_of_ipv6),
 	};
 	char dirs[1024];
