@@ -604,7 +604,9 @@ what_is_wrong_is_one_line(void **state)
 static void
 says_with(const char *option, int status, const char *what)
 {
-	char line[512];
+	/* A process for coverage that has become another user says of each
+	   file of counters that it may not write it. */
+	static char line[65536];
 	int out[2], wstatus;
 	size_t len = 0;
 	ssize_t n;
