@@ -20,7 +20,7 @@ soak: all
 BENCHES += %D%/sites.sh %D%/adult.sh %D%/model.sh
 BENCHES += %D%/hospital_rows.sh
 SOAKS += %D%/kills.sh tests/systemd/boot.sh tests/abuse/crash.sh tests/faults/forks.sh \
-	tests/faults/residents.sh tests/chaos/chaos.sh tests/flood/soak.sh
+	tests/chaos/chaos.sh tests/flood/soak.sh
 EXTRA_DIST += $(BENCHES) $(SOAKS) %D%/README.md
 
 noinst_PROGRAMS += %D%/model

@@ -24,39 +24,33 @@ CLEANFILES += %D%/forks
 %C%_forks_LDADD = $(CMOCKA_LIBS)
 EXTRA_DIST += %D%/forks.sh
 
-# The same under the other residents.
-resident_programs = %D%/uplink %D%/listener %D%/control %D%/board
-EXTRA_PROGRAMS += %D%/residents $(resident_programs)
-CLEANFILES += %D%/residents $(resident_programs)
+# The same under the other residents, under jobs, and under the parents.
+other_programs = %D%/uplink %D%/listener %D%/control %D%/board %D%/reader \
+	%D%/trainer
+EXTRA_PROGRAMS += $(other_programs)
+check_DATA += $(other_programs)
+CLEANFILES += $(other_programs)
 %C%_uplink_SOURCES = %D%/start.c
 %C%_listener_SOURCES = %D%/start.c
 %C%_control_SOURCES = %D%/start.c
 %C%_board_SOURCES = %D%/start.c
-%C%_residents_SOURCES = %D%/residents.c %D%/fault.c %D%/fault.h \
-	%D%/child.c %D%/child.h \
-	tests/rpc/certs.c tests/rpc/certs.h
-%C%_residents_LDADD = board/libsnapshot.a privsep/libctl.a \
+%C%_reader_SOURCES = %D%/start.c
+%C%_trainer_SOURCES = %D%/start.c
+
+check_PROGRAMS += %D%/test_residents %D%/test_jobs %D%/test_parents
+%C%_test_residents_SOURCES = %D%/test_residents.c %D%/fault.c %D%/fault.h \
+	%D%/child.c %D%/child.h tests/rpc/certs.c tests/rpc/certs.h
+%C%_test_residents_LDADD = board/libsnapshot.a privsep/libctl.a \
 	privsep/libfamily.a privsep/libprivsep.a proto/libproto.a \
 	crypto/libauthority.a common/libcommon.a $(PROTOBUFC_LIBS) \
 	$(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) \
 	$(CMOCKA_LIBS)
-
-# Under jobs.
-job_programs = %D%/reader %D%/trainer
-EXTRA_PROGRAMS += %D%/jobs $(job_programs)
-CLEANFILES += %D%/jobs $(job_programs)
-%C%_reader_SOURCES = %D%/start.c
-%C%_trainer_SOURCES = %D%/start.c
-%C%_jobs_SOURCES = %D%/jobs.c %D%/fault.c %D%/fault.h \
+%C%_test_jobs_SOURCES = %D%/test_jobs.c %D%/fault.c %D%/fault.h \
 	%D%/child.c %D%/child.h
-%C%_jobs_LDADD = model/libstep.a study/libstudy.a crypto/libhash.a \
+%C%_test_jobs_LDADD = model/libstep.a study/libstudy.a crypto/libhash.a \
 	privsep/libfamily.a privsep/libprivsep.a common/libcommon.a \
 	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
-
-# And under their parents.
-EXTRA_PROGRAMS += %D%/parents
-CLEANFILES += %D%/parents
-%C%_parents_SOURCES = %D%/parents.c %D%/fault.c %D%/fault.h \
+%C%_test_parents_SOURCES = %D%/test_parents.c %D%/fault.c %D%/fault.h \
 	tests/privsep/parent.c tests/privsep/parent.h
-%C%_parents_LDADD = privsep/libprivsep.a crypto/libauthority.a \
+%C%_test_parents_LDADD = privsep/libprivsep.a crypto/libauthority.a \
 	common/libcommon.a $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
