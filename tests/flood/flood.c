@@ -100,12 +100,36 @@ half(uint32_t n_addresses, uint16_t port)
 	}
 }
 
+/* At a socket of control's places are counted by user, and root has to be
+   served. */
+static void
+become_nobody(void)
+{
+	if (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
+		fail("cannot become nobody");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* What is sent: the text again and again, or a request of control's that says
+   that it is long. */
+static char
+nth(const char *where, const char *text, size_t n)
+{
+	static const char head[] = { 0, 0, 0x7f, 0x7f };
+
+	if (where[0] != '/')
+		return text[n % strlen(text)];
+	return n < sizeof(head) ? head[n] : 'x';
+}
+
 static void
 slow(const char *where, const char *text)
 {
 	size_t at[100] = { 0 };
 	int fds[nitems(at)];
 
+	if (where[0] == '/')
+		become_nobody();
 	memset(fds, -1, sizeof(fds));
 	for (;;) {
 		for (size_t i = 0; i < nitems(fds); i++) {
@@ -113,9 +137,11 @@ slow(const char *where, const char *text)
 				fds[i] = dial(where);
 				at[i] = 0;
 			}
+			char c = nth(where, text, at[i]++);
+
 			if (fds[i] >= 0 &&
-			    send(fds[i], &text[at[i]++ % strlen(text)], 1,
-				MSG_NOSIGNAL | MSG_DONTWAIT) != 1) {
+			    send(fds[i], &c, 1, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+				1) {
 				close(fds[i]);
 				fds[i] = -1;
 			}
@@ -129,6 +155,8 @@ large(const char *where)
 {
 	static char bytes[64 * 1024];
 
+	if (where[0] == '/')
+		become_nobody();
 	memset(bytes, 0x41, sizeof(bytes));
 	for (int i = 0; i < 1; i++) {
 		if (fork() == 0)
@@ -213,8 +241,7 @@ calls(const char *port, const char *keys)
 static void
 ask(const char *socket_path)
 {
-	if (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
-		fail("cannot become nobody");
+	become_nobody();
 	for (int i = 0; i < 9; i++) {
 		if (fork() == 0)
 			break;

@@ -87,6 +87,8 @@ done
 if [ "$(id -u)" = 0 ]; then
 	for socket in out/run/coordinator.sock out/run/site-a.sock; do
 		pour ask "$dir/$socket"
+		pour slow "$dir/$socket" ''
+		pour large "$dir/$socket"
 	done
 else
 	echo "not root: the control sockets are not flooded"

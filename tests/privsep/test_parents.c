@@ -1078,6 +1078,40 @@ others_are_served_whatever_one_client_sends(void **state)
 	assert_null(strstr(d.log, "error"));
 }
 
+/* A request has so long to be there, also if each byte of it comes in time. */
+static void
+who_sends_byte_after_byte_is_ended(void **state)
+{
+	int64_t end = clock_mono_ms() + 3 * WAIT_MS;
+	struct ctl_reply r;
+	struct err err;
+	int fds[8];
+
+	(void)state;
+	start("");
+	await(d.log, "notice: ready", 1);
+	for (size_t i = 0; i < nitems(fds); i++) {
+		fds[i] = dial();
+		assert_int_equal(send(fds[i], "\0\0\x7f\x7f", 4, 0), 4);
+	}
+	assert_int_equal(call("status", NULL, NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_REFUSED); /* all places are taken */
+	ctl_reply_free(&r);
+	for (size_t i = 0; i < nitems(fds);) {
+		if (send(fds[i], "x", 1, MSG_NOSIGNAL) == 1) {
+			assert_true(clock_mono_ms() < end);
+			usleep(20000);
+		} else {
+			close(fds[i++]);
+		}
+	}
+	assert_int_equal(call("status", NULL, NULL, 0, &r, &err), 0);
+	assert_int_equal(r.code, ERR_NONE);
+	ctl_reply_free(&r);
+	assert_int_equal(ended(SIGTERM), 0);
+	assert_null(strstr(d.log, "error"));
+}
+
 /* A user takes the places that he may have, and says nothing: others, and
    later he himself, are served. */
 static void
@@ -1343,6 +1377,7 @@ main(void)
 		    a_report_is_read_from_its_folder_and_from_nowhere_else),
 		cmocka_unit_test(an_operator_is_no_officer),
 		cmocka_unit_test(others_are_served_whatever_one_client_sends),
+		cmocka_unit_test(who_sends_byte_after_byte_is_ended),
 		cmocka_unit_test(a_user_does_not_take_all_places),
 		cmocka_unit_test(strangers_do_not_take_the_places_of_others),
 		cmocka_unit_test(the_board_is_there_where_it_is_configured),
