@@ -128,6 +128,29 @@ a_clock_that_is_ahead_is_noticed_and_does_no_harm(void **state)
 	finish();
 }
 
+/* To the coordinator all prekeys seem to have; later, in the middle of a round,
+   it is years ahead again. */
+static void
+a_coordinators_clock_that_is_ahead_is_noticed_too(void **state)
+{
+	int64_t until = clock_mono_ms() + TIMEOUT_MS;
+
+	(void)state;
+	h.faults[3]->clock_s = (int64_t)400 * DAY;
+	begin();
+	while (strstr(h.sites[1].refusal, "expired") == NULL) {
+		assert_true(clock_mono_ms() < until);
+		pump(20);
+	}
+	assert_int_equal(audit_lines("coordinator", "sum", ""), 0);
+	h.faults[3]->clock_s = 0;
+	wait_for_audit("s1", "upload", "study", 0);
+	h.faults[3]->clock_s = (int64_t)4000 * DAY;
+	wait_for_audit("coordinator", "sum", "study", 0);
+	h.faults[3]->clock_s = 0;
+	finish();
+}
+
 /* Approved, and its end never came: keep-tables = 0. */
 static void
 a_table_is_deleted_when_its_study_has_expired(void **state)
@@ -297,6 +320,7 @@ main(int argc, char *argv[])
 		cmocka_unit_test(an_altered_database_of_rounds),
 		TEST(a_clock_that_is_behind_changes_nothing),
 		TEST(a_clock_that_is_ahead_is_noticed_and_does_no_harm),
+		TEST(a_coordinators_clock_that_is_ahead_is_noticed_too),
 		TEST(a_table_is_deleted_when_its_study_has_expired),
 	};
 
