@@ -94,7 +94,7 @@ struct call {
 	enum wait wait;
 	struct site *site;
 	struct answer *answer; /* W_ASIDE: where it goes */
-	uint64_t sent_as; /* W_CHECKPOINT: the gate's tag */
+	uint64_t sent_as; /* W_CHECKPOINT, W_SEND: the gate's tag */
 };
 
 struct harness h;
@@ -222,6 +222,8 @@ start_site(struct site *s)
 	s->sending = false;
 	canon_free(&s->poll);
 	canon_free(&s->data);
+	s->moving = false;
+	canon_free(&s->later.body);
 }
 
 void
@@ -377,11 +379,58 @@ delivered_as(struct site *s, uint64_t tag, uint32_t code, const char *why)
 	ok(chan_send_canon(s->uplink, MSG_DELIVERED, tag, &c, &err), &err);
 }
 
+static void on_uplink(struct site *s, const struct msg *m);
+
+/* A vector is where it was to go, or not: the next one. */
+static void
+moved(struct site *s)
+{
+	struct later next = s->later;
+	struct msg m = { .type = next.type,
+		.tag = next.tag,
+		.data = next.body.data,
+		.len = next.body.len,
+		.fd = -1 };
+
+	s->moving = false;
+	s->later = (struct later){ 0 };
+	if (m.len != 0)
+		on_uplink(s, &m);
+	canon_free(&next.body);
+}
+
 static void
 delivered(struct site *s, uint32_t code, const char *why)
 {
 	s->sending = false;
 	delivered_as(s, s->answer_tag, code, why);
+	moved(s);
+}
+
+static size_t
+study_by(const uint8_t digest[SIGNED_DIGEST])
+{
+	size_t i = 0;
+
+	while (
+	    i < h.n_studies && memcmp(h.digests[i], digest, SIGNED_DIGEST) != 0)
+		i++;
+	assert_true(i < h.n_studies);
+	return i;
+}
+
+static void
+tell_of(struct site *s, size_t study, const struct canon *msg)
+{
+	enum round_type type = round_message_type(msg->data, msg->len);
+	struct canon out = { 0 };
+
+	hash_sha256(msg->data, msg->len, s->question[study]);
+	if (type == ROUND_SHARESET || type == ROUND_BEHIND)
+		s->vector_of = study;
+	exchange_wrap(h.digests[study], msg->data, msg->len, &out);
+	tell_object(s, &out);
+	canon_free(&out);
 }
 
 static void
@@ -435,7 +484,7 @@ hand_in(struct site *s, const uint8_t *p, size_t len)
 	const uint8_t *body;
 	struct canon msg = { 0 };
 	struct err err;
-	size_t n;
+	size_t n, of;
 
 	if (exchange_unwrap(p, len, study, &body, &n, &err) < 0) {
 		ok(chan_send(
@@ -444,11 +493,12 @@ hand_in(struct site *s, const uint8_t *p, size_t len)
 		return;
 	}
 	canon_raw(&msg, body, n);
+	of = h.of = study_by(study);
 	if (h.to_site != NULL &&
 	    h.to_site(s, round_message_type(msg.data, msg.len), &msg) == LOSE)
 		s->ask_at = clock_mono_ms() + 50;
 	else if (s->pid != 0)
-		tell(s, &msg);
+		tell_of(s, of, &msg);
 	canon_free(&msg);
 }
 
@@ -500,7 +550,8 @@ on_reply(const struct msg *m)
 			ok(chan_send(s->uplink, MSG_FROM_COORDINATOR, 0, in.p,
 			       len, -1, &err),
 			    &err);
-		delivered(s, status, s->refusal);
+		s->sending = false;
+		delivered_as(s, call.sent_as, status, s->refusal);
 		break;
 	case W_CHECKPOINT:
 		if (status == 0)
@@ -538,6 +589,7 @@ on_reply(const struct msg *m)
 			ok(chan_send(s->uplink, MSG_FETCHED, s->answer_tag,
 			       s->data.data, s->data.len, -1, &err),
 			    &err);
+		moved(s);
 		break;
 	default:
 		break;
@@ -556,15 +608,16 @@ static struct {
 static size_t n_kept;
 
 static void
-keep_answer(
-    const struct site *s, enum round_type type, const void *p, size_t len)
+keep_answer(const struct site *s, size_t study, enum round_type type,
+    const void *p, size_t len)
 {
+	const uint8_t *question = s->question[study];
 	uint8_t answer[HASH_LEN];
 
 	hash_sha256(p, len, answer);
 	for (size_t i = 0; i < n_kept; i++) {
 		if (kept[i].site != s->id || kept[i].type != type ||
-		    memcmp(kept[i].question, s->question, HASH_LEN) != 0)
+		    memcmp(kept[i].question, question, HASH_LEN) != 0)
 			continue;
 		if (memcmp(kept[i].answer, answer, HASH_LEN) != 0)
 			fail_msg("%s: a second, different %s", s->name,
@@ -575,7 +628,7 @@ keep_answer(
 	assert_true(n_kept < nitems(kept));
 	kept[n_kept].site = s->id;
 	kept[n_kept].type = type;
-	memcpy(kept[n_kept].question, s->question, HASH_LEN);
+	memcpy(kept[n_kept].question, question, HASH_LEN);
 	memcpy(kept[n_kept++].answer, answer, HASH_LEN);
 }
 
@@ -590,6 +643,12 @@ on_uplink(struct site *s, const struct msg *m)
 	size_t len;
 	struct err err;
 
+	if (s->moving && (m->type == MSG_UPLOAD || m->type == MSG_FETCH)) {
+		assert_int_equal(s->later.body.len, 0);
+		s->later = (struct later){ m->type, m->tag, { 0 } };
+		canon_raw(&s->later.body, m->data, m->len);
+		return;
+	}
 	switch (m->type) {
 	case MSG_POLL:
 		canon_free(&s->poll);
@@ -610,24 +669,26 @@ on_uplink(struct site *s, const struct msg *m)
 		}
 		s->n_sent++;
 		s->sending = true;
-		s->answer_tag = m->tag;
 		ok(exchange_unwrap(m->data, m->len, study, &p, &len, &err),
 		    &err);
 		canon_raw(&msg, p, len);
 		s->last = round_message_type(msg.data, msg.len);
-		keep_answer(s, s->last, msg.data, msg.len);
+		h.of = study_by(study);
+		keep_answer(s, h.of, s->last, msg.data, msg.len);
 		if (h.to_rounds != NULL &&
 		    h.to_rounds(s, s->last, &msg) == LOSE) {
+			s->sending = false;
 			if (s->pid != 0)
-				delivered(s, ERR_SYSTEM, "lost");
+				delivered_as(s, m->tag, ERR_SYSTEM, "lost");
 			break;
 		}
 		exchange_wrap(study, msg.data, msg.len, &body);
-		request(s, W_SEND, REQUEST_SEND, &body);
+		request(s, W_SEND, REQUEST_SEND, &body)->sent_as = m->tag;
 		break;
 	case MSG_UPLOAD:
 		s->n_sent++;
-		keep_answer(s, ROUND_NONE, m->data, m->len);
+		s->moving = true;
+		keep_answer(s, s->vector_of, ROUND_NONE, m->data, m->len);
 		s->answer_tag = m->tag;
 		canon_free(&s->data);
 		canon_get_raw(&in, s->name_of_data, ROUND_DIGEST);
@@ -647,6 +708,7 @@ on_uplink(struct site *s, const struct msg *m)
 		break;
 	case MSG_FETCH:
 		s->n_sent++;
+		s->moving = true;
 		s->answer_tag = m->tag;
 		canon_free(&s->data);
 		canon_get_raw(&in, s->name_of_data, ROUND_DIGEST);
@@ -666,7 +728,7 @@ on_uplink(struct site *s, const struct msg *m)
  */
 
 static int
-table_file(const struct site *s)
+table_file(const struct site *s, const uint8_t study[HASH_LEN])
 {
 	const double *columns[3];
 	int fd = memfd_create("table", MFD_CLOEXEC);
@@ -680,14 +742,15 @@ table_file(const struct site *s)
 		    : strcmp(name, "a") == 0        ? s->a
 						    : s->b;
 	}
-	ok(table_write(fd, h.parsed, h.digest, columns, ROWS, &err), &err);
+	ok(table_write(fd, h.parsed, study, columns, ROWS, &err), &err);
 	return fd;
 }
 
 static void
-table_digest(const struct site *s, uint8_t out[HASH_LEN])
+table_digest(
+    const struct site *s, const uint8_t study[HASH_LEN], uint8_t out[HASH_LEN])
 {
-	int fd = table_file(s);
+	int fd = table_file(s, study);
 	struct err err;
 	size_t len;
 	uint8_t *p = file_read_fd(fd, "table", 1 << 20, &len, &err);
@@ -733,7 +796,7 @@ on_start_job(struct site *s, const struct msg *m, enum proc proc)
 			goto gone;
 	} else if (proc == PROC_READER) {
 		assert_int_equal(order.type, MSG_READER_JOB);
-		table_digest(s, digest);
+		table_digest(s, order.data, digest);
 		canon_raw(&out, digest, sizeof(digest));
 		canon_raw(&out, digest, sizeof(digest));
 		canon_u64(&out, ROWS);
@@ -750,7 +813,7 @@ on_start_job(struct site *s, const struct msg *m, enum proc proc)
 			h.training(s);
 		if (s->pid == 0)
 			goto gone;
-		fd = table_file(s);
+		fd = table_file(s, order.data);
 		ok(train(order.data, order.len, fd, &out, &err), &err);
 		close(fd);
 		if (h.trained != NULL)
@@ -1093,6 +1156,9 @@ make_authority(void)
 	    h.study.data, h.study.len, key_public(h.root), &err);
 	assert_non_null(h.sig);
 	memcpy(h.digest, h.sig->digest, SIGNED_DIGEST);
+	memcpy(h.digests[0], h.digest, SIGNED_DIGEST);
+	h.names[0] = h.name = "small";
+	h.n_studies = 1;
 }
 
 /* Where tests/faults/forks runs the test: at each place of a gate or of rounds
@@ -1211,6 +1277,7 @@ consortium_stop(void **state)
 		key_free(s->key);
 		canon_free(&s->poll);
 		canon_free(&s->data);
+		canon_free(&s->later.body);
 	}
 	key_free(h.root);
 	key_free(h.coordinator);
@@ -1234,9 +1301,18 @@ decide(struct site *s, enum approval_verdict verdict)
 	struct canon object = { 0 };
 
 	sign_decision(s, verdict, h.officer, &object);
-	control_ok(s->control, approval_verdict_name(verdict), "small",
+	control_ok(s->control, approval_verdict_name(verdict), h.name,
 	    object.data, object.len);
 	canon_free(&object);
+}
+
+void
+decide_anew(struct site *s, enum approval_verdict verdict)
+{
+	int64_t now = clock_utc();
+
+	wait_until(clock_utc() != now);
+	decide(s, verdict);
 }
 
 void
@@ -1246,7 +1322,7 @@ sign_decision(struct site *s, enum approval_verdict verdict,
 	struct approval a = { .verdict = verdict, .utc = clock_utc() };
 	struct err err;
 
-	control_ok(s->control, "digests", "small", NULL, 0);
+	control_ok(s->control, "digests", h.name, NULL, 0);
 	assert_int_equal(hex_bytes(cell("study"), a.study, 32), 0);
 	assert_int_equal(hex_bytes(cell("report"), a.report, 32), 0);
 	assert_int_equal(hex_bytes(cell("table"), a.table, 32), 0);
@@ -1259,7 +1335,7 @@ await_status(struct site *s, const char *status, const char *why)
 	int64_t since = clock_mono_ms();
 
 	for (;;) {
-		control_ok(s->control, "status", "small", NULL, 0);
+		control_ok(s->control, "status", h.name, NULL, 0);
 		if (strcmp(cell("status"), status) == 0)
 			break;
 		if (too_late(since))
@@ -1277,10 +1353,43 @@ approve(struct site *s)
 {
 	await_status(s, "received", "");
 	/* Nothing to approve yet. */
-	control(s->control, "digests", "small", NULL, 0);
+	control(s->control, "digests", h.name, NULL, 0);
 	assert_int_equal(h.reply.code, ERR_REFUSED);
-	control_ok(s->control, "prepare", "small", NULL, 0);
+	control_ok(s->control, "prepare", h.name, NULL, 0);
 	decide(s, APPROVAL_APPROVE);
+}
+
+void
+add_study(const char *name)
+{
+	uint16_t ids[SITES_MAX];
+	struct signed_study ss = {
+		.epoch = h.opened->epoch, .sites = ids, .n_sites = h.n
+	};
+	const char *at = strstr(h.sig->text, "name = small\n");
+	struct signed_study *sig;
+	struct canon object = { 0 };
+	char text[2100];
+	struct err err;
+
+	assert_true(h.n_studies < STUDIES_MAX);
+	for (size_t i = 0; i < h.n; i++)
+		ids[i] = h.sites[i].id;
+	snprintf(text, sizeof(text), "%.*sname = %s\n%s",
+	    (int)(at - h.sig->text), h.sig->text, name,
+	    at + strlen("name = small\n"));
+	memcpy(ss.consortium_id, h.opened->consortium_id, MANIFEST_ID);
+	ss.text = text;
+	ss.text_len = strlen(text);
+	ok(signed_study_sign(&ss, h.root, &object, &err), &err);
+	sig = signed_study_open(
+	    object.data, object.len, key_public(h.root), &err);
+	assert_non_null(sig);
+	memcpy(h.digests[h.n_studies], sig->digest, SIGNED_DIGEST);
+	h.names[h.n_studies++] = h.name = name;
+	control_ok(h.control, "submit", "", object.data, object.len);
+	signed_study_free(sig);
+	canon_free(&object);
 }
 
 void
@@ -1349,7 +1458,7 @@ expected_plan(struct canon *out)
 bool
 done(struct chan *c)
 {
-	control_ok(c, "status", "small", NULL, 0);
+	control_ok(c, "status", h.name, NULL, 0);
 	return strcmp(cell("status"), "done") == 0;
 }
 
@@ -1359,7 +1468,7 @@ check_result(struct chan *c, const struct canon *expected)
 	struct finished *f;
 	struct err err;
 
-	control_ok(c, "result", "small", NULL, 0);
+	control_ok(c, "result", h.name, NULL, 0);
 	f = finished_read(h.reply.body, h.reply.body_len, &err);
 	assert_non_null(f);
 	assert_int_equal(f->plan_len, expected->len);
@@ -1389,16 +1498,40 @@ finish(void)
 		if (v != NULL && h.killed && v->pid == 0)
 			start_site(v);
 		pump(20);
-		all = done(h.control);
-		for (size_t i = 0; all && i < h.n; i++)
-			all = h.sites[i].pid != 0 && done(h.sites[i].control);
+		all = true;
+		for (size_t k = 0; all && k < h.n_studies; k++) {
+			h.name = h.names[k];
+			all = done(h.control);
+			for (size_t i = 0; all && i < h.n; i++)
+				all = h.sites[i].pid != 0 &&
+				    done(h.sites[i].control);
+		}
 	} while (!all);
 	assert_true(h.victim < 0 || h.killed);
 	expected_plan(&expected);
-	check_result(h.control, &expected);
-	for (size_t i = 0; i < h.n; i++)
-		check_result(h.sites[i].control, &expected);
+	for (size_t k = 0; k < h.n_studies; k++) {
+		h.name = h.names[k];
+		check_result(h.control, &expected);
+		for (size_t i = 0; i < h.n; i++)
+			check_result(h.sites[i].control, &expected);
+	}
 	canon_free(&expected);
+}
+
+void
+finish_alike(void)
+{
+	struct canon result = { 0 };
+
+	for (size_t i = 0; i < h.n; i++) {
+		wait_until(done(h.sites[i].control));
+		control_ok(h.sites[i].control, "result", h.name, NULL, 0);
+		if (i == 0)
+			canon_raw(&result, h.reply.body, h.reply.body_len);
+		assert_int_equal(h.reply.body_len, result.len);
+		assert_memory_equal(h.reply.body, result.data, result.len);
+	}
+	canon_free(&result);
 }
 
 /*
@@ -1431,12 +1564,7 @@ tell_object(struct site *s, const struct canon *object)
 void
 tell(struct site *s, const struct canon *msg)
 {
-	struct canon out = { 0 };
-
-	hash_sha256(msg->data, msg->len, s->question);
-	exchange_wrap(h.digest, msg->data, msg->len, &out);
-	tell_object(s, &out);
-	canon_free(&out);
+	tell_of(s, 0, msg);
 }
 
 size_t

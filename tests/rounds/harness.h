@@ -31,6 +31,7 @@
 #define ROWS 40 /* at each */
 #define TIMEOUT_MS 60000 /* for what takes well below a second */
 #define STEPS_MAX 64
+#define STUDIES_MAX 3
 #define OUTSIDER 98 /* id of a member that the study does not name */
 
 struct err;
@@ -48,14 +49,24 @@ struct site {
 	struct canon poll; /* body of Next; empty: do not ask */
 	uint64_t next_tag; /* of the question that waits; 0: none */
 	int64_t ask_at; /* when to ask again; 0: not by the clock */
-	uint64_t answer_tag; /* of what it wants delivered or fetched */
+	uint64_t answer_tag; /* of the vector that it has sent or fetches */
+	bool
+	    moving; /* that is on its way; another one of another study waits */
+	struct later {
+		enum msg_type type;
+		uint64_t tag;
+		struct canon body;
+	} later;
 	struct canon data; /* an upload that goes, a fetch that comes */
 	uint8_t name_of_data[ROUND_DIGEST];
 	size_t chunk;
 	uint64_t size;
 	enum round_type last; /* that it sent */
 	bool sending; /* and was not told yet whether it arrived */
-	uint8_t question[32]; /* SHA-256 of the message it was told last */
+	/* SHA-256 of the message it was told last, by study; and of which study
+	   the last one was that a vector may answer. */
+	uint8_t question[STUDIES_MAX][32];
+	size_t vector_of;
 	size_t n_sent; /* messages, uploads and fetches that left it */
 	char refusal[256]; /* the coordinator's last, of what it sent */
 };
@@ -89,6 +100,11 @@ struct harness {
 	struct key *root, *coordinator, *officer, *deputy, *outsider;
 	struct manifest_roots roots; /* zeros until the first change */
 	struct canon manifest, study;
+	const char *name; /* of the study that the calls below are about */
+	/* All, and of which of them a hook has a message. */
+	const char *names[STUDIES_MAX];
+	uint8_t digests[STUDIES_MAX][SIGNED_DIGEST];
+	size_t n_studies, of;
 	uint8_t digest[SIGNED_DIGEST];
 	struct signed_study *sig;
 	struct manifest *opened;
@@ -169,6 +185,9 @@ void restore_rounds(void);
 void submit_epoch(unsigned revoked);
 /* Submit manifest and study. */
 void submit(void);
+/* Another study of the same model by another name, submitted: h.name is that from
+   then on. */
+void add_study(const char *name);
 /* Submit manifest and study, prepare and approve it everywhere. */
 void begin(void);
 void approve(struct site *s);
@@ -189,7 +208,11 @@ void await_status(struct site *s, const char *status, const char *why);
 /* Until all say that the study is done, with the model of all rows that were
    in the sums, to the bit.  A site that was killed comes back. */
 void finish(void);
+/* Until all sites say so, with the same model, whichever. */
+void finish_alike(void);
 bool done(struct chan *control);
+/* Two decisions of one second are one: a second later. */
+void decide_anew(struct site *s, enum approval_verdict verdict);
 
 /* One command on a control channel; the answer is in h.reply.  If the process
    ends meanwhile (may_die) its successor is asked: then it returns true, and

@@ -219,17 +219,6 @@ a_training_that_fails_is_audited_and_tried_again(void **state)
 	    audit_lines(s->name, "training-failed", "small") >= nitems(words));
 }
 
-/* Two decisions of one second are one. */
-static void
-decide_anew(enum approval_verdict verdict)
-{
-	int64_t now = clock_utc();
-
-	while (clock_utc() == now)
-		usleep(10000);
-	decide(s, verdict);
-}
-
 /* Taken back while the trainer works: what it says is dropped. */
 static enum job_fate
 revoke_meanwhile(struct site *of, struct chan *job, const struct msg *order)
@@ -238,7 +227,7 @@ revoke_meanwhile(struct site *of, struct chan *job, const struct msg *order)
 	if (of != s || order->type != MSG_TRAIN || tried)
 		return JOB_PASS;
 	tried = true;
-	decide_anew(APPROVAL_REVOKE);
+	decide_anew(s, APPROVAL_REVOKE);
 	if (at == 1) {
 		fail_job(job, order->tag, "no memory");
 		return JOB_DONE;
@@ -259,7 +248,7 @@ what_is_computed_for_a_study_that_was_revoked_is_dropped(void **state)
 		assert_int_equal(
 		    audit_lines(s->name, "training-failed", "small"), 0);
 		tried = at == 1;
-		decide_anew(APPROVAL_APPROVE);
+		decide_anew(s, APPROVAL_APPROVE);
 	}
 	finish();
 }
@@ -271,9 +260,9 @@ revoke_at_start(struct site *of, enum proc proc)
 	if (of != s || proc != PROC_TRAINER || tried)
 		return;
 	tried = true;
-	decide_anew(APPROVAL_REVOKE);
+	decide_anew(s, APPROVAL_REVOKE);
 	if (at == 1) /* and there is another run of it */
-		decide_anew(APPROVAL_APPROVE);
+		decide_anew(s, APPROVAL_APPROVE);
 }
 
 static void
@@ -288,7 +277,7 @@ a_trainer_whose_study_was_revoked_at_its_start_is_sent_home(void **state)
 	assert_int_equal(audit_lines(s->name, "training-failed", "small"), 0);
 	at = 1;
 	tried = false;
-	decide_anew(APPROVAL_APPROVE);
+	decide_anew(s, APPROVAL_APPROVE);
 	finish();
 	assert_true(tried);
 	assert_int_equal(h.n_idle, 1);

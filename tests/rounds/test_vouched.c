@@ -66,23 +66,6 @@ away(void)
 	}
 }
 
-/* The same model everywhere. */
-static void
-all_end_alike(void)
-{
-	struct canon result = { 0 };
-
-	for (size_t i = 0; i < h.n; i++) {
-		wait_until(done(h.sites[i].control));
-		control_ok(h.sites[i].control, "result", "small", NULL, 0);
-		if (i == 0)
-			canon_raw(&result, h.reply.body, h.reply.body_len);
-		assert_int_equal(h.reply.body_len, result.len);
-		assert_memory_equal(h.reply.body, result.data, result.len);
-	}
-	canon_free(&result);
-}
-
 static void
 others_vouch_for_what_has_expired(void **state)
 {
@@ -249,7 +232,7 @@ false_vouchers_are_refused_and_true_ones_taken(void **state)
 	h.to_site = vouch_falsely;
 	h.to_rounds = check_falsely;
 	away();
-	all_end_alike();
+	finish_alike();
 	assert_int_equal(stage, 1);
 	assert_true(audit_lines(late->name, "sum", "verify=vouched") >= 1);
 	for (size_t i = 0; i < 3; i++)

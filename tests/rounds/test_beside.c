@@ -1,0 +1,200 @@
+/*
+ * Two studies at once: neither is in the other's way, and each ends with the
+ * model of all rows.
+ */
+#include "config.h"
+
+#include "tests/check.h"
+#include "tests/rounds/harness.h"
+
+#include <string.h>
+
+#include "board/snapshot.h"
+#include "common/err.h"
+#include "privsep/msg.h"
+
+static struct site *const s = &h.sites[0];
+static bool begun; /* the second study */
+static size_t trained; /* at the first site */
+
+static int
+setup(void **state)
+{
+	(void)state;
+	begun = false;
+	trained = 0;
+	return consortium_start((struct options){ .n = 3,
+	    .cohort = "fixed",
+	    .ready_wait_s = 60,
+	    .deadline_s = 600,
+	    .board = true,
+	    .iterations = 1 });
+}
+
+static void
+second(void)
+{
+	add_study("second");
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	h.name = "small";
+}
+
+/* While a trainer of the first is at work: a reader beside it. */
+static void
+another_comes(struct site *of)
+{
+	if (of != s || begun)
+		return;
+	begun = true;
+	second();
+}
+
+static const struct board_study *
+shown(const struct board_snapshot *b, const char *name)
+{
+	for (size_t i = 0; i < b->n_studies; i++) {
+		if (strcmp(b->studies[i].name, name) == 0)
+			return &b->studies[i];
+	}
+	fail_msg("%s is not on the board", name);
+	return NULL;
+}
+
+static const char *
+fact(const struct board_snapshot *b, const char *name)
+{
+	for (size_t i = 0; i < b->n_facts; i++) {
+		if (strcmp(b->facts[i].name, name) == 0)
+			return b->facts[i].value;
+	}
+	return "";
+}
+
+/* What it was told last; it has been told something. */
+static struct board_snapshot *
+board_of(const struct site *of)
+{
+	struct board_snapshot *b = NULL;
+	struct err err;
+	struct msg m;
+	int rv;
+
+	while ((rv = chan_recv(of->board, &m, &err)) == 1 || b == NULL) {
+		if (rv != 1) {
+			pump(10);
+			continue;
+		}
+		board_snapshot_free(b);
+		if ((b = board_read(m.data, m.len, &err)) == NULL)
+			fail_msg("%s", err.msg);
+		msg_free(&m);
+	}
+	return b;
+}
+
+static void
+a_study_comes_while_another_is_computed(void **state)
+{
+	struct board_snapshot *b;
+
+	(void)state;
+	b = board_of(s);
+	assert_int_equal(b->n_studies, 0);
+	assert_string_equal(fact(b, "consortium"), "");
+	board_snapshot_free(b);
+	h.training = another_comes;
+	begin();
+	finish();
+	assert_true(begun);
+	control_ok(s->control, "status", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 2);
+	control_ok(h.control, "status", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 2);
+	control_ok(s->control, "reports", "", NULL, 0);
+	assert_int_equal(ctl_reply_rows(&h.reply), 0);
+	control_ok(s->control, "checkpoint", "", NULL, 0);
+}
+
+/* A trainer of the first comes and goes while a reader is at work. */
+static enum fate
+not_yet(struct site *of, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	return of == s && type == ROUND_ANNOUNCE && !begun ? LOSE : PASS;
+}
+
+static void
+has_trained(struct site *of, struct canon *msg)
+{
+	(void)msg;
+	trained += of == s;
+}
+
+static enum job_fate
+slow_reader(struct site *of, struct chan *job, const struct msg *order)
+{
+	(void)job;
+	if (of != s || order->type != MSG_READER_JOB || begun)
+		return JOB_PASS;
+	begun = true;
+	wait_until(trained != 0);
+	wait_until(s->last == ROUND_READY);
+	return JOB_PASS;
+}
+
+static void
+a_preparation_outlasts_a_training(void **state)
+{
+	(void)state;
+	h.to_site = not_yet;
+	h.trained = has_trained;
+	begin();
+	h.job = slow_reader;
+	second();
+	assert_true(begun);
+	finish();
+}
+
+/* The first is taken back and approved again, while the second goes on. */
+static void
+one_is_taken_back_and_the_other_goes_on(void **state)
+{
+	struct board_snapshot *b;
+
+	(void)state;
+	h.to_site = not_yet;
+	begin();
+	second();
+	decide_anew(s, APPROVAL_REVOKE);
+	begun = true;
+	wait_for_audit(s->name, "sum", "study=second", 0);
+	assert_int_equal(audit_lines(s->name, "upload", "study=small"), 0);
+	b = board_of(s);
+	assert_string_equal(fact(b, "consortium"), "test");
+	assert_string_equal(fact(b, "members"), "4");
+	assert_string_equal(shown(b, "small")->status, "refused");
+	assert_string_equal(
+	    shown(b, "small")->why, "by the officer: approval taken back");
+	assert_string_equal(shown(b, "second")->prepared, "40 rows");
+	assert_true(shown(b, "second")->round != 0);
+	board_snapshot_free(b);
+	decide_anew(s, APPROVAL_APPROVE);
+	finish();
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
+
+int
+main(int argc, char *argv[])
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_study_comes_while_another_is_computed),
+		TEST(a_preparation_outlasts_a_training),
+		TEST(one_is_taken_back_and_the_other_goes_on),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
