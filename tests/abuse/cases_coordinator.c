@@ -444,7 +444,7 @@ abuse_06_a_false_abort_then_the_certificate(void **state)
 {
 	(void)state;
 	run(false_abort);
-	assert_int_equal(said[0][0][ROUND_UNMASK].len, 0);
+	assert_int_equal(answered[0][0][ROUND_UNMASK].len, 0);
 }
 
 /* A newer round of the state: whatever the older one still asks is refused. */
@@ -483,7 +483,7 @@ abuse_06_a_retry_then_the_certificate(void **state)
 	   answer no round below the number that it was made to believe.) */
 	wait_for_audit(victim->name, "sum", "sites=4", 0);
 	assert_int_equal(stage, 1);
-	assert_int_equal(said[0][0][ROUND_UNMASK].len, 0);
+	assert_int_equal(answered[0][0][ROUND_UNMASK].len, 0);
 	assert_int_equal(audit_lines(victim->name, "unmask", ""), 0);
 }
 
@@ -558,7 +558,7 @@ replays(size_t site, enum round_type type, struct canon *msg)
 	/* Nor does the coordinator take a site's from an older round. */
 	for (size_t i = 0; i < nitems(answered); i++)
 		assert_string_not_equal(
-		    rounds_say(&h.sites[1], &said[0][1][answered[i]]), "");
+		    rounds_say(&h.sites[1], &answered[0][1][answered[i]]), "");
 	return PASS;
 }
 
@@ -752,7 +752,7 @@ static struct canon
 roster_of_next_round(struct round_about about)
 {
 	struct msg_ready ready;
-	struct canon t0, *m1 = &said[0][3][ROUND_READY];
+	struct canon t0, *m1 = &answered[0][3][ROUND_READY];
 	int64_t until = clock_mono_ms() + TIMEOUT_MS;
 	struct roster r;
 	struct context c;
@@ -812,7 +812,7 @@ abuse_12_a_revoked_member(void **state)
 	attack = revoked_member;
 	begin();
 	wait_until(stage >= 2);
-	assert_int_equal(said[0][3][ROUND_SHARES].len, 0);
+	assert_int_equal(answered[0][3][ROUND_SHARES].len, 0);
 }
 
 /* 13 */
@@ -921,9 +921,9 @@ abuse_14_different_rosters_to_two_groups(void **state)
 	(void)state;
 	attack = two_rosters;
 	begin();
-	wait_until(said[0][0][ROUND_SHARES].len != 0 &&
-	    said[0][1][ROUND_SHARES].len != 0 &&
-	    said[0][2][ROUND_SHARES].len != 0);
+	wait_until(answered[0][0][ROUND_SHARES].len != 0 &&
+	    answered[0][1][ROUND_SHARES].len != 0 &&
+	    answered[0][2][ROUND_SHARES].len != 0);
 	/* Site 2 has dealt for its roster, which is not the victim's. */
 	stage = 2;
 	wait_idle(victim);
@@ -1018,8 +1018,8 @@ please_run_it_again(size_t site, enum round_type type, struct canon *msg)
 
 	(void)type;
 	(void)msg;
-	if (site != 0 || at_step[0] != 0 || said[0][0][ROUND_UNMASK].len == 0 ||
-	    stage != 0)
+	if (site != 0 || at_step[0] != 0 ||
+	    answered[0][0][ROUND_UNMASK].len == 0 || stage != 0)
 		return PASS;
 	stage = 1;
 	for (unsigned i = 0; i < 2; i++) {
@@ -1082,7 +1082,7 @@ hands_back_what_it_said(const struct round_behind *b)
 {
 	int64_t until = clock_mono_ms() + TIMEOUT_MS;
 	struct canon msg = behind_of(b, NULL);
-	const struct canon *kept = &said[0][0][ROUND_KEPT];
+	const struct canon *kept = &answered[0][0][ROUND_KEPT];
 	static const struct {
 		enum kept_part part;
 		enum round_type type;
@@ -1095,7 +1095,7 @@ hands_back_what_it_said(const struct round_behind *b)
 	struct round_kept k;
 	struct err err;
 
-	canon_free(&said[0][0][ROUND_KEPT]);
+	canon_free(&answered[0][0][ROUND_KEPT]);
 	h.take_vectors = true; /* the true one has asked for nothing */
 	for (tell(victim, &msg); kept->len == 0; pump(5))
 		assert_true(clock_mono_ms() < until);
@@ -1104,7 +1104,7 @@ hands_back_what_it_said(const struct round_behind *b)
 	wait_idle(victim);
 	ok(round_kept_read(kept->data, kept->len, &k, &err), &err);
 	for (size_t i = 0; i < nitems(parts); i++) {
-		const struct canon *before = &said[0][0][parts[i].type];
+		const struct canon *before = &answered[0][0][parts[i].type];
 
 		assert_int_equal(k.part[parts[i].part].len, before->len);
 		assert_memory_equal(

@@ -12,7 +12,7 @@
 #include "crypto/round_keys.h"
 
 struct canon told[2][SITES_MAX][ROUND_TYPES];
-struct canon said[2][SITES_MAX][ROUND_TYPES];
+struct canon answered[2][SITES_MAX][ROUND_TYPES];
 uint32_t at_step[SITES_MAX];
 enum fate (*attack)(size_t site, enum round_type type, struct canon *msg);
 enum fate (*lie)(size_t site, enum round_type type, struct canon *msg);
@@ -57,7 +57,7 @@ on_said(struct site *s, enum round_type type, struct canon *msg)
 {
 	size_t i = (size_t)(s - h.sites);
 
-	record(&said[at_step[i] != 0][i][type], msg);
+	record(&answered[at_step[i] != 0][i][type], msg);
 	return lie != NULL ? lie(i, type, msg) : PASS;
 }
 
@@ -79,7 +79,7 @@ forge_stop(void)
 		for (size_t i = 0; i < SITES_MAX; i++) {
 			for (size_t j = 0; j < ROUND_TYPES; j++) {
 				canon_free(&told[k][i][j]);
-				canon_free(&said[k][i][j]);
+				canon_free(&answered[k][i][j]);
 			}
 		}
 	}
@@ -94,7 +94,7 @@ last_told(size_t site, enum round_type type)
 const struct canon *
 last_said(size_t site, enum round_type type)
 {
-	return &said[at_step[site] != 0][site][type];
+	return &answered[at_step[site] != 0][site][type];
 }
 
 struct canon

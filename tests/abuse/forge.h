@@ -12,7 +12,7 @@
 /* The last message of each type, by site; [0] while the first step's round
    was on, [1] after it. */
 extern struct canon told[2][SITES_MAX][ROUND_TYPES];
-extern struct canon said[2][SITES_MAX][ROUND_TYPES];
+extern struct canon answered[2][SITES_MAX][ROUND_TYPES];
 extern uint32_t at_step[SITES_MAX]; /* of the last announcement, by site */
 
 /* Set by a test: called after the message was recorded. */

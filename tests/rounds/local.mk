@@ -61,3 +61,6 @@ check_PROGRAMS += %D%/test_beside
 check_PROGRAMS += %D%/test_learning
 %C%_test_learning_SOURCES = %D%/test_learning.c
 %C%_test_learning_LDADD = $(harness_libs)
+check_PROGRAMS += %D%/test_behind
+%C%_test_behind_SOURCES = %D%/test_behind.c
+%C%_test_behind_LDADD = tests/abuse/libforge.a $(harness_libs)

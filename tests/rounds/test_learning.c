@@ -135,8 +135,8 @@ int
 main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(noise_fits_into_small_words,
-		    small_words, consortium_stop),
+		cmocka_unit_test_setup_teardown(
+		    noise_fits_into_small_words, small_words, consortium_stop),
 		cmocka_unit_test_setup_teardown(
 		    a_new_epoch_costs_another_upload, large_words,
 		    consortium_stop),
