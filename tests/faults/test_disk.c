@@ -156,10 +156,10 @@ static void
 a_table_is_deleted_when_its_study_has_expired(void **state)
 {
 	struct site *s = &h.sites[1];
+	struct canon again = { 0 };
 
 	(void)state;
-	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
-	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	submit();
 	approve(s);
 	kill_site(s);
 	start_site(s);
@@ -172,6 +172,25 @@ a_table_is_deleted_when_its_study_has_expired(void **state)
 	control_ok(s->control, "status", "small", NULL, 0);
 	assert_int_equal(h.n_dropped, 1);
 	assert_int_equal(audit_lines("s1", "table-deleted", ""), 1);
+	/* It is not approved without one, and with one nothing comes of it. */
+	sign_decision(s, APPROVAL_APPROVE, h.deputy, &again);
+	control(s->control, "approve", "small", again.data, again.len);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_non_null(
+	    strstr(h.reply.error, "the table was deleted; prepare it again"));
+	canon_free(&again);
+	decide_anew(s, APPROVAL_REVOKE);
+	control_ok(s->control, "prepare", "small", NULL, 0);
+	decide_anew(s, APPROVAL_APPROVE);
+	wait_for_audit("s1", "refused", "the study has expired", 0);
+	assert_int_equal(audit_lines("s1", "upload", ""), 0);
+	/* Nobody else takes it any more. */
+	kill_rounds();
+	h.faults[3]->clock_s = h.faults[1]->clock_s;
+	start_all();
+	control(h.control, "submit", "", h.study.data, h.study.len);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_string_equal(h.reply.error, "the study has expired");
 }
 
 /*

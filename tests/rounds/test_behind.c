@@ -316,8 +316,8 @@ results_that_are_none_are_refused(void **state)
 	/* Of an epoch that this site has never heard of. */
 	content = content_of(&told[0][0][ROUND_RESULT], "result");
 	ok(round_announce_open(ctx_of(NULL, &c),
-	       told[0][0][ROUND_ANNOUNCE].data,
-	       told[0][0][ROUND_ANNOUNCE].len, &about, &err),
+	       told[0][0][ROUND_ANNOUNCE].data, told[0][0][ROUND_ANNOUNCE].len,
+	       &about, &err),
 	    &err);
 	other = *ctx_of(NULL, &c);
 	other.epoch = 77;

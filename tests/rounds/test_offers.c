@@ -19,6 +19,7 @@
 #include "common/macros.h"
 #include "crypto/audit.h"
 #include "crypto/checkpoint.h"
+#include "crypto/exchange.h"
 #include "crypto/manifest.h"
 #include "study/study.h"
 #include "tests/faults/sweep.h"
@@ -189,12 +190,21 @@ checkpoint_of(uint64_t lines, const struct key *by, const struct key *over)
 static void
 a_manifest_that_cannot_follow_is_refused_with_its_reason(void **state)
 {
-	struct canon m, c = checkpoint_of(0, s->key, h.coordinator);
+	struct canon m = { 0 }, c = checkpoint_of(0, s->key, h.coordinator);
 
 	(void)state;
 	/* None is looked at before the coordinator has said what it knows. */
+	tell_object(s, &h.manifest);
+	tell_object(s, &h.manifest);
 	tell_object(s, &c);
 	canon_free(&c);
+	canon_text(&m, "consilium-1/manifest");
+	not_taken(&m, "manifest");
+	/* Of another root: it asks for the next epoch, once. */
+	for (uint32_t epoch = 3; epoch >= 2; epoch--) {
+		m = manifest_by(h.outsider, "test", epoch, h.coordinator);
+		not_taken(&m, "of another root than the one that is pinned");
+	}
 	m = manifest_with("test", 1, h.deputy);
 	not_taken(&m, "names another coordinator than coordinator.pub");
 	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
@@ -238,7 +248,7 @@ restart(void)
 static void
 checkpoints_only_go_on_as_the_log_does(void **state)
 {
-	struct canon c;
+	struct canon c, ask = { 0 };
 	struct err err;
 
 	(void)state;
@@ -252,6 +262,19 @@ checkpoints_only_go_on_as_the_log_does(void **state)
 	not_taken(&c, "signature");
 	c = checkpoint_of(2, h.outsider, h.coordinator);
 	not_taken(&c, "signature");
+	/* One at a time. */
+	assert_int_equal(
+	    ctl_request_write(
+		&(struct ctl_request){ .command = "checkpoint" }, &ask),
+	    0);
+	ok(chan_send(
+	       s->control, MSG_CTL_REQUEST, 2, ask.data, ask.len, -1, &err),
+	    &err);
+	control(s->control, "checkpoint", "", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_non_null(strstr(h.reply.error, "is on its way for another"));
+	canon_free(&ask);
+	wait_until(h.reply.code == ERR_NONE);
 	/* Who shortens the log is found at the next start. */
 	kill_site(s);
 	c = checkpoint_of(1000000, s->key, h.coordinator);
@@ -269,8 +292,41 @@ checkpoints_only_go_on_as_the_log_does(void **state)
 	study_goes_on();
 }
 
+/* As long as ours, and another: the state is another than what has signed it. */
+static void
+another_log_of_this_sites_is_a_restored_state(void **state)
+{
+	struct canon c;
+
+	(void)state;
+	submit();
+	approve(s);
+	control_ok(s->control, "checkpoint", "", NULL, 0);
+	h.may_die = true;
+	c = checkpoint_of((uint64_t)atol(cell("lines")), s->key, h.coordinator);
+	tell_object(s, &c);
+	canon_free(&c);
+	wait_for_audit(s->name, "refused", "others", 0);
+	c = checkpoint_of(1000, s->key, h.coordinator);
+	tell_object(s, &c);
+	wait_until(h.n_deaths == 1);
+	assert_int_equal(audit_lines(s->name, "backup-found", "unknown"), 1);
+	/* It knows that, and learns how much there was. */
+	not_taken(&c, "has countersigned 1000 others");
+	c = checkpoint_of(2000, s->key, h.coordinator);
+	tell_object(s, &c);
+	not_taken(&c, "has countersigned 2000 others");
+	assert_int_equal(h.n_deaths, 1);
+	/* Until the operator knows, it answers nobody. */
+	exchange_wrap(h.digest, "x", 1, &c);
+	tell_object(s, &c);
+	canon_free(&c);
+	wait_for_audit(
+	    s->name, "refused", "the database was restored from a backup", 0);
+}
+
 /*
- * The count of answers
+ * Starts
  */
 
 static void
@@ -284,6 +340,48 @@ does_not_start(const char *word)
 	assert_true(said(&word, 1) >= 1);
 	h.n_deaths = 0;
 }
+
+static void
+what_a_start_needs_is_said(void **state)
+{
+	static const struct {
+		const char *file, *word;
+	} needed[] = {
+		{ "s0.key", "identity.key" },
+		{ "root.pub", "root.pub" },
+		{ "coordinator.pub", "coordinator.pub" },
+		{ "s0/db/gate.db", "gate.db" },
+		{ "s0/audit.log", "audit.log" },
+	};
+	struct err err;
+
+	(void)state;
+	begin();
+	finish();
+	kill_site(s);
+	h.o.policy = "smallest-cell = none\n";
+	does_not_start("smallest-cell");
+	h.o.policy = NULL;
+	for (size_t i = 0; i < nitems(needed); i++) {
+		const char *path = in_dir(needed[i].file);
+		size_t len;
+		uint8_t *good = file_read(path, 1 << 24, &len, &err);
+
+		assert_non_null(good);
+		ok(file_write(path, "this is none of it\n", 19, 0600, &err),
+		    &err);
+		does_not_start(needed[i].word);
+		ok(file_write(in_dir(needed[i].file), good, len, 0600, &err),
+		    &err);
+		free(good);
+	}
+	start_site(s);
+	assert_true(done(s->control));
+}
+
+/*
+ * The count of answers
+ */
 
 static void
 a_count_that_is_none_is_said(void **state)
@@ -342,6 +440,8 @@ main(int argc, char *argv[])
 		TEST(a_study_that_cannot_be_is_refused_with_its_reason),
 		TEST(a_manifest_that_cannot_follow_is_refused_with_its_reason),
 		TEST(checkpoints_only_go_on_as_the_log_does),
+		TEST(another_log_of_this_sites_is_a_restored_state),
+		TEST(what_a_start_needs_is_said),
 		TEST(a_count_that_is_none_is_said),
 	};
 
