@@ -543,7 +543,7 @@ replays(size_t site, enum round_type type, struct canon *msg)
 {
 	static const enum round_type asked[] = { ROUND_ANNOUNCE, ROUND_ROSTER,
 		ROUND_SHARESET, ROUND_LIST, ROUND_CERTIFICATE, ROUND_RESULT };
-	static const enum round_type answered[] = { ROUND_READY, ROUND_SHARES,
+	static const enum round_type kinds[] = { ROUND_READY, ROUND_SHARES,
 		ROUND_UPLOAD, ROUND_CONFIRM, ROUND_UNMASK };
 
 	(void)msg;
@@ -556,9 +556,9 @@ replays(size_t site, enum round_type type, struct canon *msg)
 	if (type != ROUND_CERTIFICATE)
 		return PASS;
 	/* Nor does the coordinator take a site's from an older round. */
-	for (size_t i = 0; i < nitems(answered); i++)
+	for (size_t i = 0; i < nitems(kinds); i++)
 		assert_string_not_equal(
-		    rounds_say(&h.sites[1], &answered[0][1][answered[i]]), "");
+		    rounds_say(&h.sites[1], &answered[0][1][kinds[i]]), "");
 	return PASS;
 }
 
