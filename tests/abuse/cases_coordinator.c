@@ -1180,10 +1180,10 @@ wants_uploads(size_t site, enum round_type type, struct canon *msg)
 		lost = (struct round_behind){ .wish = ROUND_WISH_UPLOAD,
 			.round = about.round };
 		memcpy(lost.state, about.state, sizeof(lost.state));
-		gives_the_upload_again(&said[0][0][ROUND_UPLOAD]);
+		gives_the_upload_again(&answered[0][0][ROUND_UPLOAD]);
 	} else if (stage == 1 && at_step[0] == 1 && type == ROUND_ANNOUNCE) {
 		stage = 2;
-		gives_the_upload_again(&said[0][0][ROUND_UPLOAD]);
+		gives_the_upload_again(&answered[0][0][ROUND_UPLOAD]);
 	} else if (stage == 2 && at_step[0] == 2 && type == ROUND_ANNOUNCE) {
 		stage = 3;
 		refused(behind_of(&lost, NULL), "no upload to round");
