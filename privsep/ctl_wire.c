@@ -14,15 +14,23 @@
 #define BUDGET_FACTOR 8
 #define BUDGET_BASE (64 * 1024)
 
+struct budget {
+	size_t left;
+	bool no_memory; /* the system had none */
+};
+
 static void *
 budget_alloc(void *data, size_t size)
 {
-	size_t *left = data;
+	struct budget *b = data;
+	void *p;
 
-	if (size > *left)
+	if (size > b->left)
 		return NULL;
-	*left -= size;
-	return malloc(size);
+	b->left -= size;
+	p = malloc(size);
+	b->no_memory |= p == NULL;
+	return p;
 }
 
 static void
@@ -104,8 +112,8 @@ int
 ctl_wire_request_read(const void *data, size_t len, struct ctl_request *r,
     uint8_t **body, struct err *err)
 {
-	size_t left = BUDGET_FACTOR * len + BUDGET_BASE;
-	ProtobufCAllocator budget = { budget_alloc, budget_free, &left };
+	struct budget b = { BUDGET_FACTOR * len + BUDGET_BASE, false };
+	ProtobufCAllocator budget = { budget_alloc, budget_free, &b };
 	Consilium__Control__V1__ControlRequest *m =
 	    consilium__control__v1__control_request__unpack(&budget, len, data);
 	int rc = -1;
@@ -113,7 +121,9 @@ ctl_wire_request_read(const void *data, size_t len, struct ctl_request *r,
 	*r = (struct ctl_request){ 0 };
 	*body = NULL;
 	if (m == NULL)
-		return err_set(err, ERR_FORMAT, "not a control request");
+		return b.no_memory
+		    ? err_sys(err, "control request")
+		    : err_set(err, ERR_FORMAT, "not a control request");
 	if (take_text(r->command, sizeof(r->command), m->command) < 0 ||
 	    r->command[0] == '\0' ||
 	    take_text(r->study, sizeof(r->study), m->study) < 0 ||
@@ -201,15 +211,17 @@ int
 ctl_wire_reply_read(
     const void *data, size_t len, struct ctl_reply *r, struct err *err)
 {
-	size_t left = BUDGET_FACTOR * len + BUDGET_BASE;
-	ProtobufCAllocator budget = { budget_alloc, budget_free, &left };
+	struct budget b = { BUDGET_FACTOR * len + BUDGET_BASE, false };
+	ProtobufCAllocator budget = { budget_alloc, budget_free, &b };
 	Consilium__Control__V1__ControlReply *m =
 	    consilium__control__v1__control_reply__unpack(&budget, len, data);
 	int rc = -1;
 
 	*r = (struct ctl_reply){ 0 };
 	if (m == NULL)
-		return err_set(err, ERR_PEER, "not a control reply");
+		return b.no_memory
+		    ? err_sys(err, "control reply")
+		    : err_set(err, ERR_PEER, "not a control reply");
 	r->code = (enum err_code)m->code;
 	if (take_text(r->error, sizeof(r->error), m->error) < 0 ||
 	    take_text(r->note, sizeof(r->note), m->note) < 0) {

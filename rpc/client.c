@@ -209,14 +209,13 @@ on_done(struct rpc_tag *tag, bool ok, struct err *err)
 		    "protocol than " RPC_VERSION ": upgrade this site");
 	}
 	if (status == RPC_OK) {
-		why.msg[0] = '\0';
+		err_set(&why, ERR_FORMAT, "none");
 		if (op->in != NULL)
 			e = core_unpack(
 			    op->method, ENVELOPE_REPLY, op->in, &reply, &why);
 		if (e == NULL) {
-			status = RPC_INVALID;
-			snprintf(text, sizeof(text), "reply: %s",
-			    op->in != NULL ? why.msg : "none");
+			status = rpc_status_of(why.code);
+			snprintf(text, sizeof(text), "reply: %.240s", why.msg);
 		}
 	}
 	rv = op->done(op->self, status, text, e != NULL ? &reply : NULL, err);

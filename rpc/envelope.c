@@ -1,5 +1,6 @@
 #include "rpc/envelope.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,7 @@ union message {
 struct budget {
 	ProtobufCAllocator allocator;
 	size_t left;
+	bool no_memory; /* the system had none */
 };
 
 struct envelope {
@@ -159,11 +161,14 @@ static void *
 budget_alloc(void *data, size_t size)
 {
 	struct budget *b = data;
+	void *p;
 
 	if (size > b->left)
 		return NULL;
 	b->left -= size;
-	return malloc(size);
+	p = malloc(size);
+	b->no_memory |= p == NULL;
+	return p;
 }
 
 static void
@@ -218,6 +223,10 @@ envelope_read(enum rpc_method method, enum envelope_kind kind, const void *data,
 	e->budget.left = len + 4096;
 	e->message =
 	    protobuf_c_message_unpack(l->type, &e->budget.allocator, len, data);
+	if (e->message == NULL && e->budget.no_memory) {
+		err_sys(err, "%s", l->type->short_name);
+		goto fail;
+	}
 	if (e->message == NULL) {
 		err_set(err, ERR_FORMAT, "not a %s", l->type->short_name);
 		goto fail;

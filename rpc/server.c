@@ -302,7 +302,7 @@ on_receive(struct rpc_tag *tag, bool ok, struct err *err)
 	}
 	e = core_unpack(c->method, ENVELOPE_REQUEST, c->in, &msg, &why);
 	if (e == NULL) {
-		call_finish(c, RPC_INVALID, why.msg);
+		call_finish(c, rpc_status_of(why.code), why.msg);
 		goto out;
 	}
 	c->owed = true;

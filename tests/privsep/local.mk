@@ -14,6 +14,12 @@ check_PROGRAMS += %D%/test_ctl_client
 %C%_test_ctl_client_LDADD = privsep/libctl.a privsep/libprivsep.a \
 	proto/libproto.a common/libcommon.a $(PROTOBUFC_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += %D%/test_msg_faults
+%C%_test_msg_faults_SOURCES = %D%/test_msg_faults.c
+%C%_test_msg_faults_LDADD = tests/crypto/libinside.a privsep/libctl.a \
+	privsep/libprivsep.a proto/libproto.a common/libcommon.a \
+	$(PROTOBUFC_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += %D%/test_start
 %C%_test_start_SOURCES = %D%/test_start.c
 %C%_test_start_LDADD = privsep/libfamily.a privsep/libprivsep.a \

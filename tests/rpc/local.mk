@@ -1,7 +1,8 @@
 check_PROGRAMS += %D%/test_envelope %D%/test_rpc
 %C%_test_envelope_SOURCES = %D%/test_envelope.c
-%C%_test_envelope_LDADD = rpc/librpc.a proto/libproto.a common/libcommon.a \
-	$(PROTOBUFC_LIBS) $(CMOCKA_LIBS)
+%C%_test_envelope_LDADD = tests/crypto/libinside.a rpc/librpc.a \
+	proto/libproto.a common/libcommon.a $(PROTOBUFC_LIBS) $(CRYPTO_LIBS) \
+	$(SODIUM_LIBS) $(CMOCKA_LIBS)
 %C%_test_rpc_SOURCES = %D%/test_rpc.c %D%/certs.c %D%/certs.h
 %C%_test_rpc_LDADD = rpc/librpc.a proto/libproto.a crypto/libauthority.a \
 	common/libcommon.a $(PROTOBUFC_LIBS) $(GRPC_LIBS) $(SSL_LIBS) \

@@ -6,6 +6,7 @@
 #include "common/err.h"
 #include "proto/consilium.pb-c.h"
 #include "rpc/envelope.h"
+#include "tests/faults/inside.h"
 
 static uint8_t *
 packed(enum rpc_method method, enum envelope_kind kind, const struct rpc_msg *m,
@@ -163,6 +164,42 @@ refuses_a_message_that_blows_up(void **state)
 	free(p);
 }
 
+struct bytes {
+	const uint8_t *p;
+	size_t len;
+};
+
+static int
+read_it(void *self, struct err *err)
+{
+	const struct bytes *b = self;
+	struct envelope *e;
+	struct rpc_msg got;
+
+	e = envelope_read(
+	    RPC_PUT_CHUNK, ENVELOPE_REQUEST, b->p, b->len, &got, err);
+	envelope_free(e);
+	return e != NULL ? 0 : -1;
+}
+
+/* Else who sent it would be told that it is none, and not try again. */
+static void
+a_message_is_not_blamed_for_want_of_memory(void **state)
+{
+	struct rpc_msg m = { .number = 1, .data = "words", .len = 5 };
+	struct bytes b;
+	size_t len;
+	uint8_t *p = packed(RPC_PUT_CHUNK, ENVELOPE_REQUEST, &m, &len);
+
+	(void)state;
+	b = (struct bytes){ p, len };
+	assert_true(every_fault(INSIDE_MEMORY, read_it, &b, NULL) >= 4);
+	free(p);
+	assert_int_equal(rpc_status_of(ERR_SYSTEM), RPC_UNAVAILABLE);
+	assert_int_equal(rpc_status_of(ERR_FORMAT), RPC_INVALID);
+	assert_int_equal(rpc_status_of((enum err_code)99), RPC_INTERNAL);
+}
+
 static void
 knows_its_methods_and_no_others(void **state)
 {
@@ -184,6 +221,7 @@ main(void)
 		cmocka_unit_test(refuses_to_read_what_is_beyond_a_limit),
 		cmocka_unit_test(refuses_broken_bytes),
 		cmocka_unit_test(refuses_a_message_that_blows_up),
+		cmocka_unit_test(a_message_is_not_blamed_for_want_of_memory),
 		cmocka_unit_test(knows_its_methods_and_no_others),
 	};
 
