@@ -158,6 +158,62 @@ who_never_reads_is_an_error(void **state)
 }
 
 static void
+who_does_not_read_is_not_waited_for_for_ever(void **state)
+{
+	struct ends *e = *state;
+	uint64_t next = 0;
+	struct err err;
+	struct msg m;
+
+	for (uint64_t i = 0; i < 2000; i++)
+		assert_int_equal(
+		    chan_send(e->trainer, MSG_PING, i, NULL, 0, -1, &err), 0);
+	assert_int_equal(chan_drain(e->trainer, 10, &err), -1);
+	assert_int_equal(err.code, ERR_PEER);
+	assert_string_equal(err.msg, "trainer does not read");
+	while (next < 2000) {
+		if (chan_drain(e->trainer, 0, &err) == 0)
+			assert_int_equal(chan_events(e->trainer), POLLIN);
+		while (chan_recv(e->gate, &m, &err) == 1)
+			assert_int_equal(m.tag, next++);
+	}
+	assert_int_equal(chan_drain(e->trainer, 0, &err), 0);
+}
+
+/* Nor is what waits for it kept. */
+static void
+who_is_gone_is_sent_nothing_more(void **state)
+{
+	static uint8_t p[CHAN_INLINE];
+	struct ends *e = *state;
+	struct err err;
+
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(
+		    chan_send(e->trainer, MSG_TRAIN, 0, p, sizeof(p), -1, &err),
+		    0);
+	assert_int_equal(chan_events(e->trainer), POLLIN | POLLOUT);
+	chan_free(e->gate);
+	e->gate = NULL;
+	assert_int_equal(chan_drain(e->trainer, 60000, &err), 0);
+	assert_int_equal(chan_events(e->trainer), POLLIN);
+	assert_int_equal(
+	    chan_send(e->trainer, MSG_TRAIN, 0, p, sizeof(p), -1, &err), 0);
+}
+
+static void
+what_is_too_long_for_any_message_is_refused(void **state)
+{
+	struct ends *e = *state;
+	struct err err;
+
+	assert_int_equal(chan_send(e->trainer, MSG_TRAIN, 0, "",
+			     (size_t)CHAN_MAX + 1, -1, &err),
+	    -1);
+	assert_int_equal(err.code, ERR_PEER);
+}
+
+static void
 what_was_sent_before_the_end_is_still_read(void **state)
 {
 	struct ends *e = *state;
@@ -362,6 +418,9 @@ main(void)
 		T(a_descriptor_travels_with_a_payload_of_any_length),
 		T(what_does_not_fit_is_queued_and_nothing_is_lost),
 		T(who_never_reads_is_an_error),
+		T(who_does_not_read_is_not_waited_for_for_ever),
+		T(who_is_gone_is_sent_nothing_more),
+		T(what_is_too_long_for_any_message_is_refused),
 		T(what_was_sent_before_the_end_is_still_read),
 		T(waiting_ends_in_time),
 		T(a_broken_head_is_refused),

@@ -119,6 +119,58 @@ an_answer_that_is_none_is_said(void **state)
 	    "");
 }
 
+/* As protobuf has it. */
+static void
+field(struct canon *c, uint8_t number, const void *p, uint8_t len)
+{
+	canon_u8(c, (uint8_t)(number << 3 | 2));
+	canon_u8(c, len);
+	if (len > 127)
+		canon_u8(c, 1);
+	canon_raw(c, p, len);
+}
+
+/* Protobuf that is well formed, and no reply of a daemon's. */
+static void
+a_reply_that_no_daemon_makes_is_refused(void **state)
+{
+	enum { ERROR = 2, COLUMN, ROW, BODY, NOTE };
+	struct canon c[7] = { 0 };
+	static const char *const words[] = { "an error that is none",
+		"an error that is none", "an error that is none",
+		"a row of 1 cells, expected 2", "a row of 1 cells, expected 0",
+		"too many rows", "not a control reply" };
+	static const char longer[] = "a note of more than 127 bytes: "
+				     "...................................."
+				     "........................................."
+				     ".........................";
+
+	(void)state;
+	field(&c[0], ERROR, "two\nlines", 9);
+	field(&c[1], NOTE, "\x7f", 1);
+	field(&c[2], NOTE, longer, sizeof(longer) - 1);
+	field(&c[3], COLUMN, "a", 1);
+	field(&c[3], COLUMN, "b", 1);
+	field(&c[3], ROW, "\x0a\1x", 3);
+	field(&c[4], ROW, "\x0a\1x", 3);
+	for (int i = 0; i <= CTL_COLUMNS_MAX; i++)
+		field(&c[5], COLUMN, "a", 1);
+	for (int i = 0; i < 50000; i++) /* each grows to many times its size */
+		field(&c[6], ROW, "", 0);
+	for (size_t i = 0; i < nitems(c); i++) {
+		struct canon out = { 0 };
+
+		canon_u32(&out, (uint32_t)c[i].len);
+		canon_raw(&out, c[i].data, c[i].len);
+		fails((struct daemon){ .reads = request_len(),
+			  .answer = out.data,
+			  .len = out.len },
+		    words[i]);
+		canon_free(&out);
+		canon_free(&c[i]);
+	}
+}
+
 /* It closes with the rest of the request unread: the kernel says that first,
    and the answer is behind it. */
 static void
@@ -198,6 +250,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_that_is_none_is_said),
+		cmocka_unit_test(a_reply_that_no_daemon_makes_is_refused),
 		cmocka_unit_test(a_refusal_before_all_was_read_is_heard),
 		cmocka_unit_test(what_no_daemon_takes_is_not_sent),
 	};
