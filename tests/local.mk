@@ -2,10 +2,13 @@
 # nothing more: a call in the wrong direction fails to link.
 EXTRA_DIST += %D%/check.h %D%/leave.h
 TESTS += $(check_PROGRAMS) $(check_SCRIPTS)
+# Some preload a library into a daemon: AddressSanitizer does not mind.
 AM_TESTS_ENVIRONMENT = \
 	srcdir='$(srcdir)'; builddir='$(abs_top_builddir)'; \
 	top_srcdir='$(abs_top_srcdir)'; export srcdir builddir top_srcdir; \
-	TSAN_OPTIONS=ignore_noninstrumented_modules=1; export TSAN_OPTIONS;
+	TSAN_OPTIONS=ignore_noninstrumented_modules=1; export TSAN_OPTIONS; \
+	ASAN_OPTIONS=$$ASAN_OPTIONS:verify_asan_link_order=0; \
+	export ASAN_OPTIONS;
 
 include %D%/common/local.mk
 include %D%/crypto/local.mk

@@ -26,9 +26,6 @@ main(int argc, char *argv[])
 	char self[512], shim[600], real[600];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *name, *folder;
-#ifdef CONSILIUM_SANITIZE
-	char options[600], *was;
-#endif
 
 	if (argc < 1 || n < 0)
 		return 126;
@@ -43,12 +40,6 @@ main(int argc, char *argv[])
 	*folder = '\0';
 	snprintf(real, sizeof(real), "%s/%s/%s", self, folder_of(name), name);
 	setenv("LD_PRELOAD", shim, 1);
-#ifdef CONSILIUM_SANITIZE
-	was = getenv("ASAN_OPTIONS");
-	snprintf(options, sizeof(options), "%s:verify_asan_link_order=0",
-	    was != NULL ? was : "");
-	setenv("ASAN_OPTIONS", options, 1);
-#endif
 	argv[0] = real;
 	execve(real, argv, environ);
 	return 127;

@@ -88,9 +88,6 @@ become(const struct program *p, size_t attempt, int channel)
 	setenv(LOCK_PORT_ENV, port, 1);
 	setenv("OPENBLAS_NUM_THREADS", "1", 1);
 	setenv("LD_PRELOAD", library, 1);
-#ifdef CONSILIUM_SANITIZE
-	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
-#endif
 	order_put(attempt);
 	if (dup2(channel, SPAWN_CHANNEL_FD) == SPAWN_CHANNEL_FD)
 		execl(path, path, NULL);

@@ -836,9 +836,6 @@ an_older_kernel_is_said_or_refused(void **state)
 	char library[4096], more[64], what[160];
 
 	(void)state;
-#ifdef CONSILIUM_SANITIZE
-	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
-#endif
 	snprintf(library, sizeof(library), "%s/tests/privsep/kernel.so",
 	    getenv("builddir"));
 	preload = library;
