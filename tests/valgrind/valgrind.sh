@@ -1,7 +1,7 @@
 #!/bin/sh
 # Test programs, and one study from the records to the result, under valgrind's
-# memcheck.  The study has a build of its own: its processes are locked in
-# loosely, as valgrind makes system calls that they may not.
+# memcheck.  The study has a build of its own: its processes are not locked in,
+# as valgrind makes system calls that they may not.
 #
 # PIECES: which, by folder of tests, and "run" for the study (default: all; one
 # piece takes minutes, all of them an hour); BUILD: a folder to build in and to
@@ -11,34 +11,42 @@ set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 : "${BUILD:=$dir/build}"
-: "${PIECES:=anonymize common coordinator crypto ctl daemon model rpc study run}"
+: "${PIECES:=anonymize board common coordinator crypto ctl daemon fuzz model \
+    privsep rpc study run}"
 cd "$builddir"
 
 # What OpenBLAS has for this processor may be newer than valgrind.
 export OPENBLAS_CORETYPE=Haswell OPENBLAS_NUM_THREADS=1
 memcheck() {
 	valgrind -q --error-exitcode=99 --leak-check=full \
-	    --errors-for-leak-kinds=definite --num-callers=30 \
+	    --errors-for-leak-kinds=definite --show-leak-kinds=definite \
+	    --num-callers=30 \
+	    --soname-synonyms=somalloc=nouserintercepts \
 	    --suppressions="$top_srcdir/tests/valgrind/suppressions" "$@"
 }
 
-# Not those that start daemons and wait for them, or are races of processes.
+# Not those that start or lock in daemons, or are races of processes.
 bad=0
 for piece in $PIECES; do
 	[ "$piece" != run ] || continue
-	tests=$(cd "$top_srcdir" && ls tests/"$piece"/test_*.c |
-	    sed 's/\.c$//' |
-	    grep -vE 'test_processes|test_door|test_audit_|_faults') || tests=
+	tests=$(cd "$top_srcdir" && ls tests/"$piece"/*_*.c |
+	    sed -n 's/\.c$//; /\/\(test\|fuzz\)_/p' |
+	    grep -vE 'test_(processes|door|lock|start|parents)$') || tests=
 	make -s $tests
-	n=0 failed=0
+	n=0 failed=0 proved=0
 	for t in $tests; do
-		n=$((n + 1))
-		srcdir=$top_srcdir memcheck "./$t" >"$dir/out" 2>&1 && continue
-		echo "$t: failed"
-		grep -E '^==|FAILED|ERROR' "$dir/out" | head -n 60
-		failed=$((failed + 1))
+		n=$((n + 1)) began=$(date +%s)
+		srcdir=$top_srcdir memcheck "./$t" >"$dir/out" 2>&1 || {
+			echo "$t: failed"
+			grep -E '^==|FAILED|ERROR' "$dir/out" | head -n 60
+			failed=$((failed + 1))
+		}
+		now=$(grep -c '^\[       OK \]' "$dir/out") || :
+		proved=$((proved + now))
+		echo "$t: $now tests, $(($(date +%s) - began)) s"
 	done
-	echo "valgrind: $piece: $n test programs, $failed with errors"
+	echo "valgrind: $piece: $n test programs, $proved tests," \
+	    "$failed programs with errors"
 	bad=$((bad + failed))
 done
 case " $PIECES " in
@@ -50,7 +58,7 @@ esac
 mkdir -p "$BUILD"
 cd "$BUILD"
 [ -e Makefile ] || "$top_srcdir/configure" -q CC="${CC:-gcc}" \
-    CPPFLAGS=-DCONSILIUM_LOOSE CFLAGS='-g -O1'
+    CPPFLAGS=-DCONSILIUM_VALGRIND CFLAGS='-g -O1'
 make -s
 cd "$dir"
 for i in 0 1 2; do
@@ -66,7 +74,7 @@ for p in "$BUILD"/daemon/gate "$BUILD"/daemon/uplink "$BUILD"/daemon/control \
 	{
 		echo '#!/bin/sh'
 		echo "exec $(command -v valgrind) -q --leak-check=full" \
-		    "--errors-for-leak-kinds=definite --num-callers=30" \
+		    "--show-leak-kinds=definite --num-callers=30" \
 		    "--suppressions='$top_srcdir/tests/valgrind/suppressions'" \
 		    "--log-file='$dir/log.${p##*/}.%p' '$p' \"\$@\""
 	} >"libexec/${p##*/}"
