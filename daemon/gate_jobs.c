@@ -288,7 +288,7 @@ job_failed(
 			return -1;
 		return gate_reply_error(g, j->ctl_tag, why, err);
 	}
-	return run_training_failed(g, j->study, why->msg, err);
+	return run_training_failed(g, j, why->msg, err);
 }
 
 int

@@ -53,7 +53,8 @@ struct run {
 	size_t n_cohort;
 
 	bool busy;
-	struct canon held; /* the message that waits for the trainer */
+	struct canon held; /* the message that waits for the trainer, */
+	int64_t trainer; /* which is the job of that number; 0: there is none */
 	struct replay *replay; /* the result that waits for its uploads */
 	uint64_t tag; /* of what is on its way to the coordinator */
 	enum round_type sending; /* what that is */
@@ -122,9 +123,9 @@ int run_resend_upload(struct gate *g, struct run *r, struct err *err);
 /* Have the update computed; msg is looked at again when it is there. */
 int run_train(struct gate *g, struct run *r, const void *msg, size_t len,
     struct err *err);
-/* A trainer ended without an answer. */
+/* The trainer j ended without an answer that could be used. */
 int run_training_failed(
-    struct gate *g, int64_t study, const char *why, struct err *err);
+    struct gate *g, const struct job *j, const char *why, struct err *err);
 
 /* gate_learning.c */
 /* Of a study that learns: "0.5 of 2", spent of its budget; else nothing. */

@@ -23,6 +23,7 @@ run_train(
 	if (j == NULL)
 		return -1;
 	r->busy = true;
+	r->trainer = j->number;
 	canon_free(&r->held);
 	canon_raw(&r->held, msg, len);
 	if (r->held.failed)
@@ -33,15 +34,26 @@ run_train(
 	    g->child.parent, MSG_START_TRAINER, (uint64_t)j->number, &out, err);
 }
 
+/* The run that waits for it.  One that was taken back, and approved again, has a
+   trainer of its own, and may be at another state. */
+static struct run *
+run_of(struct gate *g, const struct job *j)
+{
+	struct run *r = run_find(g, j->study);
+
+	return r != NULL && r->trainer == j->number ? r : NULL;
+}
+
 int
 run_training_failed(
-    struct gate *g, int64_t study, const char *why, struct err *err)
+    struct gate *g, const struct job *j, const char *why, struct err *err)
 {
-	struct run *r = run_find(g, study);
+	struct run *r = run_of(g, j);
 
 	if (r == NULL)
 		return 0;
 	canon_free(&r->held);
+	r->trainer = 0;
 	r->busy = false;
 	if (audit_event(g->audit, err, "training-failed", "study", r->name,
 		"why", why, NULL) < 0)
@@ -62,7 +74,7 @@ take_update(struct run *r, struct msg *m, struct err *err)
 
 	canon_get_raw(&in, table, sizeof(table));
 	n = canon_get_u32(&in);
-	if (in.failed || n != plan_values(r->plan))
+	if (n != plan_values(r->plan)) /* (it has both: from_trainer) */
 		return err_set(err, ERR_PEER,
 		    "the trainer sent %u values, expected %zu", n,
 		    plan_values(r->plan));
@@ -106,18 +118,19 @@ gate_on_trained(void *self, struct msg *m, struct err *err)
 	if (j == NULL || j->kind != JOB_TRAINER || j->answered)
 		return err_set(err, ERR_PEER, "an answer to no job");
 	j->answered = true;
-	if ((r = run_find(g, j->study)) == NULL || r->held.len == 0)
-		return 0; /* revoked meanwhile */
+	if ((r = run_of(g, j)) == NULL)
+		return 0;
 	if (take_update(r, m, &why) < 0) {
 		if (why.code == ERR_SYSTEM) {
 			*err = why;
 			return -1;
 		}
 		log_fields(LOG_ERR, ROUND_FIELDS(r), "training: %s", why.msg);
-		return run_training_failed(g, r->id, why.msg, err);
+		return run_training_failed(g, j, why.msg, err);
 	}
 	held = r->held;
 	r->held = (struct canon){ 0 };
+	r->trainer = 0;
 	r->busy = false;
 	rv = run_handle(g, r, held.data, held.len, &why);
 	if (rv < 0)

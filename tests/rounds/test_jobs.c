@@ -13,7 +13,9 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/hex.h"
 #include "common/macros.h"
+#include "model/step/plan.h"
 #include "tests/faults/sweep.h"
 
 static struct site *const s = &h.sites[0];
@@ -253,6 +255,63 @@ what_is_computed_for_a_study_that_was_revoked_is_dropped(void **state)
 	finish();
 }
 
+/* Taken back and approved again while the trainer works: there is a second
+   one, for a run of its own, and the first one's answer, or end, is nobody's. */
+static struct chan *first;
+static uint64_t first_tag;
+
+static enum job_fate
+outlives_its_run(struct site *of, struct chan *job, const struct msg *order)
+{
+	struct canon c = { 0 };
+	uint8_t table[32];
+	struct plan *p;
+	struct err err;
+
+	if (of != s || order->type != MSG_TRAIN || at > 1)
+		return JOB_PASS;
+	if (at == 0) {
+		at = 1;
+		first = job;
+		first_tag = order->tag;
+		decide_anew(s, APPROVAL_REVOKE);
+		decide_anew(s, APPROVAL_APPROVE);
+		wait_until(at == 2);
+		return JOB_DONE;
+	}
+	at = 2;
+	control_ok(s->control, "digests", "small", NULL, 0);
+	assert_int_equal(hex_bytes(cell("table"), table, sizeof(table)), 0);
+	assert_non_null(p = plan_new(&h.spec, &err));
+	if (tried) {
+		fail_job(first, first_tag, "too late");
+	} else {
+		canon_raw(&c, table, sizeof(table));
+		canon_u32(&c, (uint32_t)plan_values(p));
+		for (size_t i = 0; i < plan_values(p); i++)
+			canon_f64(&c, 1);
+		send_it(first, MSG_TRAINED, first_tag, &c);
+	}
+	plan_free(p);
+	/* The gate has seen it before the answer that counts. */
+	for (int i = 0; i < 3; i++)
+		control_ok(s->control, "status", "small", NULL, 0);
+	return JOB_PASS;
+}
+
+static void
+a_trainer_that_outlives_its_run_is_not_heard(void **state)
+{
+	(void)state;
+	tried = *state != NULL;
+	offered();
+	h.job = outlives_its_run;
+	approve(s);
+	wait_until(at == 2);
+	finish();
+	assert_int_equal(audit_lines(s->name, "training-failed", "small"), 0);
+}
+
 /* Before the trainer has its order: it gets none. */
 static void
 revoke_at_start(struct site *of, enum proc proc)
@@ -291,17 +350,18 @@ a_trainer_whose_study_was_revoked_at_its_start_is_sent_home(void **state)
 static enum job_fate
 breaks_a_rule(struct site *of, struct chan *job, const struct msg *order)
 {
+	static const uint8_t zeros[136];
 	struct canon c = { 0 };
 	bool reader = order->type == MSG_READER_JOB;
 
-	if (of != s || reader != (at < 3) || tried)
+	if (of != s || reader != (at < 5) || tried)
 		return JOB_PASS;
 	tried = true;
 	canon_u32(&c, ERR_FORMAT);
 	canon_text(&c, "why");
 	switch (at) {
 	case 0: /* of another job */
-	case 3:
+	case 5:
 		send_it(job, MSG_JOB_FAILED, order->tag + 1, &c);
 		break;
 	case 1: /* a trainer's answer */
@@ -311,9 +371,25 @@ breaks_a_rule(struct site *of, struct chan *job, const struct msg *order)
 		canon_u8(&c, 0);
 		send_it(job, MSG_JOB_FAILED, order->tag, &c);
 		break;
-	case 4: /* twice */
+	case 3: /* of another job again */
+	case 4: /* after its end */
+		if (at == 4)
+			fail_job(job, order->tag, "no rows");
+		canon_free(&c);
+		canon_raw(&c, zeros, sizeof(zeros));
+		send_it(job, MSG_READER_DONE, order->tag + (at == 3), &c);
+		break;
+	case 6: /* twice */
 		fail_job(job, order->tag, "once");
 		send_it(job, MSG_JOB_FAILED, order->tag, &c);
+		break;
+	case 7: /* an update to no job */
+	case 8:
+		if (at == 8)
+			fail_job(job, order->tag, "once");
+		canon_free(&c);
+		canon_raw(&c, zeros, sizeof(zeros));
+		send_it(job, MSG_TRAINED, order->tag + (at == 7), &c);
 		break;
 	}
 	canon_free(&c);
@@ -325,6 +401,10 @@ a_gate_ends_when_a_job_breaks_the_rules(void **state)
 {
 	static const char *const words[][2] = { { "an answer to no job" },
 		{ "from reader is not expected" }, { "JOB_FAILED" },
+		{ "an answer to no job" },
+		{ "preparation: no rows", "an answer to no job" },
+		{ "an answer to no job" },
+		{ "training: once", "an answer to no job" },
 		{ "an answer to no job" },
 		{ "training: once", "an answer to no job" } };
 
@@ -338,15 +418,108 @@ a_gate_ends_when_a_job_breaks_the_rules(void **state)
 		start_site(s); /* it says it there */
 		h.n_deaths = 0;
 		tried = false;
-		if (at < 3)
-			control_ok(s->control, "prepare", "small", NULL, 0);
-		else if (at == 3)
+		if (at < 5)
+			control(s->control, "prepare", "small", NULL, 0);
+		else if (at == 5)
 			decide(s, APPROVAL_APPROVE);
 		wait_until(h.n_deaths > 0);
 		assert_int_equal(
 		    said(words[at], 2), words[at][1] != NULL ? 2 : 1);
 	}
 	finish();
+}
+
+/* A reader is to start, and its parent says something else of it. */
+static struct canon
+a_channel(const char *table, size_t more)
+{
+	struct canon c = { 0 };
+
+	canon_text(&c, table);
+	canon_raw(&c, "more", more);
+	return c;
+}
+
+static uint64_t
+ordered_reader(void)
+{
+	const struct ctl_request q = {
+		.command = "prepare", .study = "small", .roles = CTL_OPERATOR
+	};
+	struct canon ask = { 0 };
+	struct err err;
+	struct msg m;
+	uint64_t tag;
+
+	kill_site(s);
+	start_site(s);
+	assert_int_equal(ctl_request_write(&q, &ask), 0);
+	send_it(s->control, MSG_CTL_REQUEST, 7, &ask);
+	assert_int_equal(chan_wait(s->parent, &m, TIMEOUT_MS, &err), 1);
+	assert_int_equal(m.type, MSG_START_READER);
+	tag = m.tag;
+	msg_free(&m);
+	return tag;
+}
+
+static void
+a_gate_ends_when_it_is_told_nonsense_of_a_job(void **state)
+{
+	static const struct {
+		size_t more;
+		bool fd;
+		enum msg_type type;
+		const char *word;
+	} said_of_it[] = {
+		{ 0, false, MSG_JOB_CHANNEL, "a channel of no job" },
+		{ 4, true, MSG_JOB_CHANNEL, "JOB_CHANNEL" },
+		{ 4, false, MSG_JOB_GONE, "JOB_GONE" },
+	};
+	struct canon c;
+	struct err err;
+	uint64_t tag;
+
+	(void)state;
+	h.may_die = true;
+	offered();
+	for (size_t i = 0; i < nitems(said_of_it); i++) {
+		int fd = said_of_it[i].fd ? dup(STDERR_FILENO) : -1;
+
+		listen_to_errors();
+		tag = ordered_reader();
+		h.n_deaths = 0;
+		c = a_channel("\1small.table", said_of_it[i].more);
+		ok(chan_send(s->parent, said_of_it[i].type, tag, c.data, c.len,
+		       fd, &err),
+		    &err);
+		canon_free(&c);
+		if (fd >= 0)
+			close(fd);
+		wait_until(h.n_deaths > 0);
+		assert_int_equal(said(&said_of_it[i].word, 1), 1);
+	}
+	/* One that could not be started has an end, and no channel. */
+	tag = ordered_reader();
+	canon_u8(&c, 0);
+	canon_text(&c, "reader: no such file");
+	ok(chan_send(s->parent, MSG_JOB_GONE, tag, c.data, c.len, -1, &err),
+	    &err);
+	canon_free(&c);
+	h.replied = false;
+	wait_until(h.replied);
+	assert_int_equal(h.reply.code, ERR_SYSTEM);
+	assert_string_equal(h.reply.error, "reader: no such file");
+	approve(s);
+	finish();
+}
+
+static int
+setup_failing(void **state)
+{
+	int rv = setup(state);
+
+	*state = &tried;
+	return rv;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
@@ -361,7 +534,12 @@ main(int argc, char *argv[])
 		TEST(what_is_computed_for_a_study_that_was_revoked_is_dropped),
 		TEST(
 		    a_trainer_whose_study_was_revoked_at_its_start_is_sent_home),
+		TEST(a_trainer_that_outlives_its_run_is_not_heard),
+		cmocka_unit_test_setup_teardown(
+		    a_trainer_that_outlives_its_run_is_not_heard, setup_failing,
+		    consortium_stop),
 		TEST(a_gate_ends_when_a_job_breaks_the_rules),
+		TEST(a_gate_ends_when_it_is_told_nonsense_of_a_job),
 	};
 
 	if (argc > 1)
