@@ -169,8 +169,7 @@ read_config(struct coordinator *c, struct err *err)
 	c->board.side = "coordinator";
 	c->board.name = k->name;
 	c->board.state = k->state;
-	if (c->options.check_only &&
-	    house_be_owner(path, k->state, c->as, err) < 0)
+	if (house_be_owner(path, k->state, c->as, err) < 0)
 		return -1;
 	if (house_check(grants, nitems(grants), k->keys, err) < 0)
 		return ini_prefix(k->ini, k->keys, err);

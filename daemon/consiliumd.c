@@ -543,8 +543,7 @@ read_config(struct consiliumd *d, struct err *err)
 	d->board.name = c->name;
 	d->board.state = c->state;
 	log_site(c->name);
-	if (d->options.check_only &&
-	    house_be_owner(path, c->state, d->as, err) < 0)
+	if (house_be_owner(path, c->state, d->as, err) < 0)
 		return -1;
 	if (c->language != NULL) {
 		int fd = open_catalogue(d, err);

@@ -89,8 +89,8 @@ int house_group(const char *name, gid_t *gid, struct err *err);
 int house_executables(const enum proc *procs, struct err *err);
 
 /*
- * For -n, which makes nothing.  Root becomes whom the state folder belongs to,
- * so that what can be opened is what the daemon could open; then as is
+ * Root becomes whom the state folder belongs to, for good: so no process of a
+ * daemon is root's, and what -n can open is what the daemon can.  Then as is
  * " (as user NAME)", else "".
  */
 #define HOUSE_AS 48

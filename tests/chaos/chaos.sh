@@ -180,10 +180,14 @@ partition() { # SITE
 
 # Who is there only for a moment has to be waited for.
 hunt_trainer() { # PARENT
-	for i in $(seq 30); do
-		victim=$(pgrep -P "$1" -x trainer | head -n 1) || victim=
-		[ -z "$victim" ] || break
-		sleep 0.1
+	for i in $(seq 500); do
+		children=$(cat "/proc/$1/task/$1/children") || return 0
+		for victim in $children; do
+			read -r comm <"/proc/$victim/comm" || comm=
+			[ "$comm" != trainer ] || break 2
+		done 2>/dev/null
+		victim=
+		sleep 0.01
 	done
 	[ -n "$victim" ] && kill -KILL "$victim" 2>/dev/null &&
 	    happened 'killed trainer'

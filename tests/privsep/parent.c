@@ -211,6 +211,7 @@ static void
 put_order(const char *order)
 {
 	char text[8192], *old, *end;
+	struct stat was;
 	struct err err;
 	size_t len;
 
@@ -220,7 +221,9 @@ put_order(const char *order)
 	if ((end = strstr(old, "# order ")) != NULL)
 		*end = '\0';
 	snprintf(text, sizeof(text), "%s# order %s\n", old, order);
+	assert_int_equal(stat(path("daemon.conf"), &was), 0);
 	put_text("daemon.conf", text);
+	assert_int_equal(chmod(path("daemon.conf"), was.st_mode & 0777), 0);
 	free(old);
 }
 

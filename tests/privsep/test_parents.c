@@ -753,17 +753,56 @@ a_check_names_file_and_line(void **state)
 	put_config("");
 }
 
+/* What a daemon's user has to be able to read. */
+static const char *const readable[] = { "keys", "keys/ca.crt",
+	"keys/coordinator.pub", "keys/identity.key", "keys/pseudonym.key",
+	"keys/root.pub", "keys/tls.crt", "keys/tls.key", "rfs.csv" };
+
+/* Those in the build's folder may be out of nobody's reach: copies of what
+   stands for the processes, and of control. */
+static void
+put_programs(void)
+{
+	static const char *const names[] = { "gate", "uplink", "reader",
+		"trainer" };
+	char command[4096];
+
+	rename(path("libexec"), path("libexec.root"));
+	assert_int_equal(mkdir(path("libexec"), 0711), 0);
+	for (size_t i = 0; i < nitems(names); i++) {
+		snprintf(command, sizeof(command),
+		    "cp \"$builddir/tests/privsep/double\" %s/%s",
+		    path("libexec"), names[i]);
+		assert_int_equal(system(command), 0);
+	}
+	snprintf(command, sizeof(command),
+	    "cp \"$builddir/daemon/control\" %s && chmod 711 %s/*",
+	    path("libexec"), path("libexec"));
+	assert_int_equal(system(command), 0);
+	assert_int_equal(chmod(path(""), 0711), 0);
+}
+
+static void
+remove_programs(void)
+{
+	char command[300];
+
+	snprintf(command, sizeof(command), "rm -r %s", path("libexec"));
+	assert_int_equal(system(command), 0);
+	rename(path("libexec.root"), path("libexec"));
+}
+
+static void
+give_readable(uid_t uid, gid_t gid)
+{
+	for (size_t i = 0; i < nitems(readable); i++)
+		assert_int_equal(chown(path(readable[i]), uid, gid), 0);
+}
+
 /* Root is told what the daemon's user will be. */
 static void
 a_check_by_root_is_one_as_the_daemons_user(void **state)
 {
-	static const char *const files[] = { "keys", "keys/ca.crt",
-		"keys/coordinator.pub", "keys/identity.key",
-		"keys/pseudonym.key", "keys/root.pub", "keys/tls.crt",
-		"keys/tls.key", "rfs.csv" };
-	static const char *const programs[] = { "libexec/gate",
-		"libexec/uplink", "libexec/reader", "libexec/trainer",
-		"libexec/control" };
 	struct passwd *nobody = getpwuid(NOBODY);
 	char as[64];
 
@@ -773,31 +812,73 @@ a_check_by_root_is_one_as_the_daemons_user(void **state)
 	assert_non_null(nobody);
 	snprintf(as, sizeof(as), " (as user %s)", nobody->pw_name);
 	put_config("");
-	/* Those in the build's folder may be out of nobody's reach. */
-	rename(path("libexec"), path("libexec.root"));
-	assert_int_equal(mkdir(path("libexec"), 0711), 0);
-	for (size_t i = 0; i < nitems(programs); i++) {
-		put_text(programs[i], "");
-		assert_int_equal(chmod(path(programs[i]), 0711), 0);
-	}
-	assert_int_equal(chmod(path(""), 0711), 0);
+	put_programs();
 	assert_int_equal(chown(path("state"), NOBODY, NOGROUP), 0);
 	check_says(1, "daemon.conf: Permission denied");
 	check_says(1, as);
 	assert_int_equal(chmod(path("daemon.conf"), 0644), 0);
-	for (size_t i = 0; i < nitems(files); i++) {
+	for (size_t i = 0; i < nitems(readable); i++) {
 		check_says(1, ": Permission denied");
 		check_says(1, as);
-		assert_int_equal(chown(path(files[i]), NOBODY, NOGROUP), 0);
+		assert_int_equal(chown(path(readable[i]), NOBODY, NOGROUP), 0);
 	}
 	check_says(0, as);
-	for (size_t i = 0; i < nitems(files); i++)
-		assert_int_equal(chown(path(files[i]), 0, 0), 0);
+	give_readable(0, 0);
 	assert_int_equal(chown(path("state"), 0, 0), 0);
-	for (size_t i = 0; i < nitems(programs); i++)
-		unlink(path(programs[i]));
-	rmdir(path("libexec"));
-	rename(path("libexec.root"), path("libexec"));
+	remove_programs();
+	put_config("");
+}
+
+/* All four of a process: real, effective, saved, and of files. */
+static void
+assert_user(pid_t pid, unsigned uid)
+{
+	char file[64], line[256], want[64];
+	FILE *f;
+
+	snprintf(file, sizeof(file), "/proc/%d/status", pid);
+	snprintf(
+	    want, sizeof(want), "Uid:\t%u\t%u\t%u\t%u\n", uid, uid, uid, uid);
+	assert_non_null(f = fopen(file, "re"));
+	while (fgets(line, sizeof(line), f) != NULL &&
+	    strncmp(line, "Uid:", 4) != 0)
+		;
+	fclose(f);
+	assert_string_equal(line, want);
+}
+
+/* A daemon that root starts by hand is no more than one of systemd's. */
+static void
+a_start_by_root_is_one_as_the_daemons_user(void **state)
+{
+	static const char *const names[] = { "gate", "uplink", "control" };
+	char text[2048];
+
+	(void)state;
+	if (geteuid() != 0)
+		return;
+	snprintf(text, sizeof(text),
+	    "[site]\nname = freiburg\nstate = %s\nkeys = %s\n"
+	    "[coordinator]\naddress = 127.0.0.1:7443\n"
+	    "[officer]\npublic-key = d75a980182b10ab7d54bfed3c964073a0ee172f3"
+	    "daa62325af021a68f707511a\n"
+	    "[source rfs]\ncsv = %s\n[control]\nsocket = %s\n",
+	    path("nobody"), path("keys"), path("rfs.csv"),
+	    path("nobody/socket"));
+	put_text("daemon.conf", text);
+	assert_int_equal(chmod(path("daemon.conf"), 0644), 0);
+	assert_int_equal(mkdir(path("nobody"), 0700), 0);
+	assert_int_equal(chown(path("nobody"), NOBODY, NOGROUP), 0);
+	put_programs();
+	give_readable(NOBODY, NOGROUP);
+	start("");
+	await(d.log, "notice: ready", 1);
+	assert_user(d.pid, NOBODY);
+	for (size_t i = 0; i < nitems(names); i++)
+		assert_user(child_named(names[i]), NOBODY);
+	assert_int_equal(ended(SIGTERM), 0);
+	give_readable(0, 0);
+	remove_programs();
 	put_config("");
 }
 
@@ -1366,6 +1447,7 @@ main(void)
 		cmocka_unit_test(a_check_starts_and_touches_nothing),
 		cmocka_unit_test(a_check_names_file_and_line),
 		cmocka_unit_test(a_check_by_root_is_one_as_the_daemons_user),
+		cmocka_unit_test(a_start_by_root_is_one_as_the_daemons_user),
 		cmocka_unit_test(an_older_kernel_is_said_or_refused),
 		cmocka_unit_test(the_coordinator_has_its_own_processes),
 		cmocka_unit_test(
