@@ -116,6 +116,14 @@ pid_of() {
 	done
 }
 
+# right DAEMON WORDS: root asks whether its configuration is right.
+right() {
+	"$prefix/sbin/$1" -n >/root/right || die "$1 -n"
+	grep -q "\.conf: $2: " /root/right || die "$1 -n: $(cat /root/right)"
+}
+right consiliumd ok
+right consilium-coordinator ok
+
 # The socket alone: the first who asks starts the coordinator.
 systemctl start consilium-coordinator.socket || die "the socket does not start"
 is consilium-coordinator ActiveState inactive || die "started without a socket"
@@ -129,6 +137,8 @@ for unit in consilium-coordinator consiliumd; do
 done
 consiliumctl submit --socket /run/consilium-coordinator/control.sock manifest \
     >/dev/null || die "submit"
+right consiliumd "ok (as user consilium)"
+right consilium-coordinator "ok (as user consilium-coordinator)"
 say "started: $(systemctl is-active consiliumd), \"$(property consiliumd StatusText)\""
 
 # locked_in UNIT USER PROCESS ...
