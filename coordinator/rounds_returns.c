@@ -10,6 +10,7 @@
  */
 #include "coordinator/rounds.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -534,6 +535,10 @@ get_vector(void *arg, uint16_t site, const uint8_t root[ROUND_DIGEST],
 	spool_path(v->w->rounds, SPOOL_PART, site, root, path);
 	if (access(path, R_OK) < 0)
 		spool_path(v->w->rounds, SPOOL_UP, site, root, path);
+	v->words = NULL;
+	if (access(path, R_OK) < 0 && errno == ENOENT)
+		return err_set(
+		    err, ERR_PEER, "the upload of site %u is missing", site);
 	v->words = spool_words(path, work_vector_len(v->w), err);
 	*words = v->words;
 	return v->words != NULL ? 0 : -1;
@@ -603,8 +608,12 @@ rebuild(struct work *w, const struct round_kept *all, size_t n, size_t of,
 	    (m = rounds_manifest_of(w->rounds, epoch, why)) != NULL)
 		c = round_kept_rebuild(
 		    work_context_under(w, m, &k), all, n, of, &words, why);
-	if (c != NULL)
+	if (c != NULL) {
 		rv = take_up(w, c, &m, err) < 0 ? -1 : 1;
+	} else if (why->code == ERR_SYSTEM) {
+		*err = *why;
+		rv = -1;
+	}
 	free(v.words);
 	manifest_free(m);
 	return rv;

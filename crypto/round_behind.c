@@ -124,12 +124,12 @@ of_site(const struct coord_round *c, size_t i, const struct round_kept *kept,
 	return NULL;
 }
 
-/* What is only needed of enough sites. */
-static void
+/* What is only needed of enough sites: one that is wrong is left out. */
+static int
 add_answers(struct coord_round *c, const struct round_ctx *ctx,
-    enum kept_part part, const struct round_kept *kept, size_t n)
+    enum kept_part part, const struct round_kept *kept, size_t n,
+    struct err *err)
 {
-	struct err ignored;
 	uint16_t from;
 
 	for (size_t i = 0; i < c->n; i++) {
@@ -137,13 +137,15 @@ add_answers(struct coord_round *c, const struct round_ctx *ctx,
 
 		if (k == NULL || k->part[part].len == 0)
 			continue;
-		if (part == KEPT_CONFIRM)
-			coord_round_add_confirm(c, ctx, k->part[part].p,
-			    k->part[part].len, &from, &ignored);
-		else
-			coord_round_add_unmask(c, ctx, k->part[part].p,
-			    k->part[part].len, &from, &ignored);
+		if ((part == KEPT_CONFIRM
+			    ? coord_round_add_confirm(c, ctx, k->part[part].p,
+				  k->part[part].len, &from, err)
+			    : coord_round_add_unmask(c, ctx, k->part[part].p,
+				  k->part[part].len, &from, err)) < 0 &&
+		    err->code == ERR_SYSTEM)
+			return -1;
 	}
+	return 0;
 }
 
 static int
@@ -204,12 +206,11 @@ round_kept_rebuild(const struct round_ctx *ctx, const struct round_kept *kept,
 	    add_marked(c, ctx, KEPT_SHARES, marks, kept, n, words, err) != 0 ||
 	    coord_round_shareset(c, ctx, err) != 0 ||
 	    add_marked(c, ctx, KEPT_UPLOAD, marks, kept, n, words, err) != 0 ||
-	    coord_round_list(c, ctx, err) != 0)
+	    coord_round_list(c, ctx, err) != 0 ||
+	    add_answers(c, ctx, KEPT_CONFIRM, kept, n, err) != 0 ||
+	    coord_round_certificate(c, ctx, err) != 0 ||
+	    add_answers(c, ctx, KEPT_UNMASK, kept, n, err) != 0)
 		goto bad;
-	add_answers(c, ctx, KEPT_CONFIRM, kept, n);
-	if (coord_round_certificate(c, ctx, err) != 0)
-		goto bad;
-	add_answers(c, ctx, KEPT_UNMASK, kept, n);
 	t = coord_round_tally(c, ctx);
 	if (t.have >= t.need)
 		return c;

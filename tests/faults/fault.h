@@ -78,6 +78,7 @@ struct fault {
 	uint64_t at; /* k, from 1; 0 when it has happened */
 	int64_t clock_s; /* added to the time of day */
 	bool record;
+	bool any_reason; /* a child may end for what comes before the fault */
 	/* The shim's. */
 	uint64_t n; /* calls so far, since the start */
 	uint64_t n_memory; /* allocations */

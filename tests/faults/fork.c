@@ -104,7 +104,7 @@ part_from_the_world(int said, const off_t at[FDS])
 
 /* Does the last line say which fault it was? */
 static bool
-said_why(const char *text)
+said_why(const struct fault *f, const char *text)
 {
 	static const char *const words[] = { FAULT_WORDS };
 	const char *line = strrchr(text, '\n');
@@ -117,7 +117,7 @@ said_why(const char *text)
 		if (strstr(line, words[i]) != NULL)
 			return true;
 	}
-	return false;
+	return f->any_reason;
 }
 
 static void
@@ -133,7 +133,8 @@ judge_end(struct fault *f, uint64_t place, int status, int said)
 		f->lived[f->n_lived++] = place;
 		return;
 	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 1 && said_why(text)) {
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 1 &&
+	    said_why(f, text)) {
 		f->n_ended++;
 		return;
 	}

@@ -25,6 +25,7 @@ faults_of(const char *folder, const char *name)
 	f->kind = FAULT_FORKS;
 	f->what = PLACES_ALL;
 	f->deep = 64;
+	f->any_reason = true; /* a test may have it end */
 	f->error = ENOSPC;
 	return f;
 }
