@@ -155,8 +155,9 @@ give_step(
 		canon_raw(&checked, k.checked, k.checked_len);
 		rv = run_answer(g, r, ROUND_CHECKED, &checked, err);
 	} else if (audit_returned(g, r, step.round, "result", err) == 0) {
-		if (r->checked.len == 0)
-			canon_raw(&r->checked, k.checked, k.checked_len);
+		/* What is to be told of a later one goes when that is back. */
+		canon_free(&r->checked);
+		canon_raw(&r->checked, k.checked, k.checked_len);
 		if (r->checked.failed) {
 			canon_free(&r->checked);
 			err_sys(err, "what was checked");

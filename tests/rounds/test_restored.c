@@ -118,6 +118,28 @@ wait_done(void)
 	}
 }
 
+static enum fate
+lose_checked(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)s;
+	(void)msg;
+	return stage == 1 && type == ROUND_CHECKED ? LOSE : PASS;
+}
+
+/* Nobody has told yet what the last sum came to: not before it is back. */
+static void
+what_was_checked_is_told_of_each_sum_that_is_back(void **state)
+{
+	(void)state;
+	stage = 1;
+	h.to_rounds = lose_checked;
+	lose_sums(2);
+	stage = 2;
+	finish();
+	assert_true(audit_lines("coordinator", "returned", "study") >= 2);
+	assert_int_equal(audit_lines("coordinator", "refused", ""), 0);
+}
+
 static void
 a_study_that_was_done_is_done_again(void **state)
 {
@@ -271,6 +293,7 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		TEST(one_lost_result_is_handed_back, setup),
 		TEST(many_lost_results_are_handed_back, setup),
+		TEST(what_was_checked_is_told_of_each_sum_that_is_back, setup),
 		TEST(a_study_that_was_done_is_done_again, setup),
 		TEST(manifest_and_study_are_submitted_again, setup),
 		TEST(a_late_site_takes_what_was_handed_back, setup_trust),
