@@ -676,6 +676,25 @@ class Round:
                 self.signers[self.ids[i]], "unmask", content))
             self.answers.append((i + 1, got))
 
+    def kept(self):
+        """What the coordinator asks when it was restored, each wish of another
+        site; and what those who have uploaded hand back."""
+        for wish, site in enumerate(self.ids[:3]):
+            self.emit("behind", site, signed(
+                self.coordinator, "behind", self.study + u8(wish)
+                + u32(self.step) + self.state + u64(self.rnd)))
+        said = {(what, site): data for what, site, data in self.transcript}
+        for i in self.alive:
+            site = self.ids[i]
+            listed = i in self.confirmed
+            marks = [(1 if j in self.u2 else 0)
+                     + (2 if listed and j in self.alive else 0)
+                     for j in range(self.n)]
+            self.emit("kept", site, label("kept") + lp(self.t0) + lp(self.m0)
+                      + b"".join(lp(said.get((what, site), b"")) for what in
+                                 ("shares", "upload", "confirm", "unmask"))
+                      + u16(self.n) + b"".join(map(u8, marks)))
+
     def result(self):
         secrets = {j: interpolate([(x, got[j]) for x, got in
                                    self.answers[-self.t:]])
@@ -741,6 +760,7 @@ class Round:
         self.uploads(gone)
         self.confirms(before_confirm)
         self.unmasks(silent)
+        self.kept()
         self.result()
         self.checked((tuple(gone) + tuple(silent))[0])
 
