@@ -31,7 +31,7 @@ noinst_LIBRARIES += %D%/libstep.a %D%/libmodel.a %D%/libresult.a
 %C%_libstep_a_CFLAGS = $(AM_CFLAGS) -ffp-contract=off -fno-math-errno
 
 # The trainer's side; wants $(BLAS_LIBS) -lm.
-%C%_libmodel_a_CFLAGS = $(AM_CFLAGS) -fvect-cost-model=dynamic -fopenmp-simd
+%C%_libmodel_a_CFLAGS = $(AM_CFLAGS) $(VECTOR_CFLAGS)
 %C%_libmodel_a_SOURCES = \
 	%D%/block.c \
 	%D%/contribute.c %D%/contribute.h \
