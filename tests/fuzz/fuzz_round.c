@@ -12,6 +12,7 @@
 #include "common/canon.h"
 #include "common/err.h"
 #include "common/macros.h"
+#include "crypto/round_behind.h"
 #include "crypto/round_coord.h"
 #include "crypto/round_msg.h"
 #include "crypto/round_site.h"
@@ -43,6 +44,8 @@ static const struct arrival {
 	{ ROUND_UNMASK, CONFIRMED, false },
 	{ ROUND_VOUCHED, UNMASKED, true },
 	{ ROUND_CHECKED, UNMASKED, false },
+	{ ROUND_BEHIND, STARTED, true },
+	{ ROUND_KEPT, STARTED, false },
 };
 
 /* Both sides as they were saved after each phase. */
@@ -92,6 +95,25 @@ vouch(void)
 		      &w->err) == 0);
 }
 
+/* What each would hand back to a coordinator that has lost the round; and what
+   that would have asked. */
+static void
+lose(void)
+{
+	struct round_behind b = { .step = w->about.step,
+		.round = w->about.round };
+
+	memcpy(b.state, w->about.state, sizeof(b.state));
+	FUZZ_MUST(round_behind_put(&w->ctx, &b, &w->site[0].got[ROUND_BEHIND],
+		      &w->err) == 0);
+	for (size_t i = 0; i < w->n; i++) {
+		struct world_site *s = &w->site[i];
+
+		site_round_put_kept(s->round, s->sent[ROUND_UPLOAD].data,
+		    s->sent[ROUND_UPLOAD].len, &s->sent[ROUND_KEPT]);
+	}
+}
+
 static void
 begin(void)
 {
@@ -115,6 +137,7 @@ begin(void)
 	keep(CONFIRMED);
 	FUZZ_MUST(world_unmasks(w) == 0);
 	keep(UNMASKED);
+	lose();
 	FUZZ_MUST(world_result(w) == 0);
 	vouch();
 }
@@ -134,6 +157,75 @@ take_vouched(const struct round_ctx *ctx, const struct canon *msg)
 	rc = round_vouched_check(&v, ctx, r, &err);
 	round_result_free(r);
 	return rc;
+}
+
+/* What is read is written as the same bytes. */
+static int
+take_behind(const struct round_ctx *ctx, const struct canon *msg)
+{
+	struct round_ctx coordinator = *ctx;
+	struct canon out = { 0 };
+	struct round_behind b;
+	struct err err;
+
+	if (round_behind_open(ctx, msg->data, msg->len, &b, &err) < 0)
+		return -1;
+	coordinator.secret = w->sk;
+	FUZZ_MUST(round_behind_put(&coordinator, &b, &out, &err) == 0);
+	FUZZ_MUST(
+	    out.len == msg->len && memcmp(out.data, msg->data, out.len) == 0);
+	canon_free(&out);
+	return 0;
+}
+
+static int
+get_words(void *arg, uint16_t site, const uint8_t root[ROUND_DIGEST],
+    const void **words, struct err *err)
+{
+	(void)arg;
+	(void)root;
+	(void)err;
+	*words = w->site[site / 10 - 1].y;
+	return 0;
+}
+
+/* From what one has handed back with what the others have the round is made
+   again: if at all, as it was. */
+static int
+take_kept(const struct canon *msg)
+{
+	struct round_words words = { .get = get_words };
+	struct round_uploads uploads = world_uploaded(w);
+	struct round_input inputs[ROUND_SITES_MAX];
+	struct round_kept kept[3];
+	struct canon out = { 0 };
+	struct coord_round *c;
+	uint64_t sum[5];
+	struct err err;
+
+	if (round_kept_read(msg->data, msg->len, &kept[0], &err) < 0)
+		return -1;
+	round_kept_put(&kept[0], &out);
+	FUZZ_MUST(
+	    out.len == msg->len && memcmp(out.data, msg->data, out.len) == 0);
+	canon_free(&out);
+	kept[0].site = w->members[0].id;
+	for (size_t i = 1; i < w->n; i++) {
+		const struct canon *other = &w->site[i].sent[ROUND_KEPT];
+
+		FUZZ_MUST(round_kept_read(
+			      other->data, other->len, &kept[i], &err) == 0);
+		kept[i].site = w->members[i].id;
+	}
+	if ((c = round_kept_rebuild(&w->ctx, kept, w->n, 0, &words, &err)) ==
+	    NULL)
+		return -1;
+	FUZZ_MUST(coord_round_about(c)->round == w->about.round);
+	FUZZ_MUST(coord_round_inputs(c, inputs) == w->n);
+	FUZZ_MUST(coord_round_finish(c, &w->ctx, &uploads, sum, &err) == 0);
+	FUZZ_MUST(memcmp(sum, w->sum, sizeof(sum)) == 0);
+	coord_round_free(c);
+	return 0;
 }
 
 static int
@@ -180,6 +272,9 @@ at_site(const struct arrival *a, const struct round_ctx *ctx,
 		break;
 	case ROUND_VOUCHED:
 		rc = take_vouched(ctx, msg);
+		break;
+	case ROUND_BEHIND:
+		rc = take_behind(ctx, msg);
 		break;
 	default:
 		rc = site_round_abort(
@@ -228,6 +323,9 @@ at_coordinator(const struct arrival *a, const struct canon *msg)
 		rc = round_checked_open(
 		    ctx, msg->data, msg->len, &checked, &sig, &err);
 		break;
+	case ROUND_KEPT:
+		rc = take_kept(msg);
+		break;
 	default:
 		rc = coord_round_add_unmask(
 		    c, ctx, msg->data, msg->len, &from, &err);
@@ -238,7 +336,8 @@ at_coordinator(const struct arrival *a, const struct canon *msg)
 
 #define DEALING_LEN 130 /* bytes of the content that M1 signs */
 
-/* M1 is a signed dealing, and what it has digests of. */
+/* M1 is a signed dealing, and what it has digests of; what a site has kept is
+   signed in parts. */
 static int
 seal(const struct round_ctx *ctx, enum round_type type, struct canon *content,
     struct canon *msg, struct err *err)
@@ -246,6 +345,12 @@ seal(const struct round_ctx *ctx, enum round_type type, struct canon *content,
 	struct canon dealing = { 0 }, header = { 0 };
 	int rc;
 
+	if (type == ROUND_KEPT) {
+		canon_text(msg, "consilium-1/kept");
+		canon_raw(msg, content->data, content->len);
+		canon_free(content);
+		return 0;
+	}
 	if (type != ROUND_SHARES || content->len < DEALING_LEN)
 		return msg_seal(ctx, round_type_name(type), content, msg, err);
 	canon_raw(&dealing, content->data, DEALING_LEN);
@@ -322,6 +427,16 @@ put_shares(fuzz_put *put, int i, const struct canon *msg)
 	canon_free(&content);
 }
 
+static void
+put_kept(fuzz_put *put, int i, const struct canon *msg)
+{
+	struct canon_in in = canon_in(msg->data, msg->len);
+	size_t len;
+
+	canon_get_bytes(&in, 1, 64, &len);
+	put_valid(put, i, in.p, (size_t)(in.end - in.p));
+}
+
 void
 fuzz_seeds(fuzz_put *put)
 {
@@ -339,6 +454,8 @@ fuzz_seeds(fuzz_put *put)
 			fuzz_put_text(put, (int)i, "");
 		} else if (a->type == ROUND_SHARES) {
 			put_shares(put, (int)i, msg);
+		} else if (a->type == ROUND_KEPT) {
+			put_kept(put, (int)i, msg);
 		} else {
 			FUZZ_MUST(
 			    msg_peek(msg->data, msg->len,
