@@ -24,7 +24,7 @@
 #define NAMES 64
 #define SECONDS 30 /* that a child may take */
 
-bool forked;
+bool forked, fork_has_spoken;
 
 static dev_t device;
 static int stand_in = -1; /* for a channel: nobody answers */
@@ -111,7 +111,9 @@ said_why(const struct fault *f, const char *text)
 
 	while (line != NULL && line > text && line[-1] != '\n')
 		line--;
-	if (line == NULL || strstr(line, " error: ") == NULL)
+	if (line == NULL)
+		return f->any_reason && fork_has_spoken;
+	if (strstr(line, " error: ") == NULL)
 		return false;
 	for (size_t i = 0; i < nitems(words); i++) {
 		if (strstr(line, words[i]) != NULL)

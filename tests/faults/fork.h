@@ -18,6 +18,8 @@ struct fault;
 
 /* In the child: nothing more fails, and no name of the disk changes. */
 extern bool forked;
+/* The process has written to standard error, perhaps why it ends. */
+extern bool fork_has_spoken;
 
 /* At the start, before the process locks itself in.  State lies on device. */
 void fork_prepare(dev_t device);

@@ -308,6 +308,7 @@ do_write(const char *call, int fd, const void *p, size_t n, off_t at,
 	char name[24];
 	ssize_t rv;
 
+	fork_has_spoken |= fd == STDERR_FILENO;
 	if (!ours(fd, &st))
 		return put(fd, p, n, at, positioned);
 	if (!positioned)
