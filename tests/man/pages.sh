@@ -41,4 +41,18 @@ keywords man/consilium-study.5 study/study.c
 example man/consiliumd.conf.5 examples/consiliumd.conf
 example man/consilium-coordinator.conf.5 examples/consilium-coordinator.conf
 example man/consilium-study.5 examples/readmission.study
+# The lines of the audit log are those of the table, and no others; what the
+# officer decides is named in crypto/approval.c.
+cat daemon/*.c coordinator/*.c crypto/*.c | tr -s ' \t\n' ' ' |
+    grep -oE 'audit_(event|add)\( ?[^,]*, ?(err, ?)?"[a-z-]*"' |
+    sed 's/.*"\(.*\)"/\1/' >"$tmp/written"
+sed -n 's/^#define HAND_OVER "\([a-z]*\)".*/\1/p' crypto/audit.c >>"$tmp/written"
+sed -n '/^approval_verdict_name/,/^	}/s/.*"\([a-z]*\)".*/\1/p' \
+    crypto/approval.c >>"$tmp/written"
+LC_ALL=C sort -u -o "$tmp/written" "$tmp/written"
+sed -n '/^| line | log/,/^$/s/^| \(`[^|]*\) | [SC].*/\1/p' docs/AUTHORITY.md |
+    tr ', ' '\n\n' | tr -d '`' | sed '/^$/d' | LC_ALL=C sort >"$tmp/table"
+[ "$(grep -c . "$tmp/table")" -gt 20 ] || fail "no table in docs/AUTHORITY.md"
+diff -u "$tmp/written" "$tmp/table" >&2 ||
+    fail "docs/AUTHORITY.md: not the lines of the audit log"
 exit $failed
