@@ -162,6 +162,70 @@ errors_name_line_and_column(void **state)
 }
 
 static void
+a_language_is_a_short_word(void **state)
+{
+	static const struct {
+		const char *text, *language; /* NULL: it is refused */
+	} words[] = {
+		{ "zh_CN", "zh_CN" },
+		{ "de", "de" },
+		{ "d", NULL },
+		{ "de_DE_long", NULL },
+		{ "../de", NULL },
+		{ "zh-CN", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(words); i++) {
+		struct err err = { 0 };
+		struct site_config *c;
+		char text[600];
+
+		snprintf(text, sizeof(text), SITE "language = %s\n%s",
+		    words[i].text, COORD OFFICER SOURCE CONTROL);
+		c = parse(text, &err);
+		if (words[i].language == NULL) {
+			assert_null(c);
+			assert_string_equal(err.msg,
+			    "x.conf:5:12: language: expected a language, en or "
+			    "zh_CN");
+			continue;
+		}
+		assert_non_null(c);
+		assert_string_equal(c->language, words[i].language);
+		site_config_free(c);
+	}
+}
+
+static void
+there_are_so_many_sources(void **state)
+{
+	char text[65536];
+	struct err err = { 0 };
+	size_t len;
+
+	(void)state;
+	len = (size_t)snprintf(text, sizeof(text), "%s", ALL);
+	for (int i = 0; i < SITE_SOURCES_MAX; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "[source s%d]\ncsv = /%d\n", i, i);
+	assert_null(parse(text, &err));
+	snprintf(text, sizeof(text), "more than %d sources", SITE_SOURCES_MAX);
+	assert_non_null(strstr(err.msg, text));
+}
+
+static void
+a_file_that_is_not_there_is_the_systems_error(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	assert_null(site_config_load("/nowhere/consiliumd.conf", &err));
+	assert_int_equal(err.code, ERR_SYSTEM);
+	assert_non_null(strstr(err.msg, "/nowhere/consiliumd.conf"));
+}
+
+static void
 an_ipv6_address_loses_its_brackets(void **state)
 {
 	struct err err;
@@ -181,7 +245,7 @@ static void
 the_policy_is_a_floor(void **state)
 {
 	static char purpose[] = "medical research: los", name[] = "los";
-	static char x[] = "x";
+	static char x[] = "x", recoding[] = STUDY_RECODING_VALUE;
 	struct study_column none = { .type = STUDY_REAL };
 	struct study_column sensitive = {
 		.name = x,
@@ -256,12 +320,21 @@ the_policy_is_a_floor(void **state)
 	s = good;
 	s.columns = &code;
 	assert_int_equal(site_policy_check(&c->policy, &s, 3, &err), 0);
+	/* What is counted for a recoding is no patient's. */
+	code.lo = 0;
+	code.name = recoding;
+	assert_int_equal(site_policy_check(&c->policy, &s, 3, &err), 0);
 	/* Learning: noise takes the place of a fixed cohort. */
 	good.learning = (struct study_learning){
 		.rounds = 10, .epsilon = 4, .delta = 1e-5
 	};
 	good.privacy.cohort = STUDY_OPEN;
 	assert_int_equal(site_policy_check(&c->policy, &good, 3, &err), 0);
+	c->policy.smallest_events_per_term = 3;
+	s = good;
+	s.n_terms = 1;
+	assert_int_equal(site_policy_check(&c->policy, &s, 3, &err), 0);
+	c->policy.smallest_events_per_term = 1;
 	REFUSED(learning.epsilon = 4.1, "epsilon is 4.1, this site's policy");
 	REFUSED(learning.delta = 1e-4, "delta is 0.0001, this site's policy");
 	good.learning.rounds = 0;
@@ -269,6 +342,9 @@ the_policy_is_a_floor(void **state)
 	c->policy.largest_average_risk = 0.1;
 	REFUSED(name = good.name, "average-risk is 1,");
 	REFUSED(privacy.average_risk = 0.2, "average-risk is 0.2,");
+	s = good;
+	s.privacy.average_risk = 0.1;
+	assert_int_equal(site_policy_check(&c->policy, &s, 3, &err), 0);
 	c->policy.largest_average_risk = 1;
 	c->policy.smallest_diversity = 2;
 	REFUSED(columns = &sensitive, "the diversity of \"x\" is 1,");
@@ -279,6 +355,8 @@ the_policy_is_a_floor(void **state)
 	c->policy.largest_closeness = 0.2;
 	REFUSED(columns = &sensitive, "the closeness of \"x\" is 1,");
 	sensitive.closeness = STUDY_EQUAL;
+	sensitive.closeness_t = 0.3;
+	REFUSED(columns = &sensitive, "the closeness of \"x\" is 0.3,");
 	sensitive.closeness_t = 0.2;
 	s = good;
 	s.columns = &sensitive;
@@ -294,6 +372,9 @@ main(void)
 		cmocka_unit_test(what_is_left_out_has_the_strict_default),
 		cmocka_unit_test(a_study_without_a_source_is_an_error),
 		cmocka_unit_test(errors_name_line_and_column),
+		cmocka_unit_test(a_language_is_a_short_word),
+		cmocka_unit_test(there_are_so_many_sources),
+		cmocka_unit_test(a_file_that_is_not_there_is_the_systems_error),
 		cmocka_unit_test(an_ipv6_address_loses_its_brackets),
 		cmocka_unit_test(the_policy_is_a_floor),
 	};
