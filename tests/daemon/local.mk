@@ -22,6 +22,14 @@ check_PROGRAMS += %D%/test_reader
 	crypto/libhash.a common/libcommon.a \
 	$(SODIUM_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS) -lm
 
+check_PROGRAMS += %D%/test_control
+%C%_test_control_SOURCES = %D%/test_control.c tests/faults/child.c \
+	tests/faults/child.h
+%C%_test_control_LDADD = privsep/libctl.a privsep/libfamily.a \
+	privsep/libprivsep.a proto/libproto.a common/libcommon.a \
+	$(PROTOBUFC_LIBS) $(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CMOCKA_LIBS)
+EXTRA_%C%_test_control_DEPENDENCIES = daemon/control
+
 check_PROGRAMS += %D%/test_store
 EXTRA_DIST += tests/vectors/schema/gate-1.sql tests/vectors/schema/rounds-1.sql
 %C%_test_store_SOURCES = %D%/test_store.c tests/common/raw_db.h
