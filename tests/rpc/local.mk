@@ -20,3 +20,8 @@ check_PROGRAMS += %D%/test_processes
 %C%_test_processes_LDADD = privsep/libfamily.a privsep/libprivsep.a \
 	crypto/libauthority.a common/libcommon.a $(SECCOMP_LIBS) \
 	$(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
+EXTRA_%C%_test_processes_DEPENDENCIES = %D%/newer
+noinst_PROGRAMS += %D%/newer
+%C%_newer_SOURCES = %D%/newer.c
+%C%_newer_LDADD = rpc/librpc.a proto/libproto.a common/libcommon.a \
+	$(PROTOBUFC_LIBS) $(GRPC_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS)

@@ -842,6 +842,80 @@ a_coordinator_that_was_away_is_found_again(void **state)
 	expect_log("coordinator reached");
 }
 
+/* A later release of the coordinator, in the listener's place; its pid. */
+static pid_t
+start_newer(int port)
+{
+	static char dir[] = "/tmp/test_newer.XXXXXX";
+	struct rpc_tls tls = certs_host(&certs);
+	char program[1024], address[32], line[16] = "", path[64];
+	const struct {
+		const char *name, *text;
+	} files[] = { { "ca.crt", tls.ca }, { "tls.crt", tls.cert },
+		{ "tls.key", tls.key } };
+	int out[2];
+	struct err err;
+	pid_t pid;
+
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
+		assert_int_equal(file_write(path, files[i].text,
+				     strlen(files[i].text), 0600, &err),
+		    0);
+	}
+	snprintf(
+	    program, sizeof(program), "%s/tests/rpc/newer", getenv("builddir"));
+	snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+	assert_int_equal(pipe(out), 0);
+	if ((pid = fork()) == 0) {
+		dup2(out[1], STDOUT_FILENO);
+		execl(program, program, address, dir, NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	assert_int_equal(read(out[0], line, sizeof(line) - 1), 10);
+	assert_string_equal(line, "listening\n");
+	close(out[0]);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
+		unlink(path);
+	}
+	rmdir(dir);
+	return pid;
+}
+
+/* The site's log says which side has to be upgraded, and the gate hears it; when
+   the versions are the same again, it goes on. */
+static void
+a_site_that_is_behind_says_so_and_waits(void **state)
+{
+	static const char words[] =
+	    "the coordinator speaks version 2 of the protocol, and you 1: "
+	    "upgrade this site";
+	int port = f.port;
+	char why[300];
+	uint64_t tag;
+	pid_t newer;
+
+	(void)state;
+	assert_int_equal(stop(&f.listener), 0);
+	newer = start_newer(port);
+	from_gate(MSG_POLL, 0, "state 0", 7);
+	expect_log(words);
+	from_gate(MSG_TO_COORDINATOR, 1, "ready", 5);
+	assert_int_equal(delivered(1, why, sizeof(why)), ERR_CONFIG);
+	assert_string_equal(why, words);
+	kill(newer, SIGKILL);
+	assert_int_equal(waitpid(newer, NULL, 0), newer);
+	start_listener(port);
+	allow(true);
+	expect_question("state 0", &tag);
+	from_rounds(tag, 0, "announce", 8);
+	expect_at_gate(MSG_FROM_COORDINATOR, 0, "announce");
+	expect_log("coordinator reached");
+}
+
 static void
 a_site_has_so_many_calls_at_once(void **state)
 {
@@ -1352,6 +1426,7 @@ main(void)
 		process_test(a_coordinator_is_found_by_its_name),
 		process_test(a_name_that_does_not_exist_is_out_of_reach),
 		process_test(a_coordinator_that_was_away_is_found_again),
+		process_test(a_site_that_is_behind_says_so_and_waits),
 		process_test(a_site_has_so_many_calls_at_once),
 		process_test(certificates_are_taken_while_running),
 		process_test(bad_certificates_are_not_taken_while_running),
