@@ -189,3 +189,5 @@ stop
 # What was shifted and linked was learned from all the same.
 grep '^max |federated - pooled| / se = ' run.txt || fail "no comparison"
 echo "again: a table is prepared again, and its report says what changed"
+cd ..
+rm -rf "$dir"

@@ -9,6 +9,12 @@ EXTRA_DIST += $(E2E) %D%/README.md %D%/lib.sh %D%/birthwt.study \
 	%D%/birthweight.study %D%/epil.study %D%/learning.study %D%/lung-sex.study %D%/pbc.study \
 	%D%/cgd.study %D%/lung.study %D%/visits.study
 
+# What a test that failed has left.
+clean-local: clean-e2e
+clean-e2e:
+	rm -rf %D%/*.tmp
+.PHONY: clean-e2e
+
 # A tool of bad-input.sh.
 noinst_PROGRAMS += %D%/expired
 %C%_expired_SOURCES = %D%/expired.c
