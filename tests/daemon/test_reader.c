@@ -31,6 +31,9 @@ static const char *const outputs[] = { "table", "report.json", "report.html",
 /* A pseudonym key's file, and the list that goes with it; NULL: none. */
 static const char *list;
 
+static int catalogue = -1; /* of the report's language */
+static const char *left_out; /* is not handed over; NULL: all is */
+
 /* One reader, its parent and its gate: both are us. */
 struct job {
 	pid_t pid;
@@ -57,6 +60,8 @@ hand_over(struct job *j, const char *name, int fd)
 	struct err err;
 
 	assert_int_not_equal(fd, -1);
+	if (left_out != NULL && strcmp(name, left_out) == 0)
+		return;
 	canon_text(&c, name);
 	assert_int_equal(
 	    chan_send(j->parent, MSG_FILE, 0, c.data, c.len, fd, &err), 0);
@@ -82,6 +87,29 @@ hand_over_patients(struct job *j)
 }
 
 static void
+write_facts(struct canon *c)
+{
+	static const char *const facts[][2] = {
+		{ "source-name", "rotterdam-c.csv" },
+		{ "patient", "record_number" },
+		{ "objections-name", "refused.txt" },
+	};
+	uint32_t n = 0;
+	struct canon out = { 0 };
+
+	for (size_t i = 0; i < (list != NULL ? nitems(facts) : 1); i++) {
+		if (left_out != NULL && strcmp(facts[i][0], left_out) == 0)
+			continue;
+		canon_text(&out, facts[i][0]);
+		canon_bytes(&out, facts[i][1], strlen(facts[i][1]));
+		n++;
+	}
+	canon_u32(c, n);
+	canon_raw(c, out.data, out.len);
+	canon_free(&out);
+}
+
+static void
 start(struct job *j, int source)
 {
 	struct canon c = { 0 };
@@ -98,6 +126,8 @@ start(struct job *j, int source)
 	}
 	if (list != NULL)
 		hand_over_patients(j);
+	if (catalogue >= 0)
+		hand_over(j, "catalogue", catalogue);
 	assert_int_equal(chan_pair(pair, &err), 0);
 	assert_non_null(j->gate = chan_new(pair[0], PROC_READER, &err));
 	canon_u8(&c, PROC_GATE);
@@ -107,15 +137,7 @@ start(struct job *j, int source)
 	canon_free(&c);
 	canon_text(&c, "consiliumd.conf");
 	canon_bytes(&c, "", 0);
-	canon_u32(&c, list != NULL ? 3 : 1);
-	canon_text(&c, "source-name");
-	canon_bytes(&c, "rotterdam-c.csv", 15);
-	if (list != NULL) {
-		canon_text(&c, "patient");
-		canon_bytes(&c, "record_number", 13);
-		canon_text(&c, "objections-name");
-		canon_bytes(&c, "refused.txt", 11);
-	}
+	write_facts(&c);
 	assert_int_equal(
 	    chan_send_canon(j->parent, MSG_CONFIG, 0, &c, &err), 0);
 	if (chan_wait(j->parent, &m, TIMEOUT_MS, &err) != 1)
@@ -324,6 +346,121 @@ says_why_it_could_not(void **state)
 	close(fd);
 }
 
+static void
+fails(struct job *j, enum err_code code, const char *words)
+{
+	struct canon_in in;
+	char why[512];
+	int fd = source();
+	struct msg m;
+
+	start(j, fd);
+	order(j, 3, &m);
+	assert_int_equal(m.type, MSG_JOB_FAILED);
+	in = canon_in(m.data, m.len);
+	assert_int_equal(canon_get_u32(&in), code);
+	canon_get_text(&in, why, sizeof(why));
+	if (strstr(why, words) == NULL)
+		fail_msg("no \"%s\" in: %s", words, why);
+	msg_free(&m);
+	end(j);
+	close(fd);
+}
+
+static void
+a_job_fails_without_what_it_needs(void **state)
+{
+	static const char *const any[] = { "source", "table", "report.json",
+		"report.html", "patients" };
+
+	for (size_t i = 0; i < nitems(any); i++) {
+		left_out = any[i];
+		list = i == 4 ? "RC-1980-00015\n" : NULL;
+		fails(*state, ERR_PEER,
+		    "started without source, table or report");
+	}
+	left_out = "pseudonym.key";
+	fails(*state, ERR_PEER, "started without the pseudonym key");
+	left_out = NULL;
+	list = NULL;
+}
+
+static void
+is_done(struct job *j)
+{
+	int fd = source();
+	struct msg m;
+
+	start(j, fd);
+	order(j, 3, &m);
+	assert_int_equal(m.type, MSG_READER_DONE);
+	msg_free(&m);
+	close(fd);
+}
+
+static void
+a_job_is_done_without_what_there_need_not_be(void **state)
+{
+	left_out = "source-name";
+	is_done(*state);
+	end(*state);
+	left_out = "objections-name";
+	list = "";
+	is_done(*state);
+	assert_true(in_table(*state, "RC-1988-00008"));
+	end(*state);
+	left_out = NULL;
+	list = NULL;
+}
+
+static void
+a_report_is_in_the_language_of_its_catalogue(void **state)
+{
+	struct job *j = *state;
+	struct err err;
+	char path[1024];
+	uint8_t *report;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/po/zh_CN/LC_MESSAGES/consilium.mo",
+	    getenv("builddir"));
+	catalogue = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(catalogue >= 0);
+	is_done(j);
+	report = file_read_fd(j->out[2], "report", 1 << 20, &len, &err);
+	assert_non_null(report);
+	assert_non_null(strstr((char *)report, "lang=\"zh-CN\""));
+	free(report);
+	end(j);
+	close(catalogue);
+	catalogue = memfd_seal("catalogue", "nonsense", 8, &err);
+	fails(j, ERR_FORMAT, "catalogue");
+	close(catalogue);
+	catalogue = -1;
+}
+
+static void
+an_order_that_is_none_is_the_end(void **state)
+{
+	struct job *j = *state;
+	uint8_t nonsense[64];
+	struct err err;
+	int fd = source(), status;
+
+	memset(nonsense, 0xff, sizeof(nonsense));
+	start(j, fd);
+	assert_int_equal(chan_send(j->gate, MSG_READER_JOB, 7, nonsense,
+			     sizeof(nonsense), -1, &err),
+	    0);
+	assert_int_equal(waitpid(j->pid, &status, 0), j->pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	chan_free(j->gate);
+	chan_free(j->parent);
+	for (size_t i = 0; i < nitems(outputs); i++)
+		close(j->out[i]);
+	close(fd);
+}
+
 /* What the reader logs while it is ours to have started. */
 static void
 rejected_rows_are_logged_as_so_many_of_so_many(void **state)
@@ -368,6 +505,10 @@ main(void)
 		cmocka_unit_test(
 		    who_objects_is_left_out_and_all_others_are_known),
 		cmocka_unit_test(says_why_it_could_not),
+		cmocka_unit_test(a_job_fails_without_what_it_needs),
+		cmocka_unit_test(a_job_is_done_without_what_there_need_not_be),
+		cmocka_unit_test(a_report_is_in_the_language_of_its_catalogue),
+		cmocka_unit_test(an_order_that_is_none_is_the_end),
 		cmocka_unit_test(
 		    rejected_rows_are_logged_as_so_many_of_so_many),
 	};
