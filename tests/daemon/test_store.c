@@ -382,11 +382,85 @@ an_old_copy_answers_nothing_that_may_have_been(void **state)
 	key_free(other);
 }
 
+static void
+a_status_that_is_none_is_refused(void **state)
+{
+	struct store_study st;
+	struct store *s;
+	struct err err;
+
+	(void)state;
+	unlink(path);
+	assert_non_null(s = store_open(path, identity, &err));
+	assert_int_equal(store_add_study(s, "rfs", digest, "s", 1,
+			     STATUS_RECEIVED, "", &err),
+	    0);
+	store_close(s);
+	raw_db_change(path, "UPDATE study SET status = 99");
+	assert_non_null(s = store_open(path, identity, &err));
+	assert_int_equal(store_study_by_name(s, "rfs", &st, &err), -1);
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_string_equal(err.msg, "study rfs: unknown status 99");
+	store_close(s);
+}
+
+/* What is to happen at once has happened not at all where one statement of it
+   cannot be. */
+static void
+a_database_that_lacks_a_table_is_an_error(void **state)
+{
+	static const struct {
+		const char *drop;
+		bool restored, identity; /* which of the two cannot be */
+	} cases[] = {
+		{ "DROP TABLE prekey", true, true },
+		{ "DROP TABLE round", true, true },
+		{ "DROP TABLE step", true, false },
+		{ "DROP TABLE study", true, true },
+		{ "DROP TABLE counter", true, true },
+		{ "DROP TABLE identity", false, true },
+	};
+	struct key *other;
+	struct store *s;
+	struct err err;
+
+	(void)state;
+	assert_non_null(other = key_new(&err));
+	for (size_t i = 0; i < nitems(cases); i++) {
+		sqlite3 *raw;
+
+		unlink(path);
+		assert_non_null(s = store_open(path, identity, &err));
+		assert_int_equal(
+		    store_take_identity(s, key_public(identity), &err), 0);
+		store_close(s);
+		assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+		assert_int_equal(
+		    sqlite3_exec(raw, cases[i].drop, NULL, NULL, NULL),
+		    SQLITE_OK);
+		sqlite3_close(raw);
+		assert_non_null(s = store_open(path, identity, &err));
+		assert_int_equal(store_mark_restored(s, 1, 1, &err),
+		    cases[i].restored ? -1 : 0);
+		if (cases[i].restored)
+			assert_non_null(strstr(err.msg, "no such table"));
+		assert_int_equal(
+		    store_take_identity(s, key_public(other), &err),
+		    cases[i].identity ? -1 : 1);
+		if (cases[i].identity)
+			assert_non_null(strstr(err.msg, "no such table"));
+		store_close(s);
+	}
+	key_free(other);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_database_of_the_first_release_goes_on),
+		cmocka_unit_test(a_status_that_is_none_is_refused),
+		cmocka_unit_test(a_database_that_lacks_a_table_is_an_error),
 		cmocka_unit_test(a_prekey_is_taken_once),
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(keeps_studies_steps_and_rounds),
