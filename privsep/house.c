@@ -88,7 +88,7 @@ join(
 {
 	if (snprintf(path, PATH_SIZE, "%s/%s", folder, name) >= PATH_SIZE)
 		return err_set(
-		    err, ERR_CONFIG, "%s/%s: path too long", folder, name);
+		    err, ERR_CONFIG, "path too long: %s/%s", folder, name);
 	return 0;
 }
 
@@ -220,7 +220,7 @@ house_key_path(char *path, size_t size, const char *folder, const char *name,
 		return 0;
 	if ((size_t)snprintf(path, size, "%s/%s", folder, name) >= size)
 		return err_set(
-		    err, ERR_CONFIG, "%s/%s: path too long", folder, name);
+		    err, ERR_CONFIG, "path too long: %s/%s", folder, name);
 	return 0;
 }
 
@@ -355,8 +355,8 @@ listen_at(const char *path, bool open_to_all, struct err *err)
 
 	if (strlen(path) >= sizeof(sun.sun_path))
 		return err_set(err, ERR_CONFIG,
-		    "%s: a socket's path is at most %zu bytes long", path,
-		    sizeof(sun.sun_path) - 1);
+		    "a socket's path is at most %zu bytes long: %s",
+		    sizeof(sun.sun_path) - 1, path);
 	memcpy(sun.sun_path, path, strlen(path));
 	if (make_folder(path, err) < 0 || make_way(&sun, err) < 0)
 		return -1;
@@ -376,7 +376,8 @@ int
 house_socket(
     struct house_socket *s, const char *path, bool open_to_all, struct err *err)
 {
-	if ((s->fd = find_inherited()) < 0) {
+	*s = (struct house_socket){ .fd = find_inherited() };
+	if (s->fd < 0) {
 		s->fd = listen_at(path, open_to_all, err);
 		return s->fd < 0 ? -1 : 0;
 	}

@@ -20,6 +20,13 @@ check_PROGRAMS += %D%/test_msg_faults
 	privsep/libprivsep.a proto/libproto.a common/libcommon.a \
 	$(PROTOBUFC_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += %D%/test_house
+%C%_test_house_SOURCES = %D%/test_house.c
+%C%_test_house_LDADD = privsep/libfamily.a privsep/libprivsep.a \
+	crypto/libauthority.a crypto/libhash.a common/libcommon.a \
+	$(SECCOMP_LIBS) $(SYSTEMD_LIBS) $(CRYPTO_LIBS) $(SODIUM_LIBS) \
+	$(CMOCKA_LIBS)
+
 check_PROGRAMS += %D%/test_start
 %C%_test_start_SOURCES = %D%/test_start.c
 %C%_test_start_LDADD = privsep/libfamily.a privsep/libprivsep.a \
