@@ -391,7 +391,7 @@ take_study(struct rounds *s, const void *p, size_t len, struct ctl_reply *r,
 	rv = -1;
 	hex_text(w->digest, BOOK_DIGEST, digest);
 	if (audit_event(s->audit, err, "study", "study", w->name, "digest",
-		digest, NULL) < 0 ||
+		digest, "purpose", w->study->purpose, NULL) < 0 ||
 	    book_add_study(s->book, w->name, w->digest, p, len, err) < 0 ||
 	    book_study_by_name(s->book, w->name, known, err) != 1)
 		goto out;

@@ -107,6 +107,9 @@ each_release_is_a_line_of_the_audit_log(void **state)
 	assert_int_equal(n, audit_lines("s0", "sum", ""));
 	assert_int_equal(
 	    audit_lines("s0", "study", "purpose=\"medical research\""), 1);
+	assert_int_equal(
+	    audit_lines("coordinator", "study", "purpose=\"medical research\""),
+	    1);
 	canon_free(&sent);
 }
 
