@@ -194,6 +194,10 @@ int rounds_put_chunk(struct rounds *s, uint16_t site,
 /* Chunk index of a published upload, appended to out. */
 int rounds_get_chunk(struct rounds *s, const uint8_t root[ROUND_DIGEST],
     uint32_t index, uint32_t *total, struct canon *out, struct err *err);
+/* A verified upload is w's, also where its chunks were taken for those of another
+   study, and goes when w's round does. */
+void work_own_part(
+    struct work *w, uint16_t site, const uint8_t root[ROUND_DIGEST]);
 /* Forget what site has sent; site 0: what all have sent. */
 void work_drop_parts(struct work *w, uint16_t site);
 /* rounds_phases.c */

@@ -107,6 +107,7 @@ take_upload(struct work *w, const struct round_ctx *ctx, const void *msg,
 	}
 	if (strcmp(path, up) == 0)
 		return 0;
+	work_own_part(w, in.site, in.root);
 	if (file_sync(path, err) < 0)
 		return -1;
 	return spool_move(s, SPOOL_PART, SPOOL_UP, in.site, in.root, err);

@@ -90,8 +90,35 @@ work_drop_parts(struct work *w, uint16_t site)
 	}
 }
 
-/* Where an upload of this root and site belongs, which is at least so long, or
-   NULL. */
+void
+work_own_part(struct work *w, uint16_t site, const uint8_t root[ROUND_DIGEST])
+{
+	struct part *own = NULL;
+
+	for (struct work *of = w->rounds->works; of != NULL; of = of->next) {
+		struct part **at = &of->parts;
+
+		while (*at != NULL) {
+			struct part *p = *at;
+
+			if (p->site != site ||
+			    memcmp(p->root, root, ROUND_DIGEST) != 0) {
+				at = &p->next;
+				continue;
+			}
+			*at = p->next;
+			free(own); /* (it began twice) */
+			own = p;
+		}
+	}
+	if (own != NULL) {
+		own->next = w->parts;
+		w->parts = own;
+	}
+}
+
+/* Where an upload of this root and site may belong, which is at least so long, or
+   NULL: until its trailer is there, it may be any study's that waits for one. */
 static struct part *
 find_part(struct rounds *s, uint16_t site, const uint8_t root[ROUND_DIGEST],
     uint64_t end)

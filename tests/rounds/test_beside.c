@@ -15,14 +15,21 @@
 
 static struct site *const s = &h.sites[0];
 static bool begun; /* the second study */
-static size_t trained; /* at the first site */
+static size_t trained; /* how often, at the first site */
 
 static int
 setup(void **state)
 {
-	(void)state;
 	begun = false;
 	trained = 0;
+	return three_sites(state);
+}
+
+static int
+with_boards(void **state)
+{
+	(void)state;
+	begun = false;
 	return consortium_start((struct options){ .n = 3,
 	    .cohort = "fixed",
 	    .ready_wait_s = 60,
@@ -96,13 +103,7 @@ board_of(const struct site *of)
 static void
 a_study_comes_while_another_is_computed(void **state)
 {
-	struct board_snapshot *b;
-
 	(void)state;
-	b = board_of(s);
-	assert_int_equal(b->n_studies, 0);
-	assert_string_equal(fact(b, "consortium"), "");
-	board_snapshot_free(b);
 	h.training = another_comes;
 	begin();
 	finish();
@@ -156,6 +157,23 @@ a_preparation_outlasts_a_training(void **state)
 	finish();
 }
 
+/* (The boards are read, so that nobody waits for that.) */
+static bool
+second_is_summed(void)
+{
+	struct err err;
+	struct msg m;
+
+	for (size_t i = 0; i <= h.n; i++) {
+		struct chan *c = i < h.n ? h.sites[i].board : h.board;
+
+		while (c != s->board && chan_recv(c, &m, &err) == 1)
+			msg_free(&m);
+	}
+	board_snapshot_free(board_of(s));
+	return audit_lines(s->name, "sum", "study=second") > 0;
+}
+
 /* The first is taken back and approved again, while the second goes on. */
 static void
 one_is_taken_back_and_the_other_goes_on(void **state)
@@ -163,12 +181,16 @@ one_is_taken_back_and_the_other_goes_on(void **state)
 	struct board_snapshot *b;
 
 	(void)state;
+	b = board_of(s);
+	assert_int_equal(b->n_studies, 0);
+	assert_string_equal(fact(b, "consortium"), "");
+	board_snapshot_free(b);
 	h.to_site = not_yet;
 	begin();
 	second();
 	decide_anew(s, APPROVAL_REVOKE);
 	begun = true;
-	wait_for_audit(s->name, "sum", "study=second", 0);
+	wait_until(second_is_summed());
 	assert_int_equal(audit_lines(s->name, "upload", "study=small"), 0);
 	b = board_of(s);
 	assert_string_equal(fact(b, "consortium"), "test");
@@ -183,6 +205,43 @@ one_is_taken_back_and_the_other_goes_on(void **state)
 	finish();
 }
 
+/* The second study's upload comes while the first waits for one, too, and the
+   first has its sum before the second goes on. */
+static enum fate
+in_turn(struct site *of, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	if (h.of == 0)
+		return of == s && type == ROUND_SHARESET && !begun ? LOSE
+								   : PASS;
+	return of != s && type == ROUND_LIST && trained == 0 ? LOSE : PASS;
+}
+
+static void
+an_upload_is_not_lost_with_another_studys(void **state)
+{
+	(void)state;
+	h.to_site = in_turn;
+	/* This site is told the newer one first, and asks about it first. */
+	kill_site(s);
+	submit();
+	for (size_t i = 1; i < h.n; i++)
+		await_status(&h.sites[i], "received", "");
+	add_study("second");
+	start_site(s);
+	for (size_t k = 0; k < h.n_studies; k++) {
+		h.name = h.names[k];
+		for (size_t i = 0; i < h.n; i++)
+			approve(&h.sites[i]);
+	}
+	wait_for_audit(s->name, "upload", "study=second", 0);
+	wait_until(s->last == ROUND_UPLOAD && !s->sending);
+	begun = true;
+	wait_for_audit("coordinator", "sum", "study=small", 0);
+	trained = 1;
+	finish();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
@@ -191,7 +250,10 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		TEST(a_study_comes_while_another_is_computed),
 		TEST(a_preparation_outlasts_a_training),
-		TEST(one_is_taken_back_and_the_other_goes_on),
+		cmocka_unit_test_setup_teardown(
+		    one_is_taken_back_and_the_other_goes_on, with_boards,
+		    consortium_stop),
+		TEST(an_upload_is_not_lost_with_another_studys),
 	};
 
 	if (argc > 1)
