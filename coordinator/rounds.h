@@ -57,8 +57,8 @@ struct work {
 		int64_t asked_ms; /* monotonic */
 		int64_t call_ms; /* when the first was asked about rounds; 0 */
 		bool called; /* all were, or have had the time */
-		bool certified; /* a site has unmasked on this state, */
-		bool is_short; /* and what others have kept is missing: said */
+		uint64_t certified; /* in which a site has unmasked here; 0 */
+		char lost[240]; /* why a sum is lost, as it was said last */
 		uint32_t unchecked; /* step whose sum a late site waits for, */
 		int64_t unchecked_ms; /* when all were asked about it, */
 		size_t unchecked_len; /* and bytes of an upload to it */

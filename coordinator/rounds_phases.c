@@ -590,7 +590,7 @@ work_progress(struct work *w, struct err *err)
 			return -1;
 		ctx = work_context(w, &c);
 		t = coord_round_tally(w->round, ctx);
-		if (t.phase == COORD_READY && w->returns.certified)
+		if (t.phase == COORD_READY && w->returns.certified != 0)
 			return 0;
 		switch (t.phase) {
 		case COORD_ABORTED:

@@ -37,7 +37,13 @@
 #define UPLOADS_MS 3000
 
 /* What a site was told last that the round has not begun with. */
-enum told { TOLD_NOTHING, TOLD_BEHIND, TOLD_WAIT, TOLD_ANNOUNCE };
+enum told {
+	TOLD_NOTHING,
+	TOLD_AGAIN, /* it was asked, and is to be asked again */
+	TOLD_BEHIND,
+	TOLD_WAIT,
+	TOLD_ANNOUNCE
+};
 
 /* What a site was asked last of a sum that a late one cannot check. */
 enum said { SAID_NOTHING, SAID_CHECKED, SAID_UPLOAD };
@@ -63,7 +69,8 @@ work_forget_asked(struct work *w, bool new_state)
 	if (!new_state)
 		return;
 	r->asked = 0;
-	r->certified = r->is_short = false;
+	r->certified = 0;
+	r->lost[0] = '\0';
 	work_drop_kept(w);
 }
 
@@ -167,17 +174,19 @@ work_ask_round(
 		return 0;
 	/* Who was told the announcement and comes back without an answer may
 	   have refused it for its number. */
-	if (r->told[i] == TOLD_NOTHING || r->told[i] == TOLD_ANNOUNCE) {
+	if (r->told[i] < TOLD_BEHIND || r->told[i] == TOLD_ANNOUNCE) {
 		r->told[i] = TOLD_BEHIND;
 		if (r->call_ms == 0)
 			r->call_ms = clock_mono_ms();
-		return ask(w, ROUND_WISH_NEXT, &step, work_number(w), out, err);
+		return ask(w, ROUND_WISH_NEXT, &step,
+		    r->certified != 0 ? r->certified : work_number(w), out,
+		    err);
 	}
 	r->told[i] = TOLD_WAIT;
-	if (!r->called && (r->called = call_ended(w)) && r->certified &&
+	if (!r->called && (r->called = call_ended(w)) && r->certified != 0 &&
 	    try_rebuild(w, err) < 0)
 		return -1;
-	if (!r->called || r->certified)
+	if (!r->called || r->certified != 0)
 		return WORK_WAIT;
 	r->told[i] = TOLD_ANNOUNCE;
 	return 0;
@@ -206,7 +215,22 @@ work_asked_len(const struct work *w, uint16_t site)
 	return len;
 }
 
-/* Said once: what nobody has brought. */
+/* Each reason once: what nobody has brought. */
+static int
+say_lost(struct work *w, const char *what, const char *why, const char *next,
+    struct err *err)
+{
+	struct returns *r = &w->returns;
+
+	if (strcmp(r->lost, why) == 0)
+		return 0;
+	snprintf(r->lost, sizeof(r->lost), "%s", why);
+	log_event(EVENT_SUM_LOST, LOG_ERR, WORK_FIELDS(w), "%s: %s; %s", what,
+	    why, next);
+	return audit_event(w->rounds->audit, err, "sum-lost", "study", w->name,
+	    "why", why, NULL);
+}
+
 static int
 say_unchecked(struct work *w, struct err *err)
 {
@@ -214,9 +238,6 @@ say_unchecked(struct work *w, struct err *err)
 	char why[200], sites[120] = "";
 	size_t n = 0;
 
-	if (r->is_short)
-		return 0;
-	r->is_short = true;
 	for (size_t i = 0; i < w->sig->n_sites && n < sizeof(sites) - 8; i++) {
 		if (r->gone[i])
 			n += (size_t)snprintf(sites + n, sizeof(sites) - n,
@@ -226,12 +247,8 @@ say_unchecked(struct work *w, struct err *err)
 	    "too few sites have checked the sum of step %" PRIu32
 	    ", and inputs are missing%s%s",
 	    r->unchecked, n != 0 ? ", of site" : "", sites);
-	log_event(EVENT_SUM_LOST, LOG_ERR, WORK_FIELDS(w),
-	    "a site cannot take a sum whose uploads are gone: %s; the study "
-	    "waits for them, or a new one has to begin",
-	    why);
-	return audit_event(w->rounds->audit, err, "sum-lost", "study", w->name,
-	    "why", why, NULL);
+	return say_lost(w, "a site cannot take a sum whose uploads are gone",
+	    why, "the study waits for them, or a new one has to begin", err);
 }
 
 int
@@ -646,20 +663,17 @@ try_rebuild(struct work *w, struct err *err)
 			rv = rebuild(w, all, n, of, &why, err);
 	}
 	free(all);
-	if (rv != 0 || r->is_short)
+	if (rv != 0)
 		return rv < 0 ? -1 : 0;
 	r->called = r->called || call_ended(w);
-	if (!r->called)
-		return 0;
-	r->is_short = true;
-	log_event(EVENT_SUM_LOST, LOG_ERR, WORK_FIELDS(w),
-	    "the sum of the last round was lost with the database, and cannot "
-	    "be "
-	    "made again yet: %s; if that site does not come back, a new study "
-	    "has to begin",
-	    why.msg);
-	return audit_event(w->rounds->audit, err, "sum-lost", "study", w->name,
-	    "why", why.msg, NULL);
+	return !r->called
+	    ? 0
+	    : say_lost(w,
+		  "the sum of the last round was lost with the database, and "
+		  "cannot be made again yet",
+		  why.msg,
+		  "if that site does not come back, a new study has to begin",
+		  err);
 }
 
 /* A round that we have announced, on this state: its number, and whether it is
@@ -686,6 +700,26 @@ open_kept(struct work *w, const struct round_kept *k, struct round_about *about,
 	return 0;
 }
 
+/* A site has unmasked: the others have what they have of that round, which they
+   may not have said if they were asked by a higher number. */
+static void
+call_for(struct work *w, uint64_t round)
+{
+	struct returns *r = &w->returns;
+
+	if (r->certified != 0)
+		return;
+	r->certified = round;
+	if (work_number(w) <= round)
+		return;
+	for (size_t i = 0; i < w->sig->n_sites; i++) {
+		if (r->kept[i].len == 0 && r->told[i] != TOLD_NOTHING)
+			r->told[i] = TOLD_AGAIN;
+	}
+	r->called = false;
+	r->call_ms = clock_mono_ms();
+}
+
 int
 work_take_kept(
     struct work *w, uint16_t site, const void *msg, size_t len, struct err *err)
@@ -710,10 +744,13 @@ work_take_kept(
 	if (found_behind(w, what, err) < 0 ||
 	    keep_kept(w, i, msg, len, err) < 0)
 		return -1;
-	r->certified |= k.part[KEPT_UNMASK].len != 0;
+	if (r->told[i] == TOLD_AGAIN)
+		r->told[i] = TOLD_BEHIND;
+	if (k.part[KEPT_UNMASK].len != 0)
+		call_for(w, about.round);
 	if (about.round >= ours &&
 	    (book_skip_rounds(w->rounds->book, w->id, about.round, err) < 0 ||
 		work_start_round(w, err) < 0))
 		return -1;
-	return r->certified ? try_rebuild(w, err) : 0;
+	return r->certified != 0 ? try_rebuild(w, err) : 0;
 }

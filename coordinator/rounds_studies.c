@@ -457,8 +457,8 @@ missing(const struct work *w, char *out, size_t size)
 static const char *
 work_status(const struct work *w)
 {
-	return w->returns.certified ? "recovering"
-				    : book_status_name(w->status);
+	return w->returns.certified != 0 ? "recovering"
+					 : book_status_name(w->status);
 }
 
 size_t

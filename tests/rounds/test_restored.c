@@ -241,6 +241,16 @@ lose_results(struct site *s, enum round_type type, struct canon *msg)
 	return next.studies[0].idx >= last_step ? LOSE : PASS;
 }
 
+/* Enough have opened it; one is not shown that it may. */
+static enum fate
+keep_late_from_unmasking(
+    struct site *s, enum round_type type, struct canon *msg)
+{
+	if (s == late && type == ROUND_CERTIFICATE && stage == 1)
+		return LOSE;
+	return lose_results(s, type, msg);
+}
+
 static void
 open_and_burn(bool all)
 {
@@ -249,7 +259,7 @@ open_and_burn(bool all)
 	back_up_rounds();
 	last_step = (uint32_t)sums();
 	stage = 1;
-	h.to_site = lose_results;
+	h.to_site = keep_late_from_unmasking;
 	wait_for_audit("coordinator", "sum", "study", last_step);
 	if (!all)
 		kill_site(late);
@@ -262,6 +272,32 @@ a_round_that_nobody_has_the_sum_of_is_taken_up_again(void **state)
 {
 	(void)state;
 	open_and_burn(true);
+	finish();
+	assert_int_equal(
+	    audit_lines("coordinator", "taken-up", "study=small"), 1);
+	assert_int_equal(audit_lines("coordinator", "sum-lost", "study"), 0);
+}
+
+/* Its number is known by the first who hands it back, and the coordinator is killed;
+   who was not shown the certificate hands it back all the same. */
+static enum fate
+lose_what_late_has(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	return s == late && type == ROUND_KEPT && stage == 2 ? LOSE : PASS;
+}
+
+static void
+a_round_is_taken_up_again_after_a_kill(void **state)
+{
+	(void)state;
+	h.to_rounds = lose_what_late_has;
+	open_and_burn(true);
+	wait_for_audit("coordinator", "backup-found", "study", 0);
+	control_ok(h.control, "status", "small", NULL, 0);
+	kill_rounds();
+	stage = 3;
+	start_all();
 	finish();
 	assert_int_equal(
 	    audit_lines("coordinator", "taken-up", "study=small"), 1);
@@ -303,6 +339,7 @@ main(int argc, char *argv[])
 		TEST(numbers_of_lost_rounds_are_not_given_again, setup_open),
 		TEST(a_round_that_nobody_has_the_sum_of_is_taken_up_again,
 		    setup),
+		TEST(a_round_is_taken_up_again_after_a_kill, setup),
 		TEST(a_sum_that_nobody_can_make_again_is_said_in_words,
 		    setup_open),
 	};
