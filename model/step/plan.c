@@ -663,7 +663,8 @@ load_state(struct plan *p, struct canon_in *in)
 		load_reals(in, &p->clipped, 1);
 	}
 	if (in->failed || !terms_are_sane(p) || !own_numbers_are_sane(p) ||
-	    p->n_used > p->n)
+	    p->n_used > p->n ||
+	    p->n > (uint64_t)p->spec.n_sites * p->spec.rows_per_site)
 		in->failed = true;
 }
 

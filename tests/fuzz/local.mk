@@ -42,8 +42,8 @@ CLEANFILES += $(EXTRA_LIBRARIES)
 	$(YAJL_LIBS)
 %C%_fuzz_plan_SOURCES = %D%/fuzz_plan.c
 %C%_fuzz_plan_LDFLAGS = $(fuzz_link)
-%C%_fuzz_plan_LDADD = $(fuzz_main) model/libstep.a study/libstudy.a \
-	common/libcommon.a
+%C%_fuzz_plan_LDADD = $(fuzz_main) model/libmodel.a model/libstep.a \
+	study/libstudy.a common/libcommon.a $(BLAS_LIBS) -lm
 %C%_fuzz_round_SOURCES = %D%/fuzz_round.c
 %C%_fuzz_round_LDFLAGS = $(fuzz_link)
 %C%_fuzz_round_LDADD = $(fuzz_main) $(round_libs)

@@ -99,6 +99,37 @@ a_plan_that_is_loaded_goes_on_as_the_one_that_was_saved(void **state)
 	rows_free(&r);
 }
 
+/* The evaluation divides by a total of the rows' scores. */
+static void
+a_plan_of_more_rows_than_there_can_be_is_refused(void **state)
+{
+	struct rows r = rows_read("lung.csv");
+	struct model_spec s = spec_for(&r, MODEL_COX, 3);
+	/* Behind the label, index, phase, status and two numbers. */
+	const size_t at = 4 + sizeof("consilium-1/plan") - 1 + 4 + 1 + 1 + 8;
+	uint64_t most = (uint64_t)s.n_sites * s.rows_per_site;
+	struct consortium c;
+	struct canon bytes;
+	struct plan *p;
+	struct err err;
+
+	(void)state;
+	consortium_open(&c, &s, &r, deal_in_turn);
+	consortium_round(&c);
+	bytes = saved(c.plan);
+	for (uint64_t more = 0; more < 2; more++) {
+		for (size_t i = 0; i < 8; i++)
+			bytes.data[at + i] =
+			    (uint8_t)((most + more) >> (56 - 8 * i));
+		p = plan_load(&s, bytes.data, bytes.len, &err);
+		assert_int_equal(p == NULL, more);
+		plan_free(p);
+	}
+	canon_free(&bytes);
+	consortium_close(&c);
+	rows_free(&r);
+}
+
 /* Every prefix, and every byte changed, is refused or is some other plan. */
 static void
 damaged_model_bytes_are_refused_or_harmless(void **state)
@@ -557,6 +588,8 @@ main(void)
 		cmocka_unit_test(the_order_of_sites_does_not_change_a_byte),
 		cmocka_unit_test(
 		    a_plan_that_is_loaded_goes_on_as_the_one_that_was_saved),
+		cmocka_unit_test(
+		    a_plan_of_more_rows_than_there_can_be_is_refused),
 		cmocka_unit_test(damaged_model_bytes_are_refused_or_harmless),
 		cmocka_unit_test(
 		    a_sum_beyond_its_bounds_changes_the_index_alone),
