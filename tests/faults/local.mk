@@ -13,6 +13,10 @@ check_PROGRAMS += %D%/test_disk
 %C%_test_disk_SOURCES = %D%/test_disk.c
 %C%_test_disk_LDADD = $(harness_libs)
 
+check_PROGRAMS += %D%/test_recovery
+%C%_test_recovery_SOURCES = %D%/test_recovery.c
+%C%_test_recovery_LDADD = $(harness_libs)
+
 # A fault at each place.
 check_PROGRAMS += %D%/test_places
 %C%_test_places_SOURCES = %D%/test_places.c

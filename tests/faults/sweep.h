@@ -40,5 +40,7 @@ int show_errors(void **state);
 /* How many lines there are; fails if one is not an error of a gate or rounds
    with one of the words in it (n words; none: any). */
 size_t said(const char *const *words, size_t n);
+/* The same, and lines with that in them are passed over. */
+size_t said_beside(const char *other, const char *const *words, size_t n);
 
 #endif
