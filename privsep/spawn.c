@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -67,8 +68,8 @@ struct environment {
 static int
 env_add(struct environment *e, const char *name, const char *value)
 {
-	if (e->n == ENV_MAX - 1 ||
-	    asprintf(&e->vars[e->n], "%s=%s", name, value) < 0)
+	assert(e->n < ENV_MAX - 1);
+	if (asprintf(&e->vars[e->n], "%s=%s", name, value) < 0)
 		return -1;
 	e->n++;
 	return 0;
@@ -104,15 +105,6 @@ env_make(struct environment *e, int log_priority, struct err *err)
 	return rc < 0 ? err_set(err, ERR_SYSTEM, "environment: no memory") : 0;
 }
 
-/* Put fd at place, where it stays open over exec. */
-static int
-place_fd(int fd, int place)
-{
-	if (fd == place)
-		return fcntl(fd, F_SETFD, 0);
-	return dup2(fd, place);
-}
-
 /* In the child, up to exec: only what is safe after fork. */
 _Noreturn static void
 become(const char *path, int chan, pid_t parent, char *const env[])
@@ -126,13 +118,14 @@ become(const char *path, int chan, pid_t parent, char *const env[])
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent) /* it died before the line above */
 		_exit(1);
-	/* Out of the way of the places, whatever numbers they had. */
+	/* Out of the way of the places, whatever numbers they had; there they
+	   stay open over exec. */
 	chan = fcntl(chan, F_DUPFD, SPAWN_JOURNAL_FD + 1);
 	if (journal >= 0)
 		journal = fcntl(journal, F_DUPFD, SPAWN_JOURNAL_FD + 1);
-	if (chan < 0 || place_fd(chan, SPAWN_CHANNEL_FD) < 0)
+	if (chan < 0 || dup2(chan, SPAWN_CHANNEL_FD) < 0)
 		_exit(126);
-	if (journal >= 0 && place_fd(journal, SPAWN_JOURNAL_FD) >= 0)
+	if (journal >= 0 && dup2(journal, SPAWN_JOURNAL_FD) >= 0)
 		last = SPAWN_JOURNAL_FD;
 	close_range((unsigned)last + 1, ~0U, 0);
 	setrlimit(RLIMIT_CORE, &none);
