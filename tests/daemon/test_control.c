@@ -43,14 +43,16 @@ static int listener = -1, reports = -1;
 static void
 give_facts(const char *until, bool groups)
 {
+	char uid[16];
 	const struct family_fact facts[] = {
-		{ "uid", "1" },
+		{ "uid", uid },
 		{ "operator-gid", groups ? OPERATORS : "-1" },
 		{ "officer-gid", groups ? OFFICERS : "-1" },
 		{ "certificate-until", until },
 	};
 	struct err err;
 
+	snprintf(uid, sizeof(uid), "%u", getuid());
 	assert_int_equal(family_give_config(parent, "c", "", 0, facts,
 			     until != NULL ? 4 : 3, &err),
 	    0);

@@ -476,15 +476,16 @@ asks(const char *command, enum err_code expected)
 static void
 start_control(void)
 {
-	char until[24];
+	char until[24], uid[16];
 	const struct family_fact facts[] = {
-		{ "uid", "1" },
+		{ "uid", uid },
 		{ "operator-gid", "-1" },
 		{ "officer-gid", "-1" },
 		{ "certificate-until", until },
 	};
 	struct err err;
 
+	snprintf(uid, sizeof(uid), "%u", getuid());
 	snprintf(
 	    until, sizeof(until), "%lld", (long long)clock_utc() + 10 * 86400);
 	start(&residents[0], PROC_CONTROL, PROC_GATE, on_master);
