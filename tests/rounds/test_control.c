@@ -54,7 +54,9 @@ a_gate_says_why_it_refuses_a_command(void **state)
 {
 	struct site *s = &h.sites[0];
 	struct chan *c = s->control;
-	struct canon junk = { 0 }, no, yes, other;
+	struct approval unread = { .verdict = APPROVAL_APPROVE };
+	struct canon junk = { 0 }, blind = { 0 }, no, yes, other;
+	struct err err;
 
 	(void)state;
 	canon_text(&junk, "junk");
@@ -73,12 +75,23 @@ a_gate_says_why_it_refuses_a_command(void **state)
 	    c, "report", "small", NULL, ERR_REFUSED, "small is not prepared");
 	refused(c, "result", "small", NULL, ERR_REFUSED, "has no result yet");
 	refused(c, "approve", "small", &junk, ERR_FORMAT, "approval");
+	ok(approval_sign(&unread, h.officer, &blind, &err), &err);
+	refused(c, "approve", "small", &blind, ERR_REFUSED,
+	    "small is not prepared");
 	control_ok(c, "reports", "", NULL, 0);
 	assert_int_equal(ctl_reply_rows(&h.reply), 0);
 	control_ok(c, "prepare", "small", NULL, 0);
 	control_ok(c, "reports", "", NULL, 0);
 	assert_string_equal(cell("read"), "no");
+	/* Who is no officer has not read it for the officer. */
+	h.roles = CTL_OPERATOR;
 	control_ok(c, "report", "small", NULL, 0);
+	control_ok(c, "reports", "", NULL, 0);
+	assert_string_equal(cell("read"), "no");
+	h.roles |= CTL_OFFICER;
+	control_ok(c, "report", "small", NULL, 0);
+	control_ok(c, "reports", "", NULL, 0);
+	assert_string_not_equal(cell("read"), "no");
 	no = decision(s, APPROVAL_REFUSE, 0);
 	refused(c, "approve", "small", &no, ERR_FORMAT,
 	    "a signed refuse, expected approve");
@@ -94,6 +107,7 @@ a_gate_says_why_it_refuses_a_command(void **state)
 	control_ok(c, "approve", "small", yes.data, yes.len);
 	control_ok(c, "approve", "small", yes.data, yes.len);
 	assert_int_equal(h.reply.n_columns, 2); /* no warning, no column */
+	refused(c, "result", "small", NULL, ERR_REFUSED, "has no result yet");
 	refused(c, "prepare", "small", NULL, ERR_REFUSED,
 	    "small is approved: revoke that first");
 	for (size_t i = 1; i < h.n; i++)
@@ -103,6 +117,7 @@ a_gate_says_why_it_refuses_a_command(void **state)
 	refused(c, "prepare", "small", NULL, ERR_REFUSED, "small is done");
 	control_ok(c, "checkpoint", "", NULL, 0);
 	canon_free(&junk);
+	canon_free(&blind);
 	canon_free(&no);
 	canon_free(&yes);
 }

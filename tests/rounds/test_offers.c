@@ -226,6 +226,61 @@ a_manifest_that_cannot_follow_is_refused_with_its_reason(void **state)
 }
 
 /*
+ * What the coordinator's operator submits
+ */
+
+static void
+not_submitted(struct canon *object, const char *word)
+{
+	control(h.control, "submit", "", object->data, object->len);
+	assert_true(h.reply.code != ERR_NONE);
+	if (strstr(h.reply.error, word) == NULL)
+		fail_msg("%s, expected %s", h.reply.error, word);
+	canon_free(object);
+}
+
+static void
+rounds_take_nothing_that_cannot_follow(void **state)
+{
+	struct canon m, study;
+
+	(void)state;
+	m = manifest_with("test", 1, h.deputy);
+	not_submitted(&m, "names another coordinator than this one");
+	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
+	m = checkpoint_of(0, s->key, h.coordinator);
+	not_submitted(&m, "expected a manifest or a study");
+	m = manifest_with("other", 2, h.coordinator);
+	not_submitted(&m, "manifest of another consortium, other");
+	m = manifest_with("test", 1, h.coordinator);
+	not_submitted(&m, "expected one above 1");
+	study = study_with("name = small", "nome = small", 1, true);
+	not_submitted(&study, "nome");
+	study = study_with("A small study", "Another one", 2, true);
+	not_submitted(&study, "signed under manifest epoch 2, here it is 1");
+	study = study_with("kind = logistic", "kind = cox", 1, true);
+	not_submitted(&study, "study:");
+	control_ok(h.control, "submit", "", h.study.data, h.study.len);
+	study = study_with("A small study", "Another one", 1, true);
+	not_submitted(&study, "a study of the name small is here already");
+	/* One more corrupted site to be borne is too much for three. */
+	h.opened->policy.corrupted++;
+	m = manifest_with("test", 2, h.coordinator);
+	not_submitted(&m, "study small could not go on: ");
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	finish();
+	/* But what is done need not go on. */
+	m = manifest_with("test", 2, h.coordinator);
+	control_ok(h.control, "submit", "", m.data, m.len);
+	canon_free(&m);
+	wait_for_audit(s->name, "manifest", "epoch=2 ", 0);
+	/* Nor does a study begin that could not. */
+	study = study_with("name = small", "name = second", 2, true);
+	not_submitted(&study, "");
+}
+
+/*
  * Checkpoints
  */
 
@@ -429,6 +484,22 @@ a_count_that_is_none_is_said(void **state)
 	restart();
 	control(s->control, "restored", "", NULL, 0);
 	assert_int_equal(h.reply.code, ERR_REFUSED);
+	/* The same with the steps, which have not changed. */
+	kill_site(s);
+	snprintf(
+	    older, sizeof(older), "%ld%s", atol(kept) + 2, strchr(kept, ' '));
+	ok(file_write(its("spool/answers"), older, strlen(older), 0600, &err),
+	    &err);
+	start_site(s);
+	wait_for_audit(s->name, "backup-found", "lost-answers=1 ", 1);
+	control_ok(s->control, "restored", "", NULL, 0);
+	/* Or there is no count, and there were answers. */
+	kill_site(s);
+	assert_int_equal(unlink(its("spool/answers")), 0);
+	start_site(s);
+	wait_for_audit(s->name, "backup-found", "lost-answers=unknown", 0);
+	control_ok(s->control, "restored", "", NULL, 0);
+	assert_true(done(s->control));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, three_sites, consortium_stop)
@@ -439,6 +510,7 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		TEST(a_study_that_cannot_be_is_refused_with_its_reason),
 		TEST(a_manifest_that_cannot_follow_is_refused_with_its_reason),
+		TEST(rounds_take_nothing_that_cannot_follow),
 		TEST(checkpoints_only_go_on_as_the_log_does),
 		TEST(another_log_of_this_sites_is_a_restored_state),
 		TEST(what_a_start_needs_is_said),

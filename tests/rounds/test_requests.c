@@ -18,6 +18,8 @@
 #include "crypto/checkpoint.h"
 #include "crypto/exchange.h"
 
+static bool summed; /* the first round may be */
+
 /* Refused with the word; "" if it is taken. */
 static void
 says(uint16_t site, unsigned method, const struct canon *body, const char *word)
@@ -81,6 +83,7 @@ static void
 transcripts_of_no_round_are_refused(void **state)
 {
 	struct canon junk = { 0 }, last = { 0 }, past = { 0 }, chunk = { 0 };
+	struct canon first = { 0 };
 	uint8_t root[32];
 	size_t bytes;
 
@@ -98,6 +101,10 @@ transcripts_of_no_round_are_refused(void **state)
 	commands_refuse("transcript", "other", &last, "no study of the name");
 	commands_refuse("transcript", "small", &past, "has no sum of round 77");
 	commands_refuse("chunk", "", &junk, "chunk");
+	canon_u64(&first, 1);
+	control_ok(h.control, "transcript", "small", first.data, first.len);
+	assert_string_equal(cell("before"), "0");
+	canon_free(&first);
 	control_ok(h.control, "transcript", "small", last.data, last.len);
 	assert_int_equal(ctl_reply_rows(&h.reply), h.n);
 	assert_int_equal(hex_bytes(cell("root"), root, sizeof(root)), 0);
@@ -187,6 +194,66 @@ a_message_is_its_authors_whoever_brings_it(void **state)
 	assert_int_equal(audit_lines("coordinator", "refused", ""), 0);
 }
 
+/*
+ * Questions about what is not here: said once, and answered with nothing.  (Not
+ * at once: nobody waits for the answer here.)
+ */
+static void
+asks(uint32_t site, const struct exchange_next *x)
+{
+	struct canon out = { 0 };
+	struct err err;
+
+	canon_u8(&out, REQUEST_NEXT);
+	canon_u32(&out, site);
+	exchange_next_write(x, &out);
+	ok(chan_send_canon(h.listener, MSG_REQUEST, 1ull << 40, &out, &err),
+	    &err);
+	control_ok(h.control, "status", "small", NULL, 0);
+}
+
+static enum fate
+no_sum(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)s;
+	(void)msg;
+	return type == ROUND_SHARESET && !summed ? LOSE : PASS;
+}
+
+static void
+a_question_about_another_past_is_said_once(void **state)
+{
+	static const char *const words[] = {
+		"takes part in a study that this database does not have",
+		"stands at step 0 of another history than this database's",
+		"has the manifest of epoch 9, this database that of 1",
+	};
+	static struct exchange_next x;
+
+	(void)state;
+	summed = false;
+	h.to_site = no_sum;
+	listen_to_errors();
+	kill_rounds();
+	start_all(); /* it says it there */
+	begin();
+	x = (struct exchange_next){ .epoch = 1, .n = 1 };
+	x.studies[0].standing = EXCHANGE_KNOWN; /* it is of no use to it */
+	asks(OUTSIDER, &x);
+	x.studies[0].standing = EXCHANGE_READY;
+	memcpy(x.studies[1].digest, h.digest, sizeof(h.digest));
+	x.studies[1].standing = EXCHANGE_READY;
+	x.n = 2;
+	x.epoch = 9;
+	for (int i = 0; i < 2; i++)
+		asks(OUTSIDER, &x);
+	asks(70000, &x);
+	assert_int_equal(said(words, nitems(words)), nitems(words));
+	summed = true;
+	finish();
+	assert_int_equal(audit_lines("coordinator", "backup-found", ""), 0);
+}
+
 /* From the listener, or control, who never send that. */
 static void
 dies_of(struct chan *c, enum msg_type type, const void *p, size_t len,
@@ -229,6 +296,7 @@ main(int argc, char *argv[])
 		TEST(transcripts_of_no_round_are_refused),
 		TEST(an_audit_log_only_grows),
 		TEST(a_message_is_its_authors_whoever_brings_it),
+		TEST(a_question_about_another_past_is_said_once),
 		TEST(rounds_end_when_they_are_told_nonsense),
 	};
 
