@@ -22,12 +22,15 @@
 static struct site *const s = &h.sites[0];
 static enum round_type hold_at; /* s is told no such message, from step 1 on */
 static bool held;
+static bool deaf; /* s is told nothing but manifests */
 static char aside[192];
 
 static enum fate
 hold(size_t site, enum round_type type, struct canon *msg)
 {
 	(void)msg;
+	if (site == 0 && deaf)
+		return LOSE;
 	if (site != 0 || at_step[0] == 0 || type != hold_at)
 		return PASS;
 	held = true;
@@ -37,7 +40,7 @@ hold(size_t site, enum round_type type, struct canon *msg)
 static int
 start(const char *privacy)
 {
-	held = false;
+	held = deaf = false;
 	if (consortium_start((struct options){ .n = 3,
 		.cohort = "fixed",
 		.privacy = privacy,
@@ -78,6 +81,8 @@ run_until(enum round_type type)
 	begin();
 	wait_until(held);
 	wait_idle(s);
+	/* It has heard that, too. */
+	control_ok(s->control, "status", "small", NULL, 0);
 }
 
 static void
@@ -287,11 +292,12 @@ a_round_that_was_given_up_stays_so(void **state)
 
 	(void)state;
 	run_until(ROUND_LIST);
-	hold_at = ROUND_ANNOUNCE;
+	deaf = true;
 	b = truth(1);
 	shareset = copy_of(last_told(0, ROUND_SHARESET));
 	submit_epoch(0);
 	wait_for_audit(s->name, "abort", "a new membership manifest", 0);
+	control_ok(s->control, "status", "small", NULL, 0); /* it is stored */
 	refuses(s, &shareset, "this site has given the round up");
 	says_nothing(&b);
 	b.round--;
