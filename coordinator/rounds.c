@@ -5,7 +5,6 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -433,7 +432,7 @@ on_request(void *self, struct msg *m, struct err *err)
 	    : NULL;
 	struct err why;
 
-	if (in.failed || method == 0 || method >= nitems(methods))
+	if (method == 0 || method >= nitems(methods))
 		return err_set(err, ERR_PEER, "request %u", method);
 	/* The listener holds the list; what it has let in may be revoked
 	   meanwhile. */
@@ -547,8 +546,6 @@ main(void)
 
 	if (prg_selftest(&err) < 0 ||
 	    child_start(&s.child, PROC_ROUNDS, &err) < 0 ||
-	    (sodium_init() < 0 &&
-		err_set(&err, ERR_SYSTEM, "libsodium does not start") < 0) ||
 	    open_all(&s, &err) < 0 || start(&s, &err) < 0 ||
 	    loop_run(s.loop, &err) < 0) {
 		log_msg(LOG_ERR, "%s", err.msg);

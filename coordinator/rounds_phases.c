@@ -5,6 +5,7 @@
  */
 #include "coordinator/rounds.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -533,11 +534,12 @@ static const struct phase {
 static const struct phase *
 find_phase(enum coord_phase phase)
 {
-	for (size_t i = 0; i < nitems(phases); i++) {
-		if (phases[i].phase == phase)
-			return &phases[i];
-	}
-	return NULL;
+	const struct phase *p = phases;
+
+	while (p->phase != phase)
+		p++;
+	assert(p < phases + nitems(phases));
+	return p;
 }
 
 /* 1: the phase ended, look again; 0: wait; -1. */

@@ -11,6 +11,7 @@
 #include "coordinator/rounds.h"
 
 #include <errno.h>
+#include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -170,8 +171,7 @@ work_ask_round(
 	size_t i = signed_study_index(w->sig, site);
 	struct step step = present(w);
 
-	if (i >= BOOK_SITES_MAX)
-		return 0;
+	assert(i < BOOK_SITES_MAX); /* it owes a ready */
 	/* Who was told the announcement and comes back without an answer may
 	   have refused it for its number. */
 	if (r->told[i] < TOLD_BEHIND || r->told[i] == TOLD_ANNOUNCE) {

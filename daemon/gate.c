@@ -3,7 +3,6 @@
  */
 #include "daemon/gate_run.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,8 +277,6 @@ main(void)
 
 	if (prg_selftest(&err) < 0 ||
 	    child_start(&g.child, PROC_GATE, &err) < 0 ||
-	    (sodium_init() < 0 &&
-		err_set(&err, ERR_SYSTEM, "libsodium does not start") < 0) ||
 	    open_all(&g, &err) < 0 || listen_all(&g, &err) < 0 ||
 	    child_ready(&g.child, "", &err) < 0 ||
 	    loop_set_timer(

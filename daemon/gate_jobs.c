@@ -198,7 +198,6 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	struct store_study st;
 	struct err why;
 	bool has_list;
-	int rv;
 
 	if (j == NULL || j->kind != JOB_READER || j->answered)
 		return err_set(err, ERR_PEER, "an answer to no job");
@@ -211,14 +210,8 @@ gate_on_reader_done(void *self, struct msg *m, struct err *err)
 	listed = canon_get_u64(&in);
 	canon_get_raw(&in, list, sizeof(list)); /* and nothing behind it */
 	j->answered = true;
-	rv = -1;
-	for (int64_t id = 0;; id = st.id) {
-		if ((rv = store_study_after(g->store, id, &st, err)) <= 0)
-			return rv < 0 ? -1
-				      : err_set(err, ERR_PEER, "no such study");
-		if (st.id == j->study)
-			break;
-	}
+	if (store_get_study(g->store, j->study, &st, err) < 0)
+		return -1;
 	if (st.status == STATUS_APPROVED || st.status == STATUS_DONE) {
 		err_set(&why, ERR_REFUSED,
 		    "study %s was approved while it was prepared again",
@@ -266,7 +259,7 @@ keep_failure(struct gate *g, int64_t study, const char *why, struct err *err)
 	struct store_study st;
 	char text[sizeof(st.why)];
 
-	if (store_study_after(g->store, study - 1, &st, err) != 1)
+	if (store_get_study(g->store, study, &st, err) < 0)
 		return -1;
 	if (st.status != STATUS_RECEIVED && st.status != STATUS_PREPARED)
 		return 0;

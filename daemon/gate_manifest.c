@@ -21,7 +21,7 @@ find_self(struct gate *g)
 
 	g->self = 0;
 	g->misnamed = NULL;
-	for (size_t i = 0; m != NULL && i < m->n_sites; i++) {
+	for (size_t i = 0; i < m->n_sites; i++) {
 		const struct manifest_site *s = &m->sites[i];
 
 		if (memcmp(s->member.key, key_public(g->identity),
@@ -101,7 +101,7 @@ gate_manifest_of(struct gate *g, uint32_t epoch, struct err *err)
 	struct canon object = { 0 };
 	int rv;
 
-	if (g->manifest != NULL && g->manifest->epoch == epoch)
+	if (g->manifest->epoch == epoch)
 		return g->manifest;
 	if (g->older != NULL && g->older->epoch == epoch)
 		return g->older;

@@ -103,12 +103,10 @@ promise_prekey(struct gate *g, struct run *r, uint64_t round,
 	int rv = store_promise_prekey(
 	    g->store, r->id, round, clock_utc(), &id, &record, err);
 
-	if (rv == 1) {
+	if (rv == 0) {
 		in = canon_in(record.data, record.len);
 		prekey_get(&in, pub);
 		rv = canon_end(&in, "prekey", err);
-	} else if (rv == 0) {
-		rv = err_set(err, ERR_REFUSED, "no prekey left");
 	}
 	canon_free(&record);
 	return rv;

@@ -235,18 +235,18 @@ store_promise_prekey(struct store *s, int64_t study, uint64_t round,
 	    "i", utc);
 	int rv = db_row(q, err);
 
-	if (rv != 1)
-		return rv;
+	if (rv == 0)
+		return err_set(err, ERR_REFUSED, "no prekey left");
+	if (rv < 0)
+		return -1;
 	*id = (uint32_t)db_int(q, 0);
 	rv = db_append(q, 1, record, err);
 	db_done(q);
 	if (rv < 0)
 		return -1;
-	if (db_run(s->db, err,
-		"UPDATE prekey SET study = ?, round = ? WHERE id = ?", "iii",
-		study, (int64_t)round, (int64_t)*id) < 0)
-		return -1;
-	return 1;
+	return db_run(s->db, err,
+	    "UPDATE prekey SET study = ?, round = ? WHERE id = ?", "iii", study,
+	    (int64_t)round, (int64_t)*id);
 }
 
 int
@@ -374,6 +374,18 @@ store_study_by_digest(struct store *s, const uint8_t digest[STORE_DIGEST],
 	return read_study(db_query(s->db, err, STUDY_COLUMNS "WHERE digest = ?",
 			      "b", digest, (size_t)STORE_DIGEST),
 	    out, err);
+}
+
+int
+store_get_study(
+    struct store *s, int64_t id, struct store_study *out, struct err *err)
+{
+	int rv = read_study(
+	    db_query(s->db, err, STUDY_COLUMNS "WHERE id = ?", "i", id), out,
+	    err);
+
+	assert(rv != 0); /* none is ever deleted */
+	return rv < 0 ? -1 : 0;
 }
 
 int

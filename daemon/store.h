@@ -50,7 +50,7 @@ int store_put_prekey(struct store *s, uint32_t id, const void *record,
     size_t record_len, const uint8_t secret[32], int64_t expires,
     struct err *err);
 /* The oldest one not promised to a round yet and good at utc: its id, its
-   record.  promise ties it to (study, round). */
+   record.  promise ties it to (study, round).  ERR_REFUSED if none is left. */
 int store_promise_prekey(struct store *s, int64_t study, uint64_t round,
     int64_t utc, uint32_t *id, struct canon *record, struct err *err);
 /* The secret of a promised prekey, which leaves the store. */
@@ -93,6 +93,9 @@ struct store_study {
 int store_add_study(struct store *s, const char *name,
     const uint8_t digest[STORE_DIGEST], const void *object, size_t len,
     enum study_status status, const char *why, struct err *err);
+/* One that is there. */
+int store_get_study(
+    struct store *s, int64_t id, struct store_study *out, struct err *err);
 /* By name, by digest, or the next one after an id; 1, 0 or -1. */
 int store_study_by_name(struct store *s, const char *name,
     struct store_study *out, struct err *err);

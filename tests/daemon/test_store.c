@@ -58,14 +58,15 @@ a_prekey_is_taken_once(void **state)
 	    store_put_prekey(s, next, "rec", 3, secret, 1000, &err), 0);
 	/* An expired one is not promised. */
 	assert_int_equal(
-	    store_promise_prekey(s, 1, 1, 1000, &id, &record, &err), 0);
+	    store_promise_prekey(s, 1, 1, 1000, &id, &record, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
 	assert_int_equal(
-	    store_promise_prekey(s, 1, 1, 999, &id, &record, &err), 1);
+	    store_promise_prekey(s, 1, 1, 999, &id, &record, &err), 0);
 	assert_int_equal(id, 1);
 	assert_memory_equal(record.data, "rec", 3);
 	/* Promised to one round, it is not promised to another. */
 	assert_int_equal(
-	    store_promise_prekey(s, 1, 2, 999, &id, &record, &err), 0);
+	    store_promise_prekey(s, 1, 2, 999, &id, &record, &err), -1);
 	assert_int_equal(store_take_prekey(s, 1, got, &err), 0);
 	assert_memory_equal(got, secret, 32);
 	assert_int_equal(store_take_prekey(s, 1, got, &err), -1);
