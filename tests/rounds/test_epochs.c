@@ -255,6 +255,79 @@ a_manifest_that_would_stop_a_study_is_refused(void **state)
 	finish();
 }
 
+/* Who is revoked is needed for the sum: it waits, and nobody else is asked. */
+static enum fate
+without_the_last(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	return s == &h.sites[3] && type == ROUND_ANNOUNCE ? LOSE : PASS;
+}
+
+static enum fate
+lose_unmask(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)s;
+	(void)msg;
+	return type == ROUND_UNMASK ? LOSE : PASS;
+}
+
+static bool
+unmasks(void)
+{
+	control_ok(h.control, "status", "small", NULL, 0);
+	return strcmp(cell("phase"), "unmasks") == 0;
+}
+
+/* From nobody who may tell it: then it takes no part, and says so. */
+static void
+learns_that_it_is_revoked(struct site *s)
+{
+	size_t uploads = audit_lines(s->name, "upload", ""), refusals;
+	struct canon msg = { 0 };
+
+	tell_object(s, &h.manifest);
+	wait_for_audit(s->name, "manifest", "epoch=2 ", 0);
+	refusals = audit_lines(s->name, "refused", "");
+	canon_text(&msg, "consilium-1/announce");
+	tell(s, &msg);
+	canon_free(&msg);
+	control(s->control, "checkpoint", "", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
+	assert_string_equal(
+	    h.reply.error, "no manifest has this site, so nobody countersigns");
+	/* It is still the officer who decides there. */
+	decide_anew(s, APPROVAL_REVOKE);
+	decide_anew(s, APPROVAL_APPROVE);
+	assert_int_equal(audit_lines(s->name, "refused", ""), refusals);
+	assert_int_equal(audit_lines(s->name, "upload", ""), uploads);
+	kill_site(s);
+	start_site(s);
+	control_ok(s->control, "status", "small", NULL, 0);
+	assert_string_equal(cell("status"), "approved");
+}
+
+static void
+a_sum_waits_for_a_site_that_is_revoked(void **state)
+{
+	(void)state;
+	h.to_site = without_the_last;
+	h.to_rounds = lose_unmask;
+	begin();
+	wait_until(unmasks());
+	submit_epoch(1u << 2);
+	assert_true(unmasks());
+	assert_string_equal(cell("missing"), "s0 s1");
+	assert_string_equal(cell("need"), "3");
+	h.to_rounds = NULL;
+	for (size_t i = 0; i < 2; i++)
+		wait_for_audit(h.sites[i].name, "unmask", "study", 0);
+	wait_until((control_ok(h.control, "status", "small", NULL, 0),
+	    strcmp(cell("have"), "2") == 0));
+	assert_string_equal(cell("missing"), "");
+	assert_int_equal(audit_lines("coordinator", "sum", "study"), 0);
+	learns_that_it_is_revoked(&h.sites[2]);
+}
+
 #define TEST(f, setup)                                                         \
 	cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
@@ -268,6 +341,7 @@ main(int argc, char *argv[])
 		TEST(a_site_that_was_away_catches_up_across_epochs, setup_open),
 		TEST(uploads_of_an_older_epoch_expire, setup_short_uploads),
 		TEST(a_site_is_revoked_in_the_middle_of_a_round, setup_open),
+		TEST(a_sum_waits_for_a_site_that_is_revoked, setup_open),
 		TEST(a_manifest_that_would_stop_a_study_is_refused, setup),
 	};
 

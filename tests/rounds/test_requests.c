@@ -17,6 +17,8 @@
 #include "common/macros.h"
 #include "crypto/checkpoint.h"
 #include "crypto/exchange.h"
+#include "crypto/round_behind.h"
+#include "crypto/round_vouch.h"
 
 static bool summed; /* the first round may be */
 
@@ -195,6 +197,97 @@ a_message_is_its_authors_whoever_brings_it(void **state)
 }
 
 /*
+ * What a member has signed, or not, that is not so
+ */
+static struct canon was_checked; /* the first site's, of the first sum */
+
+static enum fate
+keep_checked(struct site *s, enum round_type type, struct canon *msg)
+{
+	if (type != ROUND_CHECKED)
+		return PASS;
+	if (s == &h.sites[0] && was_checked.len == 0)
+		canon_raw(&was_checked, msg->data, msg->len);
+	if (s == &h.sites[1])
+		msg->data[msg->len - 1] ^= 1; /* it is not told again */
+	return PASS;
+}
+
+static void
+has_checked(const struct round_checked *c, const char *word)
+{
+	struct canon msg = { 0 };
+	struct context k;
+	struct err err;
+
+	ok(round_checked_put(ctx_of(&h.sites[0], &k), c, &msg, &err), &err);
+	if (strstr(rounds_say(&h.sites[0], &msg), word) == NULL)
+		fail_msg("expected \"%s\"", word);
+	canon_free(&msg);
+}
+
+static void
+a_sum_that_came_to_something_else_is_refused(void **state)
+{
+	static const char word[] = "site 10 has come to another sum or state";
+	struct round_checked c, other;
+	const uint8_t *sig;
+	struct context k;
+	struct err err;
+
+	(void)state;
+	h.to_rounds = keep_checked;
+	begin();
+	finish();
+	assert_true(audit_lines("coordinator", "refused", "sign") > 0);
+	ok(round_checked_open(ctx_of(NULL, &k), was_checked.data,
+	       was_checked.len, &c, &sig, &err),
+	    &err);
+	has_checked(&c, ""); /* again */
+	other = c;
+	other.roster[3] ^= 1;
+	has_checked(&other, word);
+	other = c;
+	other.sum[3] ^= 1;
+	has_checked(&other, word);
+	other = c;
+	other.state[3] ^= 1;
+	has_checked(&other, word);
+	other = c;
+	other.site = h.sites[1].id; /* who has not signed that */
+	has_checked(&other, "sign");
+	canon_free(&was_checked);
+}
+
+static enum fate
+no_sum(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)s;
+	(void)msg;
+	return type == ROUND_SHARESET && !summed ? LOSE : PASS;
+}
+
+static void
+who_was_not_asked_has_nothing_to_give_back(void **state)
+{
+	struct round_kept none = { 0 };
+	struct canon kept = { 0 }, body = { 0 };
+
+	(void)state;
+	summed = false;
+	h.to_site = no_sum;
+	begin();
+	wait_for_audit("coordinator", "study", "small", 0);
+	round_kept_put(&none, &kept);
+	exchange_wrap(h.digest, kept.data, kept.len, &body);
+	says(OUTSIDER, REQUEST_SEND, &body, "nothing is missing here");
+	canon_free(&kept);
+	canon_free(&body);
+	summed = true;
+	finish();
+}
+
+/*
  * Questions about what is not here: said once, and answered with nothing.  (Not
  * at once: nobody waits for the answer here.)
  */
@@ -210,14 +303,6 @@ asks(uint32_t site, const struct exchange_next *x)
 	ok(chan_send_canon(h.listener, MSG_REQUEST, 1ull << 40, &out, &err),
 	    &err);
 	control_ok(h.control, "status", "small", NULL, 0);
-}
-
-static enum fate
-no_sum(struct site *s, enum round_type type, struct canon *msg)
-{
-	(void)s;
-	(void)msg;
-	return type == ROUND_SHARESET && !summed ? LOSE : PASS;
 }
 
 static void
@@ -296,6 +381,8 @@ main(int argc, char *argv[])
 		TEST(transcripts_of_no_round_are_refused),
 		TEST(an_audit_log_only_grows),
 		TEST(a_message_is_its_authors_whoever_brings_it),
+		TEST(a_sum_that_came_to_something_else_is_refused),
+		TEST(who_was_not_asked_has_nothing_to_give_back),
 		TEST(a_question_about_another_past_is_said_once),
 		TEST(rounds_end_when_they_are_told_nonsense),
 	};
