@@ -19,6 +19,7 @@
 #define LIAR 3
 
 static unsigned stage;
+static bool lost; /* the first complaint */
 
 static int
 start(const char *cohort, unsigned ready_wait_s, unsigned deadline_s)
@@ -30,6 +31,7 @@ start(const char *cohort, unsigned ready_wait_s, unsigned deadline_s)
 		return -1;
 	forge_start();
 	stage = 0;
+	lost = false;
 	return 0;
 }
 
@@ -111,9 +113,14 @@ deal_badly(size_t site, enum round_type type, struct canon *msg, bool points)
 	return PASS;
 }
 
+/* (The first complaint is lost: it is made again, the same.) */
 static enum fate
 flip_a_share(size_t site, enum round_type type, struct canon *msg)
 {
+	if (type == ROUND_COMPLAINT && !lost) {
+		lost = true;
+		return LOSE;
+	}
 	return deal_badly(site, type, msg, false);
 }
 
@@ -156,6 +163,7 @@ abuse_20_a_flipped_share(void **state)
 	lie = flip_a_share;
 	attack = silent_after_a_complaint;
 	all_see_the_liar("s1");
+	assert_true(lost);
 }
 
 static enum fate

@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "crypto/audit.h"
 #include "crypto/manifest.h"
 
@@ -138,6 +139,37 @@ a_site_goes_on_with_a_new_identity(void **state)
 	submit_epoch(0);
 	answers_only_on_newer_states(uploads);
 	assert_int_equal(audit_lines(renewed->name, "reset", ""), 1);
+	log_verifies(renewed, old);
+}
+
+/* A new identity is also the way out of a database that is a backup: nothing that
+   the old one has answered is asked of it. */
+static void
+so_does_one_that_was_restored_from_a_backup(void **state)
+{
+	char count[192], text[32];
+	uint8_t old[KEY_PUBLIC];
+	size_t uploads;
+	struct err err;
+
+	(void)state;
+	begin();
+	wait_for_audit(renewed->name, "unmask", "study", 0);
+	kill_site(renewed);
+	snprintf(count, sizeof(count), "%s/spool/answers", renewed->state);
+	snprintf(text, sizeof(text), "100 1\n");
+	ok(file_write(count, text, strlen(text), 0600, &err), &err);
+	start_site(renewed);
+	wait_for_audit(renewed->name, "backup-found", "lost-answers=", 0);
+	reset(renewed, old);
+	uploads = audit_lines(renewed->name, "upload", "study");
+	submit_epoch(0);
+	start_site(renewed);
+	answers_only_on_newer_states(uploads);
+	assert_int_equal(audit_lines(renewed->name, "reset", ""), 1);
+	assert_int_equal(audit_lines(renewed->name, "restored", ""), 1);
+	control(renewed->control, "restored", "", NULL, 0);
+	assert_int_equal(h.reply.code, ERR_REFUSED);
 	log_verifies(renewed, old);
 }
 
@@ -290,6 +322,7 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		TEST(a_site_goes_on_with_a_new_identity),
 		TEST(a_checkpoint_of_the_old_identity_still_counts),
+		TEST(so_does_one_that_was_restored_from_a_backup),
 		TEST(so_does_one_that_has_lost_its_database),
 		TEST(a_root_hands_over_while_a_study_runs),
 		TEST(a_site_that_pins_the_new_root_begins_with_it),
