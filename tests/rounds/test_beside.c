@@ -157,6 +157,68 @@ a_preparation_outlasts_a_training(void **state)
 	finish();
 }
 
+/* A reader fails while a trainer is at work, which was started after it. */
+static struct chan *reader;
+static uint64_t reader_tag;
+
+static enum fate
+not_before_the_reader(struct site *of, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	return of == s && type == ROUND_ANNOUNCE && reader == NULL ? LOSE
+								   : PASS;
+}
+
+static enum job_fate
+fails_beside_it(struct site *of, struct chan *job, const struct msg *order)
+{
+	struct canon why = { 0 }, gone = { 0 };
+	struct err err;
+
+	if (of != s || begun)
+		return JOB_PASS;
+	if (order->type == MSG_READER_JOB) {
+		control(s->control, "prepare", "small", NULL, 0);
+		assert_non_null(
+		    strstr(h.reply.error, "small is approved: revoke that"));
+		reader = job;
+		reader_tag = order->tag;
+		wait_until(begun);
+		return JOB_FATAL; /* it has had its end */
+	}
+	if (reader == NULL)
+		return JOB_PASS;
+	canon_u32(&why, ERR_FORMAT);
+	canon_text(&why, "no rows");
+	ok(chan_send_canon(reader, MSG_JOB_FAILED, reader_tag, &why, &err),
+	    &err);
+	ok(chan_drain(reader, TIMEOUT_MS, &err), &err);
+	canon_u8(&gone, 1);
+	canon_text(&gone, "ended");
+	ok(chan_send_canon(s->parent, MSG_JOB_GONE, reader_tag, &gone, &err),
+	    &err);
+	begun = true;
+	await_status(s, "received", "the last preparation failed: no rows");
+	return JOB_PASS;
+}
+
+static void
+a_preparation_fails_beside_a_training(void **state)
+{
+	(void)state;
+	reader = NULL;
+	h.to_site = not_before_the_reader;
+	begin();
+	add_study("second");
+	await_status(s, "received", "");
+	h.job = fails_beside_it;
+	control(s->control, "prepare", "second", NULL, 0);
+	assert_true(begun);
+	for (size_t i = 0; i < h.n; i++)
+		approve(&h.sites[i]);
+	finish();
+}
+
 /* (The boards are read, so that nobody waits for that.) */
 static bool
 second_is_summed(void)
@@ -250,6 +312,7 @@ main(int argc, char *argv[])
 	const struct CMUnitTest tests[] = {
 		TEST(a_study_comes_while_another_is_computed),
 		TEST(a_preparation_outlasts_a_training),
+		TEST(a_preparation_fails_beside_a_training),
 		cmocka_unit_test_setup_teardown(
 		    one_is_taken_back_and_the_other_goes_on, with_boards,
 		    consortium_stop),
