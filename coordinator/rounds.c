@@ -24,7 +24,6 @@
 
 #define HOLD_MS 20000 /* a question is answered by then, if with nothing */
 #define TICK_MS 1000
-#define WAITING_MAX 4096
 
 /*
  * Answers to the listener
@@ -183,7 +182,6 @@ on_next(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 {
 	struct waiting *w = calloc(1, sizeof(*w));
 	struct err why;
-	size_t n = 0;
 
 	if (w == NULL)
 		return err_sys(err, "a question");
@@ -191,12 +189,12 @@ on_next(struct rounds *s, uint64_t tag, uint16_t site, const uint8_t *body,
 		free(w);
 		return reply_error(s, tag, &why, err);
 	}
-	/* A site asks one question at a time: a new one ends the old. */
+	/* A site asks one question at a time: a new one ends the old, so that
+	   there are never more than members. */
 	for (struct waiting **p = &s->waiting; *p != NULL;) {
 		struct waiting *old = *p;
 
-		n++;
-		if (old->site != site && n < WAITING_MAX) {
+		if (old->site != site) {
 			p = &old->next;
 			continue;
 		}

@@ -133,7 +133,7 @@ on_deadline(void *self, struct err *err)
 static int
 set_deadline(struct work *w, size_t seconds, struct err *err)
 {
-	if (w->timer || w->overdue)
+	if (w->timer)
 		return 0;
 	w->timer = true;
 	w->deadline = clock_utc() + (int64_t)seconds;
@@ -565,7 +565,8 @@ end_phase(struct work *w, const struct round_ctx *ctx,
 		    coord_phase_name(coord_round_phase(w->round)));
 		return 1;
 	}
-	if (w->overdue && p->aborts) {
+	if (w->overdue) {
+		assert(p->aborts); /* before the roster it runs from enough */
 		snprintf(why, sizeof(why),
 		    "%s: %zu of %zu sites at the deadline, expected %zu",
 		    coord_phase_name(t->phase), t->have, t->most, t->need);

@@ -18,6 +18,7 @@
 #include "crypto/checkpoint.h"
 #include "crypto/exchange.h"
 #include "crypto/round_behind.h"
+#include "crypto/round_msg.h"
 #include "crypto/round_vouch.h"
 
 static bool summed; /* the first round may be */
@@ -287,6 +288,85 @@ who_was_not_asked_has_nothing_to_give_back(void **state)
 	finish();
 }
 
+/* A site that is asked what it has kept, and brings what is not so. */
+static void
+gives_back(const struct canon *announce, size_t less, const char *word)
+{
+	struct round_kept k = { 0 };
+	struct canon msg = { 0 };
+	const char *why;
+
+	k.part[KEPT_ANNOUNCE].p = announce->data;
+	k.part[KEPT_ANNOUNCE].len = announce->len;
+	round_kept_put(&k, &msg);
+	msg.len -= less;
+	why = rounds_say(&h.sites[0], &msg);
+	if (*word == '\0' ? *why != '\0' : strstr(why, word) == NULL)
+		fail_msg("\"%s\", expected \"%s\"", why, word);
+	canon_free(&msg);
+}
+
+static struct canon
+announce_by(
+    const struct site *s, const struct round_about *about, uint32_t epoch)
+{
+	struct canon out = { 0 };
+	struct round_ctx ctx;
+	struct context k;
+	struct err err;
+
+	ctx = *ctx_of(s, &k);
+	ctx.epoch = epoch;
+	ok(msg_put_announce(&ctx, about, &out, &err), &err);
+	return out;
+}
+
+static struct canon announced;
+
+static enum fate
+keep_announced(struct site *s, enum round_type type, struct canon *msg)
+{
+	if (type != ROUND_ANNOUNCE || summed)
+		return PASS;
+	if (s == &h.sites[0] && announced.len == 0)
+		canon_raw(&announced, msg->data, msg->len);
+	return LOSE;
+}
+
+static void
+what_was_not_kept_is_not_taken_back(void **state)
+{
+	struct round_about about;
+	struct context k;
+	struct canon a;
+	struct err err;
+
+	(void)state;
+	summed = false;
+	h.to_site = keep_announced;
+	begin();
+	wait_until(announced.len != 0);
+	ok(round_announce_open(
+	       ctx_of(NULL, &k), announced.data, announced.len, &about, &err),
+	    &err);
+	gives_back(&announced, 1, "kept");
+	a = announce_by(NULL, &about, 77);
+	gives_back(&a, 0, "the manifest of epoch 77 is missing");
+	canon_free(&a);
+	a = announce_by(&h.sites[1], &about, 1);
+	gives_back(&a, 0, "sign");
+	canon_free(&a);
+	/* Of another state, which is no news. */
+	about.state[0] ^= 1;
+	a = announce_by(NULL, &about, 1);
+	gives_back(&a, 0, "");
+	canon_free(&a);
+	canon_free(&announced);
+	assert_int_equal(audit_lines("coordinator", "backup-found", ""), 0);
+	summed = true;
+	finish();
+}
+
 /*
  * Questions about what is not here: said once, and answered with nothing.  (Not
  * at once: nobody waits for the answer here.)
@@ -383,6 +463,7 @@ main(int argc, char *argv[])
 		TEST(a_message_is_its_authors_whoever_brings_it),
 		TEST(a_sum_that_came_to_something_else_is_refused),
 		TEST(who_was_not_asked_has_nothing_to_give_back),
+		TEST(what_was_not_kept_is_not_taken_back),
 		TEST(a_question_about_another_past_is_said_once),
 		TEST(rounds_end_when_they_are_told_nonsense),
 	};
