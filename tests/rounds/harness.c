@@ -427,7 +427,7 @@ tell_of(struct site *s, size_t study, const struct canon *msg)
 
 	hash_sha256(msg->data, msg->len, s->question[study]);
 	if (type == ROUND_SHARESET || type == ROUND_BEHIND)
-		s->vector_of = study;
+		s->asked[study] = true;
 	exchange_wrap(h.digests[study], msg->data, msg->len, &out);
 	tell_object(s, &out);
 	canon_free(&out);
@@ -607,8 +607,9 @@ static struct {
 } kept[4096];
 static size_t n_kept;
 
-static void
-keep_answer(const struct site *s, size_t study, enum round_type type,
+/* Is it the first answer, or the first again? */
+static bool
+is_first(const struct site *s, size_t study, enum round_type type,
     const void *p, size_t len)
 {
 	const uint8_t *question = s->question[study];
@@ -616,20 +617,28 @@ keep_answer(const struct site *s, size_t study, enum round_type type,
 
 	hash_sha256(p, len, answer);
 	for (size_t i = 0; i < n_kept; i++) {
-		if (kept[i].site != s->id || kept[i].type != type ||
-		    memcmp(kept[i].question, question, HASH_LEN) != 0)
-			continue;
-		if (memcmp(kept[i].answer, answer, HASH_LEN) != 0)
-			fail_msg("%s: a second, different %s", s->name,
-			    type == ROUND_NONE ? "vector"
-					       : round_type_name(type));
-		return;
+		if (kept[i].site == s->id && kept[i].type == type &&
+		    memcmp(kept[i].question, question, HASH_LEN) == 0)
+			return memcmp(kept[i].answer, answer, HASH_LEN) == 0;
 	}
 	assert_true(n_kept < nitems(kept));
 	kept[n_kept].site = s->id;
 	kept[n_kept].type = type;
 	memcpy(kept[n_kept].question, question, HASH_LEN);
 	memcpy(kept[n_kept++].answer, answer, HASH_LEN);
+	return true;
+}
+
+/* A vector does not say of which study it is: it may be of any that has asked
+   for one and has had no message with it yet. */
+static void
+keep_vector(const struct site *s, const void *p, size_t len)
+{
+	for (size_t k = 0; k < h.n_studies; k++) {
+		if (s->asked[k] && is_first(s, k, ROUND_NONE, p, len))
+			return;
+	}
+	fail_msg("%s: a second, different vector", s->name);
 }
 
 static void
@@ -674,7 +683,11 @@ on_uplink(struct site *s, const struct msg *m)
 		canon_raw(&msg, p, len);
 		s->last = round_message_type(msg.data, msg.len);
 		h.of = study_by(study);
-		keep_answer(s, h.of, s->last, msg.data, msg.len);
+		if (!is_first(s, h.of, s->last, msg.data, msg.len))
+			fail_msg("%s: a second, different %s", s->name,
+			    round_type_name(s->last));
+		if (s->last == ROUND_UPLOAD || s->last == ROUND_KEPT)
+			s->asked[h.of] = false;
 		if (h.to_rounds != NULL &&
 		    h.to_rounds(s, s->last, &msg) == LOSE) {
 			s->sending = false;
@@ -688,7 +701,7 @@ on_uplink(struct site *s, const struct msg *m)
 	case MSG_UPLOAD:
 		s->n_sent++;
 		s->moving = true;
-		keep_answer(s, s->vector_of, ROUND_NONE, m->data, m->len);
+		keep_vector(s, m->data, m->len);
 		s->answer_tag = m->tag;
 		canon_free(&s->data);
 		canon_get_raw(&in, s->name_of_data, ROUND_DIGEST);

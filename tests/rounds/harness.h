@@ -63,10 +63,10 @@ struct site {
 	uint64_t size;
 	enum round_type last; /* that it sent */
 	bool sending; /* and was not told yet whether it arrived */
-	/* SHA-256 of the message it was told last, by study; and of which study
-	   the last one was that a vector may answer. */
+	/* SHA-256 of the message it was told last, by study; and whether a vector
+	   may answer it. */
 	uint8_t question[STUDIES_MAX][32];
-	size_t vector_of;
+	bool asked[STUDIES_MAX];
 	size_t n_sent; /* messages, uploads and fetches that left it */
 	char refusal[256]; /* the coordinator's last, of what it sent */
 };
