@@ -47,7 +47,7 @@ static int
 large_words(void **state)
 {
 	(void)state;
-	return start(LEARNING, "open", 1);
+	return start(LEARNING "ring = 64\n", "open", 1);
 }
 
 /* Each upload that left is paid, once. */

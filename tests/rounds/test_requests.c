@@ -201,6 +201,7 @@ a_message_is_its_authors_whoever_brings_it(void **state)
  * What a member has signed, or not, that is not so
  */
 static struct canon was_checked; /* the first site's, of the first sum */
+static bool lost; /* the last site's first */
 
 static enum fate
 keep_checked(struct site *s, enum round_type type, struct canon *msg)
@@ -211,6 +212,10 @@ keep_checked(struct site *s, enum round_type type, struct canon *msg)
 		canon_raw(&was_checked, msg->data, msg->len);
 	if (s == &h.sites[1])
 		msg->data[msg->len - 1] ^= 1; /* it is not told again */
+	if (s == &h.sites[2] && !lost) {
+		lost = true;
+		return LOSE; /* but that is */
+	}
 	return PASS;
 }
 
@@ -237,10 +242,12 @@ a_sum_that_came_to_something_else_is_refused(void **state)
 	struct err err;
 
 	(void)state;
+	lost = false;
 	h.to_rounds = keep_checked;
 	begin();
 	finish();
 	assert_true(audit_lines("coordinator", "refused", "sign") > 0);
+	assert_true(lost);
 	ok(round_checked_open(ctx_of(NULL, &k), was_checked.data,
 	       was_checked.len, &c, &sig, &err),
 	    &err);
