@@ -15,7 +15,7 @@
 #define KEEPALIVE_TIMEOUT_MS 5000
 #define RECONNECT_MIN_MS 200
 #define CONNECT_MS 10000
-#define RECONNECT_MAX_MS 5000
+#define RECONNECT_MAX_MS 60000 /* as who asks waits at most */
 #define TEXT_MAX 256 /* of what the other side says */
 
 /* A call on its way. */

@@ -410,10 +410,14 @@ a_coordinator_with_a_bad_certificate_is_named(void **state)
  * A proxy that a test is: it takes one connection at a time, expects a CONNECT,
  * answers with a line, and hands bytes on.
  */
+#define ASKED_MAX 8
 struct proxy {
 	int listener, port;
 	const char *answer;
 	char asked[512]; /* the first line that it was asked */
+	/* When it was; clock_mono_ms(). */
+	_Atomic size_t n_asked;
+	int64_t asked_at[ASKED_MAX];
 	pthread_t thread;
 };
 
@@ -465,6 +469,11 @@ proxy_thread(void *arg)
 	while ((from = accept(p->listener, NULL, NULL)) >= 0) {
 		char head[2048] = "";
 		size_t n = 0;
+
+		if (p->n_asked < ASKED_MAX) {
+			p->asked_at[p->n_asked] = clock_mono_ms();
+			p->n_asked++;
+		}
 
 		while (strstr(head, "\r\n\r\n") == NULL &&
 		    n < sizeof(head) - 1 && read(from, head + n, 1) == 1)
@@ -561,6 +570,31 @@ a_proxy_that_refuses_is_named_in_the_log(void **state)
 	start_uplink_behind(p.port);
 	from_gate(MSG_POLL, 0, "state 0", 7);
 	expect_log("HTTP proxy returned response code 403");
+	assert_int_equal(stop(&f.uplink), 0);
+	proxy_stop(&p);
+}
+
+/* gRPC's connection-backoff.md: 0.2 s, then 1.6 times as long each time, a fifth
+   more or less by chance.  A busy machine only makes it later. */
+static void
+who_stays_away_is_asked_less_and_less(void **state)
+{
+	int64_t begun = clock_mono_ms();
+	double least_ms = 0, wait_ms = 200;
+	struct proxy p;
+
+	(void)state;
+	proxy_start(&p, "HTTP/1.1 503 Service Unavailable\r\n\r\n");
+	start_uplink_behind(p.port);
+	from_gate(MSG_POLL, 0, "state 0", 7);
+	while (p.n_asked < ASKED_MAX) {
+		assert_true(clock_mono_ms() < begun + WAIT_MS);
+		usleep(10000);
+	}
+	for (size_t k = 1; k < ASKED_MAX; k++, wait_ms *= 1.6) {
+		least_ms += 0.8 * wait_ms;
+		assert_true((double)(p.asked_at[k] - begun) >= least_ms - k);
+	}
 	assert_int_equal(stop(&f.uplink), 0);
 	proxy_stop(&p);
 }
@@ -1415,6 +1449,7 @@ main(void)
 		process_test(a_coordinator_with_a_bad_certificate_is_named),
 		process_test(a_proxy_is_gone_through),
 		process_test(a_proxy_that_refuses_is_named_in_the_log),
+		process_test(who_stays_away_is_asked_less_and_less),
 		process_test(a_question_is_asked_until_there_is_an_answer),
 		process_test(
 		    an_answer_is_followed_by_the_next_question_at_once),
