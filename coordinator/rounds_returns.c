@@ -172,6 +172,12 @@ work_ask_round(
 	struct step step = present(w);
 
 	assert(i < BOOK_SITES_MAX); /* it owes a ready */
+	/* What it was asked may never have arrived. */
+	if (r->told[i] == TOLD_WAIT && r->certified != 0 &&
+	    r->kept[i].len == 0 && clock_mono_ms() - r->call_ms > ASK_MS) {
+		r->told[i] = TOLD_AGAIN;
+		r->call_ms = clock_mono_ms();
+	}
 	/* Who was told the announcement and comes back without an answer may
 	   have refused it for its number. */
 	if (r->told[i] < TOLD_BEHIND || r->told[i] == TOLD_ANNOUNCE) {
@@ -710,14 +716,14 @@ call_for(struct work *w, uint64_t round)
 	if (r->certified != 0)
 		return;
 	r->certified = round;
+	r->called = false;
+	r->call_ms = clock_mono_ms();
 	if (work_number(w) <= round)
 		return;
 	for (size_t i = 0; i < w->sig->n_sites; i++) {
 		if (r->kept[i].len == 0 && r->told[i] != TOLD_NOTHING)
 			r->told[i] = TOLD_AGAIN;
 	}
-	r->called = false;
-	r->call_ms = clock_mono_ms();
 }
 
 int

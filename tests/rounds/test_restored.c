@@ -324,6 +324,29 @@ a_round_is_taken_up_again_after_a_kill(void **state)
 	assert_int_equal(audit_lines("coordinator", "sum-lost", "study"), 0);
 }
 
+/* The question is lost on its way to one. */
+static enum fate
+lose_a_question(struct site *s, enum round_type type, struct canon *msg)
+{
+	if (s == late && type == ROUND_BEHIND && stage == 2) {
+		stage = 3;
+		return LOSE;
+	}
+	return keep_late_from_unmasking(s, type, msg);
+}
+
+static void
+who_has_never_been_asked_is_asked_again(void **state)
+{
+	(void)state;
+	open_and_burn(true);
+	h.to_site = lose_a_question;
+	finish();
+	assert_int_equal(stage, 3);
+	assert_int_equal(
+	    audit_lines("coordinator", "taken-up", "study=small"), 1);
+}
+
 /* It waits for who has to hand back what it has kept, and says so. */
 static void
 a_sum_that_nobody_can_make_again_is_said_in_words(void **state)
@@ -360,6 +383,7 @@ main(int argc, char *argv[])
 		TEST(a_round_that_nobody_has_the_sum_of_is_taken_up_again,
 		    setup),
 		TEST(a_round_is_taken_up_again_after_a_kill, setup),
+		TEST(who_has_never_been_asked_is_asked_again, setup),
 		TEST(a_sum_that_nobody_can_make_again_is_said_in_words,
 		    setup_open),
 	};
