@@ -304,6 +304,67 @@ an_upload_is_not_lost_with_another_studys(void **state)
 	finish();
 }
 
+/*
+ * The coordinator is restored when it has the second sum of both, which nobody else
+ * has yet: what sites hand back of one does not go with the other.
+ */
+static bool losing;
+static size_t most[2]; /* sums, by study: then the first site is not ready */
+
+static size_t
+sums(unsigned k)
+{
+	return audit_lines(
+	    "coordinator", "sum", k == 0 ? "study=small" : "study=second");
+}
+
+static enum fate
+hold_back(struct site *of, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	/* The first study ends its round while the second waits. */
+	if (of == s && type == ROUND_KEPT && h.of == 1 && sums(0) < 2)
+		return LOSE;
+	return of == s && type == ROUND_READY && sums(h.of) >= most[h.of]
+	    ? LOSE
+	    : PASS;
+}
+
+static enum fate
+lose_results(struct site *of, enum round_type type, struct canon *msg)
+{
+	(void)of;
+	(void)msg;
+	return losing && type == ROUND_RESULT ? LOSE : PASS;
+}
+
+static void
+what_is_handed_back_is_not_lost_with_another_studys(void **state)
+{
+	(void)state;
+	most[0] = most[1] = 1;
+	h.to_rounds = hold_back;
+	h.to_site = lose_results;
+	begin();
+	second();
+	for (size_t i = 0; i < h.n; i++) {
+		wait_for_audit(h.sites[i].name, "sum", "study=small", 0);
+		wait_for_audit(h.sites[i].name, "sum", "study=second", 0);
+	}
+	back_up_rounds();
+	/* (A result that is lost is all that a site is told of then.) */
+	losing = true;
+	most[1] = 2;
+	wait_until(sums(1) == 2);
+	most[0] = 2;
+	wait_until(sums(0) == 2);
+	most[0] = most[1] = SIZE_MAX;
+	losing = false;
+	restore_rounds();
+	finish();
+	assert_int_equal(audit_lines("coordinator", "taken-up", ""), 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, consortium_stop)
 
 int
@@ -317,6 +378,7 @@ main(int argc, char *argv[])
 		    one_is_taken_back_and_the_other_goes_on, with_boards,
 		    consortium_stop),
 		TEST(an_upload_is_not_lost_with_another_studys),
+		TEST(what_is_handed_back_is_not_lost_with_another_studys),
 	};
 
 	if (argc > 1)
