@@ -157,6 +157,32 @@ a_site_killed_after_its_unmask_is_counted(void **state)
 	killed_at(0, ROUND_UNMASK);
 }
 
+static enum fate
+never_has_shares(struct site *s, enum round_type type, struct canon *msg)
+{
+	(void)msg;
+	return s == &h.sites[3] && type == ROUND_SHARES ? LOSE : PASS;
+}
+
+/* The first sum fixes the set of sites; its roster had one more.  That result is
+   opened again for who is behind, and for a transcript. */
+static void
+the_first_sum_fixes_the_set(void **state)
+{
+	struct canon first = { 0 };
+
+	(void)state;
+	h.to_rounds = never_has_shares;
+	for (size_t i = 0; i < STEPS_MAX; i++)
+		h.missing[i] = 1u << 3;
+	begin();
+	finish();
+	canon_u64(&first, 1);
+	control_ok(h.control, "transcript", "small", first.data, first.len);
+	assert_int_equal(ctl_reply_rows(&h.reply), 3);
+	canon_free(&first);
+}
+
 static size_t
 n_sent(void)
 {
@@ -495,6 +521,7 @@ main(int argc, char *argv[])
 		TEST(a_site_killed_after_its_upload_is_counted),
 		TEST(a_site_killed_after_its_confirm_is_counted),
 		TEST(a_site_killed_after_its_unmask_is_counted),
+		TEST(the_first_sum_fixes_the_set),
 		TEST(rounds_killed_again_and_again_loses_nothing),
 		TEST(an_approval_of_another_table_is_refused),
 		TEST(each_decision_is_one_line_of_the_audit_log),
