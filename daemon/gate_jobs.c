@@ -52,16 +52,15 @@ gate_find_job(struct gate *g, uint64_t tag)
 static void
 drop_job(struct gate *g, struct job *job)
 {
-	for (struct job **p = &g->jobs; *p != NULL; p = &(*p)->next) {
-		if (*p != job)
-			continue;
-		*p = job->next;
-		if (job->chan != NULL)
-			loop_del_chan(g->loop, job->chan);
-		chan_free(job->chan);
-		free(job);
-		return;
-	}
+	struct job **p = &g->jobs;
+
+	while (*p != job)
+		p = &(*p)->next;
+	*p = job->next;
+	if (job->chan != NULL)
+		loop_del_chan(g->loop, job->chan);
+	chan_free(job->chan);
+	free(job);
 }
 
 static const struct handler from_reader[] = {

@@ -200,6 +200,12 @@ a_gate_ends_when_it_is_told_nonsense(void **state)
 	ok(chan_send(h.sites[0].uplink, MSG_FETCHED, 99, junk.data, junk.len,
 	       -1, &err),
 	    &err);
+	canon_free(&told);
+	canon_u32(&told, ERR_NONE);
+	canon_bytes(&told, "", 0);
+	ok(chan_send(h.sites[0].uplink, MSG_DELIVERED, 0, told.data, told.len,
+	       -1, &err),
+	    &err);
 	begin();
 	finish();
 	assert_int_equal(h.n_deaths, 5);

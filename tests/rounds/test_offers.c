@@ -108,6 +108,8 @@ a_study_that_cannot_be_is_refused_with_its_reason(void **state)
 	not_taken(&study, "a study before any manifest");
 	control_ok(h.control, "submit", "", h.manifest.data, h.manifest.len);
 	wait_until(has_manifest());
+	canon_text(&study, "junk");
+	not_taken(&study, "envelope");
 	study = study_with("name = small", "nome = small", 1, true);
 	not_taken(&study, "nome");
 	canon_raw(&study, h.study.data, h.study.len);
