@@ -63,10 +63,8 @@ struct site {
 	uint64_t size;
 	enum round_type last; /* that it sent */
 	bool sending; /* and was not told yet whether it arrived */
-	/* SHA-256 of the message it was told last, by study; and whether a vector
-	   may answer it. */
+	/* SHA-256 of the message it was told last, by study. */
 	uint8_t question[STUDIES_MAX][32];
-	bool asked[STUDIES_MAX];
 	size_t n_sent; /* messages, uploads and fetches that left it */
 	char refusal[256]; /* the coordinator's last, of what it sent */
 };
@@ -115,7 +113,7 @@ struct harness {
 	struct chan *parent, *listener, *control, *board;
 	unsigned roles; /* of who asks: CTL_OPERATOR, CTL_OFFICER, or both */
 	struct ctl_reply reply; /* of the last control request */
-	bool replied;
+	bool replied; /* to one that no control() waits for */
 
 	/* Kill this site when it has sent that; then it stays away until
 	   finish(). */

@@ -181,7 +181,6 @@ fails_beside_it(struct site *of, struct chan *job, const struct msg *order)
 		control(s->control, "prepare", "small", NULL, 0);
 		assert_non_null(
 		    strstr(h.reply.error, "small is approved: revoke that"));
-		h.replied = false; /* but to that */
 		reader = job;
 		reader_tag = order->tag;
 		wait_until(begun);
@@ -199,8 +198,7 @@ fails_beside_it(struct site *of, struct chan *job, const struct msg *order)
 	ok(chan_send_canon(s->parent, MSG_JOB_GONE, reader_tag, &gone, &err),
 	    &err);
 	begun = true;
-	/* Whoever waits for that has its answer, and the trainer goes on. */
-	wait_until(strcmp(h.reply.error, "no rows") == 0);
+	await_status(s, "received", "the last preparation failed: no rows");
 	return JOB_PASS;
 }
 
@@ -216,7 +214,6 @@ a_preparation_fails_beside_a_training(void **state)
 	h.job = fails_beside_it;
 	control(s->control, "prepare", "second", NULL, 0);
 	assert_true(begun);
-	await_status(s, "received", "the last preparation failed: no rows");
 	for (size_t i = 0; i < h.n; i++)
 		approve(&h.sites[i]);
 	finish();

@@ -117,7 +117,6 @@ ask_meanwhile(struct site *of, struct chan *job, const struct msg *order)
 	control(s->control, "prepare", "small", NULL, 0);
 	assert_int_equal(h.reply.code, ERR_REFUSED);
 	assert_non_null(strstr(h.reply.error, "small is being prepared now"));
-	h.replied = false; /* but to that */
 	return JOB_PASS;
 }
 
@@ -129,7 +128,6 @@ approve_meanwhile(struct site *of, struct chan *job, const struct msg *order)
 		return JOB_PASS;
 	tried = true;
 	decide(s, APPROVAL_APPROVE);
-	h.replied = false; /* but to that */
 	return JOB_PASS;
 }
 
