@@ -223,27 +223,24 @@ open_all(struct gate *g, struct err *err)
 static int
 listen_all(struct gate *g, struct err *err)
 {
+	const struct loop_chan chans[] = {
+		{ g->child.parent, from_parent, nitems(from_parent), g, NULL },
+		{ child_peer(&g->child, PROC_UPLINK), from_uplink,
+		    nitems(from_uplink), g, NULL },
+		{ child_peer(&g->child, PROC_CONTROL), from_control,
+		    nitems(from_control), g, NULL },
+		{ child_peer(&g->child, PROC_BOARD), NULL, 0, g, NULL },
+	};
+
 	if ((g->loop = loop_new(err)) == NULL)
 		return -1;
-	if (loop_add_chan(g->loop,
-		(struct loop_chan){ g->child.parent, from_parent,
-		    nitems(from_parent), g, NULL },
-		err) < 0 ||
-	    loop_add_chan(g->loop,
-		(struct loop_chan){ child_peer(&g->child, PROC_UPLINK),
-		    from_uplink, nitems(from_uplink), g, NULL },
-		err) < 0 ||
-	    loop_add_chan(g->loop,
-		(struct loop_chan){ child_peer(&g->child, PROC_CONTROL),
-		    from_control, nitems(from_control), g, NULL },
-		err) < 0)
-		return -1;
-	if (child_peer(&g->child, PROC_BOARD) == NULL)
-		return 0;
-	return loop_add_chan(g->loop,
-	    (struct loop_chan){
-		child_peer(&g->child, PROC_BOARD), NULL, 0, g, NULL },
-	    err);
+	for (size_t i = 0; i < nitems(chans); i++) {
+		/* (there may be no board) */
+		if (chans[i].chan != NULL &&
+		    loop_add_chan(g->loop, chans[i], err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static void

@@ -77,6 +77,7 @@ struct fault {
 	int32_t deep; /* so many of the calls that lead to a place tell it */
 	uint64_t at; /* k, from 1; 0 when it has happened */
 	int64_t clock_s; /* added to the time of day */
+	int64_t passed_s; /* and to the clock that timers go by */
 	bool record;
 	bool any_reason; /* a child may end for what comes before the fault */
 	/* The shim's. */

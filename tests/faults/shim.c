@@ -538,8 +538,10 @@ clock_gettime(clockid_t id, struct timespec *t)
 {
 	int rv = (int)syscall(SYS_clock_gettime, id, t);
 
-	if (rv == 0 && id == CLOCK_REALTIME && fault != NULL)
+	if (rv == 0 && fault != NULL && id == CLOCK_REALTIME)
 		t->tv_sec += fault->clock_s;
+	if (rv == 0 && fault != NULL && id == CLOCK_MONOTONIC)
+		t->tv_sec += fault->passed_s;
 	return rv;
 }
 

@@ -151,6 +151,28 @@ a_coordinators_clock_that_is_ahead_is_noticed_too(void **state)
 	finish();
 }
 
+/* A minute after its start, then each hour; and what is too old goes each day.
+   (What it is asked wakes it: it would sleep until its time has come.) */
+static void
+a_gate_has_its_log_countersigned_by_the_hour(void **state)
+{
+	struct site *s = &h.sites[1];
+	size_t n;
+
+	(void)state;
+	begin();
+	finish();
+	for (int64_t later = 61; later <= 4 * DAY; later *= 60) {
+		n = audit_lines("coordinator", "checkpoint", "site=11");
+		h.faults[1]->passed_s += later;
+		control_ok(s->control, "status", "small", NULL, 0);
+		if (later == 61)
+			wait_for_audit(
+			    "coordinator", "checkpoint", "site=11", n);
+	}
+	control_ok(s->control, "status", "small", NULL, 0);
+}
+
 /* Approved, and its end never came: keep-tables = 0. */
 static void
 a_table_is_deleted_when_its_study_has_expired(void **state)
@@ -340,6 +362,7 @@ main(int argc, char *argv[])
 		TEST(a_clock_that_is_behind_changes_nothing),
 		TEST(a_clock_that_is_ahead_is_noticed_and_does_no_harm),
 		TEST(a_coordinators_clock_that_is_ahead_is_noticed_too),
+		TEST(a_gate_has_its_log_countersigned_by_the_hour),
 		TEST(a_table_is_deleted_when_its_study_has_expired),
 	};
 
