@@ -103,6 +103,12 @@ folder_of(const char *path, char *out)
 		snprintf(out, PATH_MAX, "%.*s", (int)(slash - path), path);
 }
 
+bool
+file_missing(const char *path)
+{
+	return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
 int
 file_sync(const char *path, struct err *err)
 {

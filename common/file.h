@@ -34,6 +34,9 @@ int file_write_all(int fd, const void *data, size_t len);
 /* mkdir -p; a folder that is there already is fine. */
 int file_mkdirs(const char *path, mode_t mode, struct err *err);
 
+/* Is there none of that name?  What cannot be told is for who opens it. */
+bool file_missing(const char *path);
+
 /* fsync a file, or a folder, so that its names last. */
 int file_sync(const char *path, struct err *err);
 

@@ -10,7 +10,6 @@
  */
 #include "coordinator/rounds.h"
 
-#include <errno.h>
 #include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -559,7 +558,7 @@ get_vector(void *arg, uint16_t site, const uint8_t root[ROUND_DIGEST],
 	if (access(path, R_OK) < 0)
 		spool_path(v->w->rounds, SPOOL_UP, site, root, path);
 	v->words = NULL;
-	if (access(path, R_OK) < 0 && errno == ENOENT)
+	if (file_missing(path))
 		return err_set(
 		    err, ERR_PEER, "the upload of site %u is missing", site);
 	v->words = spool_words(path, work_vector_len(v->w), err);

@@ -7,7 +7,6 @@
  */
 #include "daemon/gate.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +63,7 @@ read_count(struct gate *g, struct store_counter *kept, struct err *err)
 	int rv = 1;
 
 	counter_path(g, "answers", path);
-	if (access(path, F_OK) < 0 && errno == ENOENT)
+	if (file_missing(path))
 		return 0;
 	if ((text = file_read(path, 64, &len, err)) == NULL)
 		return -1;

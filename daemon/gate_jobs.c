@@ -122,16 +122,14 @@ static int
 on_job_chan_gone(void *self, struct chan *c, struct err *err)
 {
 	struct gate *g = self;
+	struct job *j = g->jobs;
 
 	(void)err;
-	for (struct job *j = g->jobs; j != NULL; j = j->next) {
-		if (j->chan != c)
-			continue;
-		loop_del_chan(g->loop, c);
-		chan_free(c);
-		j->chan = NULL;
-		break;
-	}
+	while (j->chan != c) /* there is one */
+		j = j->next;
+	loop_del_chan(g->loop, c);
+	chan_free(c);
+	j->chan = NULL;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "daemon/gate_run.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,8 +103,8 @@ run_pay(struct gate *g, const struct run *r, struct err *err)
 	    : store_charge(g->store, r->id, r->last_round, l->rho, err);
 }
 
-int
-run_noise(const struct run *r, void *words, struct err *err)
+void
+run_noise(const struct run *r, void *words)
 {
 	const struct round_params *p = site_round_params(r->round);
 	const struct learn *l = plan_learn(r->plan);
@@ -112,13 +113,11 @@ run_noise(const struct run *r, void *words, struct err *err)
 	if (l == NULL) {
 		memcpy(
 		    words, r->update, plan_words(r->plan) * sizeof(uint64_t));
-		return 0;
+		return;
 	}
 	/* The honest inputs alone, of which there are u_min - c or more, make
 	   up the whole variance. */
-	if (p == NULL || p->u_min <= p->corrupted || l->bits != p->bits)
-		return err_set(err, ERR_REFUSED,
-		    "noise for a round without a roster, or for another ring");
+	assert(p != NULL && p->u_min > p->corrupted && l->bits == p->bits);
 	for (uint32_t i = 0; i < l->dim; i++) {
 		int64_t z = noise_round(parts[i], LEARN_PART_BITS) +
 		    noise_gauss((uint64_t)l->variance,
@@ -129,5 +128,4 @@ run_noise(const struct run *r, void *words, struct err *err)
 		else
 			((uint64_t *)words)[i] = (uint64_t)z;
 	}
-	return 0;
 }

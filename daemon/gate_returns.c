@@ -93,7 +93,7 @@ read_kept(const struct gate *g, const struct run *r, uint32_t idx,
 	struct canon_in in;
 
 	sum_path(g, r->name, idx, path, sizeof(path));
-	if (access(path, F_OK) < 0 && errno == ENOENT)
+	if (file_missing(path))
 		return err_set(err, ERR_REFUSED,
 		    "behind: the sum of step %" PRIu32 " is not kept here",
 		    idx);
@@ -192,7 +192,7 @@ give_input(struct incoming *in, const struct round_behind *b,
 	}
 	run_spool_path(in->g, r->name, b->round, path, sizeof(path));
 	if (own == NULL || round_result_about(result)->round != b->round ||
-	    (access(path, F_OK) < 0 && errno == ENOENT))
+	    file_missing(path))
 		return err_set(err, ERR_REFUSED,
 		    "behind: no upload to round %" PRIu64 " is kept here that "
 		    "is in the sum",

@@ -259,8 +259,8 @@ make_upload(struct incoming *in, struct err *err)
 		return -1;
 	if ((words = malloc(len)) == NULL)
 		return err_sys(err, "%zu words", n);
-	if (run_noise(r, words, err) < 0 ||
-	    site_round_upload(r->round, in->ctx, words, n, &trailer, err) < 0)
+	run_noise(r, words);
+	if (site_round_upload(r->round, in->ctx, words, n, &trailer, err) < 0)
 		goto out;
 	round_words_root(study_bits(r->study), words, n, root);
 	canon_raw(&file, words, len);

@@ -140,7 +140,7 @@ int run_can_pay(struct gate *g, const struct run *r, struct err *err);
 /* Pay for this round's; inside the caller's transaction. */
 int run_pay(struct gate *g, const struct run *r, struct err *err);
 /* The update with fresh noise: plan_words() ring words. */
-int run_noise(const struct run *r, void *words, struct err *err);
+void run_noise(const struct run *r, void *words);
 
 /* gate_rounds.c */
 /* A message of the coordinator's.  0; 1: nothing new, ask again later; -1. */
