@@ -2,6 +2,7 @@
 #include "tests/faults/power.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct name {
 struct change {
 	struct name *name;
 	struct node *to; /* NULL: it is gone */
+	bool with_last; /* of a rename: not without the change before */
 };
 
 static struct node *nodes[FILES_MAX];
@@ -147,7 +149,7 @@ change(const char *path, struct node *to)
 
 	n->now = to;
 	assert_true(n_changes < FILES_MAX);
-	changes[n_changes++] = (struct change){ n, to };
+	changes[n_changes++] = (struct change){ n, to, false };
 }
 
 static void
@@ -180,6 +182,7 @@ repeat(const struct fault *f)
 			d = find_name(text)->now;
 			change(text + strlen(text) + 1, d);
 			change(text, NULL);
+			changes[n_changes - 1].with_last = true;
 			break;
 		case OP_UNLINK:
 			change(text, NULL);
@@ -250,6 +253,8 @@ by_chance(unsigned *seed)
 static void
 let_some_through(const struct fault *f, unsigned *seed)
 {
+	bool through = false;
+
 	for (size_t i = 0; i < n_nodes; i++) {
 		struct node *d = nodes[i];
 
@@ -267,7 +272,8 @@ let_some_through(const struct fault *f, unsigned *seed)
 		}
 	}
 	for (size_t i = 0; i < n_changes; i++) {
-		if (by_chance(seed))
+		through = changes[i].with_last ? through : by_chance(seed);
+		if (through)
 			changes[i].name->sure = changes[i].to;
 	}
 }
